@@ -1,0 +1,24 @@
+//! Kafka's wire protocol, as far as it is ours.
+//!
+//! Request and response types come from the `kafka-protocol` crate, re-exported as [`messages`]. This crate adds what
+//! that one leaves out or does in a way that a broker cannot use:
+//!
+//! - [`types`]: newtypes for what can be mixed up (offsets, epochs, ids);
+//! - [`records`]: record batches as a lazy view over shared bytes, with capped decompression, and their builder;
+//! - [`frame`]: frames cut out of a byte stream, with a limit; request and response headers;
+//! - [`guard`]: a check of element counts against the bytes that are there, before a request is decoded;
+//! - [`internal_records`]: the records of `__cluster_metadata`, `__consumer_offsets`, `__transaction_state`, ...;
+//! - [`newer_messages`]: message versions that the crate does not have yet.
+
+pub mod frame;
+pub mod guard;
+pub mod internal_records;
+pub mod newer_messages;
+pub mod records;
+pub mod types;
+
+pub use kafka_protocol::messages;
+pub use kafka_protocol::{self, ResponseError};
+pub use types::{
+    BrokerId, LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, TopicId, TopicPartition,
+};
