@@ -1,1 +1,27 @@
-//! A partition log on the files of Kafka.
+//! A partition's log on Kafka's own files. Synchronous, without tokio; all files go through [`medallion_os`].
+//!
+//! One [`PartitionLog`] writes a partition's folder; any number of [`LogReader`]s read it meanwhile.
+//!
+//! - [`config`]: [`LogConfig`], the settings of one log;
+//! - [`error`]: what can go wrong, by who asked;
+//! - [`partition_log`]: the writer: append, roll, flush, truncate, delete, compact;
+//! - [`reader`]: reads by offset and by time, the offsets that readers may see.
+
+pub mod append_origin;
+pub mod config;
+pub mod error;
+pub mod partition_log;
+pub mod reader;
+pub mod recovery;
+
+pub use append_origin::AppendOrigin;
+pub use config::{CleanupPolicy, CompressionSetting, LogConfig, MessageTimestampType};
+pub use error::{AppendError, LogError, ReadError};
+pub use partition_log::{
+    AppendOutcome, AppendRequest, CompactedSegments, CompactionOutcome, CompactionTask, DeletedSegment,
+    FlushTask, LogEnvironment, OpenOptions, PartitionLog,
+};
+pub use reader::{
+    AbortedTransaction, ActiveProducer, LogReader, LogSlice, SegmentDescription, TimestampedOffset,
+};
+pub use recovery::RecoveryReport;
