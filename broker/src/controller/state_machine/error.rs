@@ -1,0 +1,30 @@
+//! A refusal with Kafka's code.
+
+use medallion_wire::ResponseError;
+
+/// Why a command, or a part of it, is refused: Kafka's error code and the message that goes with it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.message.as_deref().unwrap_or_default())]
+pub(crate) struct ApiError {
+    /// Kafka's error.
+    pub(crate) error: ResponseError,
+    /// What the client is told besides; `None` leaves it to the code.
+    pub(crate) message: Option<String>,
+}
+
+impl ApiError {
+    /// An error with its own message.
+    pub(crate) fn new(error: ResponseError, message: impl Into<String>) -> Self {
+        Self { error, message: Some(message.into()) }
+    }
+
+    /// An error that its code explains.
+    pub(crate) fn bare(error: ResponseError) -> Self {
+        Self { error, message: None }
+    }
+
+    /// The code on the wire.
+    pub(crate) fn code(&self) -> i16 {
+        self.error.code()
+    }
+}
