@@ -8,9 +8,14 @@
 //! - [`reader`]: reads by offset and by time, the offsets that readers may see.
 
 pub mod append_origin;
+pub mod checkpoint_file;
+pub mod clean_shutdown;
 pub mod config;
 pub mod error;
+pub mod leader_epochs;
+pub mod meta_properties;
 pub mod partition_log;
+pub mod partition_metadata;
 pub mod reader;
 pub mod recovery;
 
