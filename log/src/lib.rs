@@ -16,8 +16,10 @@ pub mod leader_epochs;
 pub mod meta_properties;
 pub mod partition_log;
 pub mod partition_metadata;
+pub mod producer_state;
 pub mod reader;
 pub mod recovery;
+pub mod transaction_index;
 
 pub use append_origin::AppendOrigin;
 pub use config::{CleanupPolicy, CompressionSetting, LogConfig, MessageTimestampType};
