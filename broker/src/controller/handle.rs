@@ -99,8 +99,6 @@ impl ControllerHandle {
         AssignReplicasToDirsRequest -> AssignReplicasToDirsResponse);
     typed!(/// Changes the ISR of partitions.
         alter_partition, AlterPartition, AlterPartitionRequest -> AlterPartitionResponse);
-    typed!(/// Tells the state of the quorum.
-        describe_quorum, DescribeQuorum, DescribeQuorumRequest -> DescribeQuorumResponse);
     typed!(/// Forgets a broker.
         unregister_broker, UnregisterBroker, UnregisterBrokerRequest -> UnregisterBrokerResponse);
 }

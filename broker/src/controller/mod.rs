@@ -14,6 +14,7 @@
 pub(crate) mod handle;
 pub(crate) mod image;
 pub(crate) mod quorum;
+pub(crate) mod records;
 pub(crate) mod state_machine;
 
 pub(crate) use handle::{ControllerHandle, MetadataListener};

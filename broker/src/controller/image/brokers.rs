@@ -5,12 +5,12 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use medallion_wire::types::Uuid;
 
+/// A directory id of a broker from before KIP-858. Reserved, as the two below.
+pub(crate) const MIGRATING_DIRECTORY: Uuid = Uuid::nil();
 /// A directory id that means "not known yet".
-pub(crate) const UNASSIGNED_DIRECTORY: Uuid = Uuid::nil();
-/// A directory id that means "lost": reserved, KIP-858.
-pub(crate) const LOST_DIRECTORY: Uuid = Uuid::from_u128(1);
-/// A directory id of a broker from before KIP-858.
-pub(crate) const MIGRATING_DIRECTORY: Uuid = Uuid::from_u128(2);
+pub(crate) const UNASSIGNED_DIRECTORY: Uuid = Uuid::from_u128(1);
+/// A directory id that means "lost".
+pub(crate) const LOST_DIRECTORY: Uuid = Uuid::from_u128(2);
 
 /// Where a listener can be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl BrokerRegistration {
         self.endpoints.iter().find(|endpoint| &*endpoint.name == name)
     }
 
-    /// Whether a replica in `directory` may be online: reserved ids count as online, as in Kafka.
+    /// Whether a replica in `directory` may be online: "not known yet" counts as online, "lost" does not.
     pub(crate) fn has_online_directory(&self, directory: Uuid) -> bool {
         directory == UNASSIGNED_DIRECTORY
             || directory == MIGRATING_DIRECTORY

@@ -4,12 +4,14 @@
 //! its own size, so the controller changes a private copy record by record ([`apply`]) and publishes it whole.
 //! Kafka's counterpart is `org.apache.kafka.image.MetadataImage`.
 
+mod apply;
 pub(crate) mod brokers;
 pub(crate) mod client_quotas;
 pub(crate) mod configs;
 pub(crate) mod delta;
 pub(crate) mod features;
 pub(crate) mod security;
+mod snapshot;
 pub(crate) mod topics;
 
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use medallion_wire::types::{LeaderEpoch, Offset, Uuid};
 
+pub(crate) use apply::ApplyError;
 pub(crate) use brokers::{BrokerRegistration, ControllerRegistration, Endpoint, VersionRange};
 pub(crate) use client_quotas::QuotaEntity;
 pub(crate) use configs::{ConfigResource, ResourceType};

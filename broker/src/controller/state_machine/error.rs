@@ -23,8 +23,25 @@ impl ApiError {
         Self { error, message: None }
     }
 
+    /// An error with the message that Kafka keeps for its code.
+    pub(crate) fn with_default_message(error: ResponseError) -> Self {
+        Self { error, message: default_message(error).map(str::to_owned) }
+    }
+
     /// The code on the wire.
     pub(crate) fn code(&self) -> i16 {
         self.error.code()
     }
+}
+
+/// Kafka's texts for the errors that it sends with their own text.
+fn default_message(error: ResponseError) -> Option<&'static str> {
+    Some(match error {
+        ResponseError::UnknownTopicId => "This server does not host this topic ID.",
+        ResponseError::UnknownTopicOrPartition => "This server does not host this topic-partition.",
+        ResponseError::ElectionNotNeeded => "Leader election not needed for topic partition.",
+        ResponseError::PreferredLeaderNotAvailable => "The preferred leader was not available.",
+        ResponseError::EligibleLeadersNotAvailable => "Eligible topic partition leaders are not available.",
+        _ => return None,
+    })
 }

@@ -3,20 +3,34 @@
 //! Nothing in here does I/O, reads a clock or draws random numbers: time and fresh ids come in through [`Inputs`].
 //! Kafka's counterpart are the `*ControlManager` classes of `org.apache.kafka.controller`.
 
+mod brokers;
+mod client_quotas;
+mod configs;
+mod decision;
 mod error;
+mod features;
+mod isr;
+mod leader_election;
+mod partition_change;
+mod partitions;
+mod producer_ids;
+mod reassignments;
+mod replica_placement;
+#[cfg(test)]
+mod tests;
+mod topic_names;
+mod topics;
 
 use medallion_wire::messages as m;
-use medallion_wire::types::Uuid;
 
+pub(crate) use decision::{ConfigSchema, ControllerSettings, Decision, Inputs, fresh_id};
 pub(crate) use error::ApiError;
+pub(crate) use producer_ids::BLOCK_SIZE as PRODUCER_ID_BLOCK_SIZE;
+pub(crate) use topic_names::{CLUSTER_METADATA_TOPIC, check as check_topic_name};
 
-/// What a decision needs from outside.
-pub(crate) struct Inputs<'a> {
-    /// Wall-clock milliseconds since the epoch.
-    pub(crate) now_ms: i64,
-    /// A source of fresh random 128-bit numbers, for ids and placement.
-    pub(crate) random: &'a mut dyn FnMut() -> u128,
-}
+use super::image::delta::Changes;
+use super::image::{ApplyError, MetadataImage};
+use super::records::MetadataRecord;
 
 /// What can be asked of the controller. Requests are Kafka's own structs where there is a one-to-one request.
 #[derive(Debug, Clone)]
@@ -56,8 +70,6 @@ pub(crate) enum Command {
     BrokerHeartbeat(m::BrokerHeartbeatRequest),
     /// Forget a broker.
     UnregisterBroker(m::UnregisterBrokerRequest),
-    /// Tell the state of the quorum.
-    DescribeQuorum(m::DescribeQuorumRequest),
 }
 
 /// The answer to a [`Command`], of the same name.
@@ -80,15 +92,97 @@ pub(crate) enum Reply {
     RegisterBroker(m::BrokerRegistrationResponse),
     BrokerHeartbeat(m::BrokerHeartbeatResponse),
     UnregisterBroker(m::UnregisterBrokerResponse),
-    DescribeQuorum(m::DescribeQuorumResponse),
 }
 
-/// A fresh id that Kafka would give out: none of the reserved ones, and none whose text starts with a dash.
-pub(crate) fn fresh_id(random: &mut dyn FnMut() -> u128) -> Uuid {
-    loop {
-        let id = uuid::Builder::from_random_bytes(random().to_be_bytes()).into_uuid();
-        if id.as_u128() > 100 && !medallion_wire::TopicId(id).to_string().starts_with('-') {
-            return id;
+/// The metadata as of the newest appended record, committed or not, and the rules to change it.
+///
+/// Only [`StateMachine::apply`] changes it, for records just decided and for records read from the log alike.
+#[derive(Debug)]
+pub(crate) struct StateMachine {
+    settings: ControllerSettings,
+    image: MetadataImage,
+    kraft_version: i16,
+}
+
+impl StateMachine {
+    /// A machine in the state of `image`; `kraft_version` is the level found in the log's control records.
+    pub(crate) fn new(settings: ControllerSettings, image: MetadataImage, kraft_version: i16) -> Self {
+        Self { settings, image, kraft_version }
+    }
+
+    /// The state.
+    pub(crate) fn image(&self) -> &MetadataImage {
+        &self.image
+    }
+
+    /// What it was started with.
+    pub(crate) fn settings(&self) -> &ControllerSettings {
+        &self.settings
+    }
+
+    /// What `command` changes and answers, from the state as it is.
+    ///
+    /// # Errors
+    /// A refusal of the whole command; refusals of its parts are in the reply.
+    pub(crate) fn decide(
+        &self,
+        command: &Command,
+        inputs: &mut Inputs<'_>,
+    ) -> Result<Decision<Reply>, ApiError> {
+        use Command as C;
+        let (image, settings) = (&self.image, &self.settings);
+        Ok(match command {
+            C::CreateTopics(r) => topics::create(image, settings, r, inputs).map(Reply::CreateTopics),
+            C::DeleteTopics(r) => topics::delete(image, r).map(Reply::DeleteTopics),
+            C::CreatePartitions(r) => partitions::create(image, r, inputs).map(Reply::CreatePartitions),
+            C::IncrementalAlterConfigs(r) => {
+                configs::alter_incrementally(image, settings, r).map(Reply::IncrementalAlterConfigs)
+            }
+            C::AlterConfigs(r) => configs::alter(image, settings, r).map(Reply::AlterConfigs),
+            C::UpdateFeatures(r) => {
+                features::update(image, settings, self.kraft_version, r).map(Reply::UpdateFeatures)
+            }
+            C::ElectLeaders(r) => leader_election::elect(image, settings, r)?.map(Reply::ElectLeaders),
+            C::AlterPartitionReassignments(r) => {
+                reassignments::alter(image, settings, r).map(Reply::AlterPartitionReassignments)
+            }
+            C::ListPartitionReassignments(r) => {
+                Decision::read(Reply::ListPartitionReassignments(reassignments::list(image, r)))
+            }
+            C::AllocateProducerIds(r) => producer_ids::allocate(image, r)?.map(Reply::AllocateProducerIds),
+            C::AlterClientQuotas(r) => client_quotas::alter(image, r).map(Reply::AlterClientQuotas),
+            C::AssignReplicasToDirs(r) => {
+                partitions::assign_to_directories(image, settings, r)?.map(Reply::AssignReplicasToDirs)
+            }
+            C::AlterPartition(r) => isr::alter(image, settings, r)?.map(Reply::AlterPartition),
+            C::RegisterController(r) => brokers::register_controller(image, r).map(Reply::RegisterController),
+            C::RegisterBroker(r) => {
+                brokers::register_broker(image, settings, r, inputs)?.map(Reply::RegisterBroker)
+            }
+            C::BrokerHeartbeat(r) => brokers::heartbeat(image, settings, r)?.map(Reply::BrokerHeartbeat),
+            C::UnregisterBroker(r) => brokers::unregister(image, settings, r)?.map(Reply::UnregisterBroker),
+        })
+    }
+
+    /// The records that the first leader of a new cluster writes after the bootstrap features.
+    pub(crate) fn bootstrap_records(&self) -> Vec<MetadataRecord> {
+        let mut records = Vec::new();
+        if self.image.features.is_elr_enabled() {
+            features::elr_safety_records(&self.image, &self.settings, &mut records);
         }
+        records
+    }
+
+    /// Applies a record and notes what it touched.
+    ///
+    /// # Errors
+    /// A record that does not fit: the log is damaged or of a newer release.
+    pub(crate) fn apply(&mut self, record: &MetadataRecord, changes: &mut Changes) -> Result<(), ApplyError> {
+        self.image.apply(record, changes)
+    }
+
+    /// Notes where in the log the state now stands.
+    pub(crate) fn advance(&mut self, provenance: super::image::Provenance) {
+        self.image.provenance = provenance;
     }
 }

@@ -1,0 +1,173 @@
+//! Changes of client quotas (KIP-546).
+
+use std::collections::BTreeMap;
+
+use m::alter_client_quotas_request::EntryData as Request;
+use m::alter_client_quotas_response::{EntityData as ReplyEntity, EntryData as Outcome};
+use medallion_wire::ResponseError;
+use medallion_wire::messages as m;
+
+use super::ApiError;
+use super::decision::Decision;
+use crate::controller::image::{MetadataImage, QuotaEntity};
+use crate::controller::records::{ClientQuotaRecord, MetadataRecord, quota_entity};
+
+/// How a quota's value is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    Long,
+    Int,
+    Double,
+}
+
+fn unit(entity: &QuotaEntity, key: &str) -> Option<Unit> {
+    if entity.name("ip").is_some() {
+        return (key == "connection_creation_rate").then_some(Unit::Int);
+    }
+    Some(match key {
+        "producer_byte_rate" | "consumer_byte_rate" => Unit::Long,
+        "request_percentage" | "controller_mutation_rate" => Unit::Double,
+        _ => return None,
+    })
+}
+
+/// Changes the quotas of entities; each succeeds or fails for itself.
+pub(crate) fn alter(
+    image: &MetadataImage,
+    request: &m::AlterClientQuotasRequest,
+) -> Decision<m::AlterClientQuotasResponse> {
+    let mut records = Vec::new();
+    let mut outcomes: BTreeMap<QuotaEntity, Result<(), ApiError>> = BTreeMap::new();
+    let mut order: Vec<&Request> = Vec::new();
+    for entry in &request.entries {
+        let entity = entity_of(entry);
+        if outcomes.contains_key(&entity) {
+            let error = invalid(format!("Ignoring duplicate entity {}", describe(&entity)));
+            outcomes.insert(entity, Err(error));
+            continue;
+        }
+        order.push(entry);
+        let outcome = alter_one(image, &entity, entry).map(|more| records.extend(more));
+        outcomes.insert(entity, outcome);
+    }
+    if request.validate_only {
+        records.clear();
+    }
+    let entries = order
+        .into_iter()
+        .map(|entry| {
+            let error = outcomes.remove(&entity_of(entry)).and_then(Result::err);
+            let (code, message) = error.map_or((0, None), |error| (error.code(), error.message));
+            let entity = entry.entity.iter().map(|part| {
+                ReplyEntity::default()
+                    .with_entity_type(part.entity_type.clone())
+                    .with_entity_name(part.entity_name.clone())
+            });
+            Outcome::default()
+                .with_error_code(code)
+                .with_error_message(message.map(Into::into))
+                .with_entity(entity.collect())
+        })
+        .collect();
+    Decision { records, reply: m::AlterClientQuotasResponse::default().with_entries(entries) }
+}
+
+fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError::new(ResponseError::InvalidRequest, message)
+}
+
+fn entity_of(entry: &Request) -> QuotaEntity {
+    let part = |part: &m::alter_client_quotas_request::EntityData| {
+        ((&*part.entity_type).into(), part.entity_name.as_ref().map(|name| (&**name).into()))
+    };
+    QuotaEntity(entry.entity.iter().map(part).collect())
+}
+
+fn describe(entity: &QuotaEntity) -> String {
+    let parts: Vec<String> =
+        entity.0.iter().map(|(kind, name)| format!("{kind}={}", name.as_deref().unwrap_or("null"))).collect();
+    format!("ClientQuotaEntity(entries={{{}}})", parts.join(", "))
+}
+
+fn alter_one(
+    image: &MetadataImage,
+    entity: &QuotaEntity,
+    entry: &Request,
+) -> Result<Vec<MetadataRecord>, ApiError> {
+    check_entity(entity)?;
+    let mut seen = BTreeMap::new();
+    for operation in &entry.ops {
+        if seen.insert(&*operation.key, operation).is_some() {
+            return Err(invalid(format!(
+                "Duplicate quota key {} not updating quota for this entity {}",
+                &*operation.key,
+                describe(entity)
+            )));
+        }
+    }
+    let current = image.client_quotas.get(entity);
+    let mut records = Vec::new();
+    for (key, operation) in seen {
+        let before = current.and_then(|quotas| quotas.get(key)).copied();
+        if !operation.remove {
+            check_value(entity, key, operation.value)?;
+        }
+        let changes = if operation.remove { before.is_some() } else { before != Some(operation.value) };
+        if changes {
+            let record = ClientQuotaRecord {
+                entity: quota_entity(entity),
+                key: key.to_owned(),
+                value: if operation.remove { 0.0 } else { operation.value },
+                remove: operation.remove,
+                ..ClientQuotaRecord::default()
+            };
+            records.push(record.into());
+        }
+    }
+    Ok(records)
+}
+
+fn check_entity(entity: &QuotaEntity) -> Result<(), ApiError> {
+    if entity.0.is_empty() {
+        return Err(invalid("Invalid empty client quota entity"));
+    }
+    for (kind, name) in &entity.0 {
+        if !matches!(&**kind, "user" | "client-id" | "ip") {
+            return Err(invalid(format!("Unhandled client quota entity type: {kind}")));
+        }
+        if name.as_deref() == Some("") {
+            return Err(invalid(format!("Empty {kind} not supported")));
+        }
+    }
+    let Some(ip) = entity.name("ip") else { return Ok(()) };
+    if entity.0.len() > 1 {
+        return Err(invalid(
+            "Invalid quota entity combination, IP entity shouldnot be combined with User or ClientId",
+        ));
+    }
+    match ip {
+        Some(ip) if ip.parse::<std::net::IpAddr>().is_err() => {
+            Err(invalid(format!("{ip} is not a valid IP or resolvable host.")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_value(entity: &QuotaEntity, key: &str, value: f64) -> Result<(), ApiError> {
+    let unit = unit(entity, key).ok_or_else(|| invalid(format!("Invalid configuration key {key}")))?;
+    if value <= 0.0 || value.is_nan() {
+        return Err(invalid(format!("Quota {key} must be greater than 0")));
+    }
+    let (largest, name) = match unit {
+        Unit::Double => return Ok(()),
+        Unit::Int => (f64::from(i32::MAX), "an INT"),
+        Unit::Long => (9_223_372_036_854_775_807.0, "a LONG"),
+    };
+    if value > largest {
+        return Err(invalid(format!("Proposed value for {key} is too large for {name}.")));
+    }
+    if (value % 1.0).abs() > 1e-6 {
+        return Err(invalid(format!("{key} cannot be a fractional value.")));
+    }
+    Ok(())
+}

@@ -1,0 +1,303 @@
+//! Changes of dynamic configs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use m::{alter_configs_request as legacy, incremental_alter_configs_request as incremental};
+use medallion_wire::messages as m;
+use medallion_wire::{ResponseError, kafka_protocol::protocol::StrBytes};
+
+use super::ApiError;
+use super::decision::{ControllerSettings, Decision};
+use super::topic_names;
+use crate::controller::image::{ConfigResource, MetadataImage, ResourceType};
+use crate::controller::records::{ConfigRecord, MetadataRecord};
+
+/// What is done with one config.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operation {
+    Set,
+    Delete,
+    Append,
+    Subtract,
+}
+
+impl Operation {
+    fn from_code(code: i8) -> Option<Self> {
+        Some(match code {
+            0 => Self::Set,
+            1 => Self::Delete,
+            2 => Self::Append,
+            3 => Self::Subtract,
+            _ => return None,
+        })
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Set => "SET",
+            Self::Delete => "DELETE",
+            Self::Append => "APPEND",
+            Self::Subtract => "SUBTRACT",
+        }
+    }
+}
+
+/// Changes single configs; each resource succeeds or fails for itself.
+pub(crate) fn alter_incrementally(
+    image: &MetadataImage,
+    settings: &ControllerSettings,
+    request: &m::IncrementalAlterConfigsRequest,
+) -> Decision<m::IncrementalAlterConfigsResponse> {
+    use m::incremental_alter_configs_response::AlterConfigsResourceResponse as Outcome;
+    let keys: Vec<(i8, &str)> =
+        request.resources.iter().map(|r| (r.resource_type, &*r.resource_name)).collect();
+    let mut records = Vec::new();
+    let mut responses = Vec::new();
+    for resource in &request.resources {
+        let outcome = resolve(settings, &keys, resource.resource_type, &resource.resource_name)
+            .and_then(|target| incremental_changes(image, settings, &target, &resource.configs));
+        let (code, message) = split(&outcome);
+        records.extend(outcome.unwrap_or_default());
+        responses.push(
+            Outcome::default()
+                .with_error_code(code)
+                .with_error_message(message)
+                .with_resource_type(resource.resource_type)
+                .with_resource_name(resource.resource_name.clone()),
+        );
+    }
+    if request.validate_only {
+        records.clear();
+    }
+    Decision { records, reply: m::IncrementalAlterConfigsResponse::default().with_responses(responses) }
+}
+
+/// Replaces all configs of resources; each succeeds or fails for itself.
+pub(crate) fn alter(
+    image: &MetadataImage,
+    settings: &ControllerSettings,
+    request: &m::AlterConfigsRequest,
+) -> Decision<m::AlterConfigsResponse> {
+    use m::alter_configs_response::AlterConfigsResourceResponse as Outcome;
+    let keys: Vec<(i8, &str)> =
+        request.resources.iter().map(|r| (r.resource_type, &*r.resource_name)).collect();
+    let mut records = Vec::new();
+    let mut responses = Vec::new();
+    for resource in &request.resources {
+        let outcome = resolve(settings, &keys, resource.resource_type, &resource.resource_name)
+            .and_then(|target| replacement(image, settings, &target, &resource.configs));
+        let (code, message) = split(&outcome);
+        records.extend(outcome.unwrap_or_default());
+        responses.push(
+            Outcome::default()
+                .with_error_code(code)
+                .with_error_message(message)
+                .with_resource_type(resource.resource_type)
+                .with_resource_name(resource.resource_name.clone()),
+        );
+    }
+    if request.validate_only {
+        records.clear();
+    }
+    Decision { records, reply: m::AlterConfigsResponse::default().with_responses(responses) }
+}
+
+fn split<T>(outcome: &Result<T, ApiError>) -> (i16, Option<StrBytes>) {
+    match outcome {
+        Ok(_) => (0, None),
+        Err(error) => (error.code(), error.message.clone().map(Into::into)),
+    }
+}
+
+fn invalid_request(message: impl Into<String>) -> ApiError {
+    ApiError::new(ResponseError::InvalidRequest, message)
+}
+
+/// The resource that a request names, checked as far as its name goes.
+fn resolve(
+    settings: &ControllerSettings,
+    all: &[(i8, &str)],
+    kind: i8,
+    name: &str,
+) -> Result<ConfigResource, ApiError> {
+    if all.iter().filter(|other| **other == (kind, name)).count() > 1 {
+        return Err(invalid_request("Each resource must appear at most once."));
+    }
+    let unknown = || invalid_request(format!("Unknown resource type {kind}"));
+    let kind = ResourceType::from_code(kind).ok_or_else(unknown)?;
+    match kind {
+        // A broker's loggers are no metadata: whoever serves the request has changed them already.
+        ResourceType::BrokerLogger => return Err(unknown()),
+        ResourceType::Broker if !name.is_empty() => {
+            let id: i32 = name
+                .parse()
+                .map_err(|_| invalid_request(format!("Node id must be an integer, but it is: {name}")))?;
+            if id != settings.node_id {
+                let expected = settings.node_id;
+                return Err(invalid_request(format!(
+                    "Unexpected broker id, expected {expected}, but received {name}"
+                )));
+            }
+        }
+        ResourceType::Topic if name.is_empty() => {
+            return Err(invalid_request("Default topic resources are not allowed."));
+        }
+        ResourceType::Topic => {
+            let invalid = |message| ApiError::new(ResponseError::InvalidTopicException, message);
+            topic_names::check(name).map_err(invalid)?;
+        }
+        ResourceType::Broker | ResourceType::ClientMetrics | ResourceType::Group => {}
+    }
+    Ok(ConfigResource::new(kind, name))
+}
+
+fn check_exists(image: &MetadataImage, resource: &ConfigResource) -> Result<(), ApiError> {
+    if resource.kind == ResourceType::Topic && image.topics.by_name(&resource.name).is_none() {
+        return Err(ApiError::new(
+            ResponseError::UnknownTopicOrPartition,
+            format!("The topic '{}' does not exist.", resource.name),
+        ));
+    }
+    Ok(())
+}
+
+fn check_keys<'a>(
+    names: impl Iterator<Item = &'a StrBytes> + Clone,
+    nulls: impl Iterator<Item = &'a StrBytes>,
+) -> Result<(), ApiError> {
+    let distinct: BTreeSet<&str> = names.clone().map(|name| &**name).collect();
+    if distinct.len() != names.count() {
+        return Err(invalid_request("Error due to duplicate config keys"));
+    }
+    let nulls: Vec<&str> = nulls.map(|name| &**name).collect();
+    if nulls.is_empty() {
+        return Ok(());
+    }
+    Err(invalid_request(format!("Null value not supported for : {}", nulls.join(", "))))
+}
+
+fn current(image: &MetadataImage, resource: &ConfigResource) -> BTreeMap<String, String> {
+    let configs = image.configs_of(resource.kind, &resource.name);
+    configs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
+}
+
+fn incremental_changes(
+    image: &MetadataImage,
+    settings: &ControllerSettings,
+    resource: &ConfigResource,
+    configs: &[incremental::AlterableConfig],
+) -> Result<Vec<MetadataRecord>, ApiError> {
+    let delete = 1;
+    let nulls = configs.iter().filter(|c| c.config_operation != delete && c.value.is_none());
+    check_keys(configs.iter().map(|c| &c.name), nulls.map(|c| &c.name))?;
+    let mut all = current(image, resource);
+    let mut records = Vec::new();
+    for config in configs {
+        let operation = Operation::from_code(config.config_operation)
+            .ok_or_else(|| invalid_request(format!("Unknown operations type {}", config.config_operation)))?;
+        let before = all.get(&*config.name).cloned();
+        let value = config.value.as_deref().unwrap_or_default();
+        let after = match operation {
+            Operation::Set => Some(value.to_owned()),
+            Operation::Delete => None,
+            Operation::Append | Operation::Subtract => {
+                Some(change_list(settings, resource, &config.name, operation, before.as_deref(), value)?)
+            }
+        };
+        put(&mut all, &mut records, resource, &config.name, before, after);
+    }
+    finish(image, settings, resource, &all, records)
+}
+
+fn change_list(
+    settings: &ControllerSettings,
+    resource: &ConfigResource,
+    name: &str,
+    operation: Operation,
+    before: Option<&str>,
+    value: &str,
+) -> Result<String, ApiError> {
+    if !settings.schema.is_list(resource.kind, name) {
+        return Err(ApiError::new(
+            ResponseError::InvalidConfig,
+            format!("Can't {} to key {name} because its type is not LIST.", operation.name()),
+        ));
+    }
+    let default = || settings.schema.default_value(resource.kind, name);
+    let text = before.map(str::to_owned).or_else(default).unwrap_or_default();
+    let mut parts: Vec<&str> = text.split(',').filter(|part| !part.is_empty()).collect();
+    for part in value.split(',') {
+        match operation {
+            Operation::Subtract => {
+                if let Some(position) = parts.iter().position(|present| *present == part) {
+                    parts.remove(position);
+                }
+            }
+            _ if parts.contains(&part) => {}
+            _ => parts.push(part),
+        }
+    }
+    Ok(parts.join(","))
+}
+
+fn replacement(
+    image: &MetadataImage,
+    settings: &ControllerSettings,
+    resource: &ConfigResource,
+    configs: &[legacy::AlterableConfig],
+) -> Result<Vec<MetadataRecord>, ApiError> {
+    check_keys(
+        configs.iter().map(|c| &c.name),
+        configs.iter().filter(|c| c.value.is_none()).map(|c| &c.name),
+    )?;
+    let before = current(image, resource);
+    let mut all = before.clone();
+    let mut records = Vec::new();
+    for config in configs {
+        let value = config.value.as_ref().map(ToString::to_string);
+        put(&mut all, &mut records, resource, &config.name, before.get(&*config.name).cloned(), value);
+    }
+    for (name, value) in &before {
+        if configs.iter().all(|config| *config.name != **name) {
+            put(&mut all, &mut records, resource, name, Some(value.clone()), None);
+        }
+    }
+    finish(image, settings, resource, &all, records)
+}
+
+fn put(
+    all: &mut BTreeMap<String, String>,
+    records: &mut Vec<MetadataRecord>,
+    resource: &ConfigResource,
+    name: &str,
+    before: Option<String>,
+    after: Option<String>,
+) {
+    // Brokers reload files that a config names, so theirs are written again unchanged (KAFKA-14136).
+    if before != after || resource.kind == ResourceType::Broker {
+        let record = ConfigRecord {
+            resource_type: resource.kind.code(),
+            resource_name: resource.name.to_string(),
+            name: name.to_owned(),
+            value: after.clone(),
+            ..ConfigRecord::default()
+        };
+        records.push(record.into());
+    }
+    match after {
+        Some(value) => all.insert(name.to_owned(), value),
+        None => all.remove(name),
+    };
+}
+
+fn finish(
+    image: &MetadataImage,
+    settings: &ControllerSettings,
+    resource: &ConfigResource,
+    all: &BTreeMap<String, String>,
+    records: Vec<MetadataRecord>,
+) -> Result<Vec<MetadataRecord>, ApiError> {
+    settings.schema.validate(resource, all)?;
+    check_exists(image, resource)?;
+    Ok(records)
+}

@@ -1,0 +1,120 @@
+//! What a command comes to.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use imbl::OrdMap;
+use medallion_wire::messages as m;
+use medallion_wire::types::Uuid;
+
+use super::ApiError;
+use crate::controller::image::{ConfigResource, MetadataImage, ResourceType, VersionRange};
+use crate::controller::records::MetadataRecord;
+
+/// Records to append, as one batch, and the reply once they are committed.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Decision<T> {
+    /// What changes; empty when nothing does.
+    pub(crate) records: Vec<MetadataRecord>,
+    /// What the client is told.
+    pub(crate) reply: T,
+}
+
+impl<T> Decision<T> {
+    /// A reply without a change.
+    pub(crate) fn read(reply: T) -> Self {
+        Self { records: Vec::new(), reply }
+    }
+
+    /// The same records with another reply.
+    pub(crate) fn map<U>(self, reply: impl FnOnce(T) -> U) -> Decision<U> {
+        Decision { records: self.records, reply: reply(self.reply) }
+    }
+}
+
+/// What a decision needs from outside.
+pub(crate) struct Inputs<'a> {
+    /// Wall-clock milliseconds since the epoch.
+    pub(crate) now_ms: i64,
+    /// The offset that the first record of the decision would get.
+    pub(crate) next_offset: i64,
+    /// A source of fresh random 128-bit numbers, for ids and placement.
+    pub(crate) random: &'a mut dyn FnMut() -> u128,
+}
+
+/// What the controller was started with.
+#[derive(Debug, Clone)]
+pub(crate) struct ControllerSettings {
+    /// This node's id.
+    pub(crate) node_id: i32,
+    /// `num.partitions`.
+    pub(crate) num_partitions: i32,
+    /// `default.replication.factor`.
+    pub(crate) default_replication_factor: i16,
+    /// The feature levels that this build supports.
+    pub(crate) supported_features: BTreeMap<String, VersionRange>,
+    /// How configs are checked and completed.
+    pub(crate) schema: Arc<dyn ConfigSchema>,
+}
+
+/// What the controller needs to know about config names and values.
+pub(crate) trait ConfigSchema: Send + Sync + Debug {
+    /// Checks all dynamic configs that a resource would have.
+    ///
+    /// # Errors
+    /// `INVALID_CONFIG` or `INVALID_REQUEST` with Kafka's message.
+    fn validate(&self, resource: &ConfigResource, configs: &BTreeMap<String, String>)
+    -> Result<(), ApiError>;
+
+    /// Whether a config's value is a list, so that values can be appended.
+    fn is_list(&self, kind: ResourceType, name: &str) -> bool;
+
+    /// A config's value where no dynamic one is set, for appending to it.
+    fn default_value(&self, kind: ResourceType, name: &str) -> Option<String>;
+
+    /// The value that a topic's config has when the topic itself sets none: broker configs, then the default.
+    fn inherited_topic_value(&self, image: &MetadataImage, name: &str) -> Option<String>;
+
+    /// All configs that a topic with `own` ones has, for the answer to `CreateTopics`, in the order of their names.
+    fn effective_topic_configs(
+        &self,
+        image: &MetadataImage,
+        own: &BTreeMap<String, String>,
+    ) -> Vec<m::create_topics_response::CreatableTopicConfigs>;
+}
+
+impl ControllerSettings {
+    /// The value of a topic's config, from the topic, the brokers or the default.
+    pub(crate) fn topic_value(&self, image: &MetadataImage, topic: &str, name: &str) -> Option<String> {
+        let own = image.config(ResourceType::Topic, topic, name).map(|value| value.to_string());
+        own.or_else(|| self.schema.inherited_topic_value(image, name))
+    }
+
+    /// How many replicas of a topic must be in sync: `min.insync.replicas`, at most the replication factor.
+    pub(crate) fn min_isr(&self, image: &MetadataImage, topic: &str, replication_factor: usize) -> usize {
+        let value =
+            self.topic_value(image, topic, "min.insync.replicas").and_then(|value| value.parse().ok());
+        value.unwrap_or(1_usize).min(replication_factor)
+    }
+
+    /// `unclean.leader.election.enable` of a topic.
+    pub(crate) fn unclean_election(&self, image: &MetadataImage, topic: &str) -> bool {
+        self.topic_value(image, topic, "unclean.leader.election.enable").as_deref() == Some("true")
+    }
+
+    /// The supported levels as a registration carries them.
+    pub(crate) fn features(&self) -> OrdMap<Arc<str>, VersionRange> {
+        self.supported_features.iter().map(|(name, range)| (Arc::from(name.as_str()), *range)).collect()
+    }
+}
+
+/// A fresh id that Kafka would give out: none of the reserved ones, and none whose text starts with a dash.
+pub(crate) fn fresh_id(random: &mut dyn FnMut() -> u128) -> Uuid {
+    loop {
+        let id = uuid::Builder::from_random_bytes(random().to_be_bytes()).into_uuid();
+        if id.as_u128() > 100 && !medallion_wire::TopicId(id).to_string().starts_with('-') {
+            return id;
+        }
+    }
+}
