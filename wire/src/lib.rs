@@ -11,6 +11,8 @@
 //! - [`newer_messages`]: message versions that the crate does not have yet.
 
 pub mod frame;
+#[doc(hidden)]
+pub mod fuzz_records;
 pub mod guard;
 pub mod internal_records;
 pub mod newer_messages;
