@@ -8,6 +8,7 @@
 //! - [`reader`]: reads by offset and by time, the offsets that readers may see.
 
 pub mod append_origin;
+pub mod append_validation;
 pub mod checkpoint_file;
 pub mod clean_shutdown;
 pub mod config;

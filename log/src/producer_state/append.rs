@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use medallion_wire::records::NO_SEQUENCE;
 use medallion_wire::{Offset, ProducerEpoch, ProducerId};
 
-use super::batch::{BatchKind, EndTransactionMarker, NO_SEQUENCE, ProducerBatch, in_sequence};
+use super::batch::{BatchKind, ProducerBatch, TransactionEnd, in_sequence};
 use super::entry::{BatchMetadata, ProducerStateEntry};
 use super::manager::CompletedTransaction;
 use crate::append_origin::AppendOrigin;
@@ -106,7 +107,7 @@ impl ProducerAppend<'_> {
     ) -> Result<Option<CompletedTransaction>, ProducerStateError> {
         match batch.kind {
             BatchKind::EmptyControl => Ok(None),
-            BatchKind::EndTransaction(marker) => self.append_marker(batch, marker),
+            BatchKind::EndTransaction(end) => self.append_marker(batch, end),
             BatchKind::Data | BatchKind::TransactionalData => {
                 self.append_data(batch, started)?;
                 Ok(None)
@@ -148,9 +149,10 @@ impl ProducerAppend<'_> {
     fn append_marker(
         &mut self,
         batch: &ProducerBatch,
-        marker: EndTransactionMarker,
+        end: TransactionEnd,
     ) -> Result<Option<CompletedTransaction>, ProducerStateError> {
-        self.check_marker_epoch(batch.producer_epoch, marker.transaction_version)?;
+        let marker = end.marker;
+        self.check_marker_epoch(batch.producer_epoch, end.transaction_version)?;
         let current = self.updated.coordinator_epoch();
         if marker.coordinator_epoch < current && self.origin != AppendOrigin::Replication {
             let (producer_id, found) = (batch.producer_id, marker.coordinator_epoch);
@@ -158,7 +160,7 @@ impl ProducerAppend<'_> {
         }
         // A marker without data holds nobody back, so it leaves no trace in the transaction index.
         let first_offset = self.updated.current_transaction_first_offset();
-        self.updated.end_transaction(batch.producer_epoch, marker.coordinator_epoch, marker.timestamp_ms);
+        self.updated.end_transaction(batch.producer_epoch, marker.coordinator_epoch, end.timestamp_ms);
         Ok(first_offset.map(|first_offset| CompletedTransaction {
             producer_id: batch.producer_id,
             first_offset,

@@ -1,5 +1,9 @@
 //! What producer state needs to know of a record batch.
 
+use medallion_wire::records::{
+    ControlRecordError, DecompressionLimits, EndTransactionMarker, NO_SEQUENCE, RecordBatch, RecordError,
+    increment_sequence,
+};
 use medallion_wire::{Offset, ProducerEpoch, ProducerId};
 
 /// The header fields of a record batch that concern its producer, with its offsets as they are in the log.
@@ -29,26 +33,59 @@ pub enum BatchKind {
     /// Records of a transaction, which begins here unless it is open already.
     TransactionalData,
     /// The end of a transaction.
-    EndTransaction(EndTransactionMarker),
+    EndTransaction(TransactionEnd),
     /// A control batch whose record was compacted away: the transaction is gone from the log.
     EmptyControl,
 }
 
-/// The control record that ends a transaction.
+/// The end of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EndTransactionMarker {
-    /// Whether the transaction is committed; otherwise it is aborted.
-    pub is_commit: bool,
-    /// The epoch of the transaction coordinator that wrote the marker.
-    pub coordinator_epoch: i32,
-    /// The marker's own timestamp, in milliseconds.
+pub struct TransactionEnd {
+    /// What the control record says.
+    pub marker: EndTransactionMarker,
+    /// The control record's timestamp, in milliseconds.
     pub timestamp_ms: i64,
     /// The transaction version (KIP-890) under which a coordinator writes: from 2 on each transaction has its own
-    /// epoch. 0 where it is not known, as on followers.
+    /// epoch. 0 where it is not known, as on followers and in recovery.
     pub transaction_version: i16,
 }
 
+/// Why a batch's producer cannot be told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProducerBatchError {
+    /// The control batch cannot be read.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// Its control record cannot be read.
+    #[error(transparent)]
+    Control(#[from] ControlRecordError),
+}
+
 impl ProducerBatch {
+    /// What a batch says of its producer, with its first record at `base_offset`. Only a transaction's control record
+    /// is decoded.
+    ///
+    /// # Errors
+    /// [`ProducerBatchError`] for a control batch of a producer that holds no transaction marker.
+    pub fn new(batch: &RecordBatch, base_offset: Offset) -> Result<Self, ProducerBatchError> {
+        let is_transaction_end = batch.is_control() && batch.is_idempotent();
+        let kind = match (is_transaction_end, batch.is_transactional()) {
+            (true, _) => transaction_end(batch)?,
+            (false, true) => BatchKind::TransactionalData,
+            (false, false) => BatchKind::Data,
+        };
+        Ok(Self {
+            producer_id: batch.producer_id,
+            producer_epoch: batch.producer_epoch,
+            base_sequence: batch.base_sequence,
+            base_offset,
+            last_offset: base_offset + i64::from(batch.last_offset_delta),
+            max_timestamp_ms: batch.max_timestamp,
+            kind,
+        })
+    }
+
     /// Whether an idempotent producer wrote the batch.
     pub fn has_producer_id(&self) -> bool {
         self.producer_id > ProducerId::NONE
@@ -68,25 +105,19 @@ impl ProducerBatch {
     }
 }
 
-/// The sequence of batches that have none.
-pub(super) const NO_SEQUENCE: i32 = -1;
+/// A control record takes some tens of bytes.
+const CONTROL_BATCH_LIMITS: DecompressionLimits = DecompressionLimits::new(1 << 20);
 
-/// Sequences count from 0 to `i32::MAX` and then again from 0. Wrapping, because a damaged file may hold anything.
-fn increment_sequence(sequence: i32, by: i32) -> i32 {
-    if sequence > i32::MAX.wrapping_sub(by) {
-        by.wrapping_sub(i32::MAX.wrapping_sub(sequence)).wrapping_sub(1)
-    } else {
-        sequence.wrapping_add(by)
-    }
-}
-
-/// The reverse of [`increment_sequence`].
-pub(super) fn decrement_sequence(sequence: i32, by: i32) -> i32 {
-    if sequence < by {
-        i32::MAX.wrapping_sub(by.wrapping_sub(sequence)).wrapping_add(1)
-    } else {
-        sequence.wrapping_sub(by)
-    }
+fn transaction_end(batch: &RecordBatch) -> Result<BatchKind, ProducerBatchError> {
+    let decoded = batch.decode(CONTROL_BATCH_LIMITS)?;
+    let Some(record) = decoded.iter().next() else { return Ok(BatchKind::EmptyControl) };
+    let record = record?;
+    let marker = EndTransactionMarker::parse(&record)?;
+    Ok(BatchKind::EndTransaction(TransactionEnd {
+        marker,
+        timestamp_ms: record.timestamp,
+        transaction_version: 0,
+    }))
 }
 
 /// Whether `next` may follow `last`.
@@ -96,25 +127,13 @@ pub(super) fn in_sequence(last: i32, next: i32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     #[test]
     fn sequences_wrap_to_zero() {
-        assert_eq!(increment_sequence(i32::MAX, 1), 0);
-        assert_eq!(increment_sequence(i32::MAX - 1, 4), 2);
-        assert_eq!(decrement_sequence(0, 1), i32::MAX);
         assert!(in_sequence(i32::MAX, 0));
         assert!(in_sequence(-1, 0));
         assert!(!in_sequence(i32::MAX, i32::MIN));
         assert!(!in_sequence(4, 6));
-    }
-
-    proptest! {
-        #[test]
-        fn decrement_reverses_increment(sequence in 0..=i32::MAX, by in 0..=i32::MAX) {
-            prop_assert_eq!(decrement_sequence(increment_sequence(sequence, by), by), sequence);
-        }
     }
 }

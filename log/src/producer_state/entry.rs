@@ -1,8 +1,7 @@
 //! The state of one producer.
 
+use medallion_wire::records::{NO_SEQUENCE, decrement_sequence};
 use medallion_wire::{Offset, ProducerEpoch, ProducerId};
-
-use super::batch::{NO_SEQUENCE, decrement_sequence};
 
 /// Batches that are remembered, because clients have up to five requests in flight.
 const BATCHES_MAX: usize = 5;
@@ -21,9 +20,12 @@ pub struct BatchMetadata {
 }
 
 impl BatchMetadata {
-    /// The sequence of its first record.
+    /// The sequence of its first record, -1 when the batch has none.
     pub fn first_sequence(&self) -> i32 {
-        decrement_sequence(self.last_sequence, self.offset_delta)
+        match self.last_sequence {
+            last if last < 0 => NO_SEQUENCE,
+            last => decrement_sequence(last, self.offset_delta.max(0)),
+        }
     }
 
     /// The offset of its first record.

@@ -22,7 +22,7 @@ mod snapshot_offsets;
 mod tests;
 
 pub use append::{PendingAppend, ProducerStateError, Verdict};
-pub use batch::{BatchKind, EndTransactionMarker, ProducerBatch};
+pub use batch::{BatchKind, ProducerBatch, ProducerBatchError, TransactionEnd};
 pub use entry::{BatchMetadata, ProducerStateEntry};
 pub use manager::{CompletedTransaction, LastRecord, ProducerStateManager};
 pub use snapshot_offsets::SnapshotOffsets;

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::append_origin::AppendOrigin::{self, Client, Coordinator, Replication};
 use crate::transaction_index::AbortedTransactionEntry;
+use medallion_wire::records::{BatchBuilder, BatchOptions, EndTransactionMarker, RecordBatch};
 use medallion_wire::{Offset, ProducerEpoch, ProducerId};
 
 const ID: ProducerId = ProducerId(7);
@@ -27,9 +28,9 @@ fn transactional(epoch: i16, base_sequence: i32, count: i64) -> ProducerBatch {
 }
 
 fn marker(epoch: i16, is_commit: bool, coordinator_epoch: i32, transaction_version: i16) -> ProducerBatch {
-    let marker =
-        EndTransactionMarker { is_commit, coordinator_epoch, timestamp_ms: 2000, transaction_version };
-    ProducerBatch { kind: BatchKind::EndTransaction(marker), ..data(epoch, -1, 1) }
+    let marker = EndTransactionMarker { is_commit, coordinator_epoch };
+    let end = TransactionEnd { marker, timestamp_ms: 2000, transaction_version };
+    ProducerBatch { kind: BatchKind::EndTransaction(end), ..data(epoch, -1, 1) }
 }
 
 fn of(producer_id: i64, batch: ProducerBatch) -> ProducerBatch {
@@ -279,6 +280,42 @@ fn a_damaged_snapshot_changes_nothing() {
         assert_eq!(other, state);
         assert!(snapshot::decode(&content[..position]).is_err(), "{position} bytes");
     }
+}
+
+#[test]
+fn a_batch_tells_its_producer() {
+    let options = BatchOptions {
+        producer_id: ID,
+        producer_epoch: ProducerEpoch(3),
+        base_sequence: 5,
+        is_transactional: true,
+        ..BatchOptions::default()
+    };
+    let mut builder = BatchBuilder::new(options);
+    for timestamp in [1000, 999] {
+        builder.append(timestamp, None, None, &[]).unwrap();
+    }
+    let batch = ProducerBatch::new(&builder.build().unwrap(), Offset(40)).unwrap();
+    let expected = ProducerBatch {
+        base_offset: Offset(40),
+        last_offset: Offset(41),
+        max_timestamp_ms: 1000,
+        ..transactional(3, 5, 2)
+    };
+    assert_eq!(batch, expected);
+    assert_eq!(batch.last_sequence(), 6);
+}
+
+#[test]
+fn a_control_batch_tells_the_transactions_end() {
+    let options =
+        BatchOptions { producer_id: ID, producer_epoch: ProducerEpoch(3), ..BatchOptions::default() };
+    let marker = EndTransactionMarker { is_commit: false, coordinator_epoch: 8 };
+    let written = BatchBuilder::end_transaction(options, marker, 1234).unwrap();
+    let kind = |batch: &RecordBatch| ProducerBatch::new(batch, Offset(9)).unwrap().kind;
+    let expected = TransactionEnd { marker, timestamp_ms: 1234, transaction_version: 0 };
+    assert_eq!(kind(&written), BatchKind::EndTransaction(expected));
+    assert_eq!(kind(&written.emptied()), BatchKind::EmptyControl);
 }
 
 proptest! {
