@@ -1,0 +1,369 @@
+//! Topics and configs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use medallion_wire::kafka_protocol::protocol::StrBytes;
+use medallion_wire::messages::create_partitions_request::CreatePartitionsTopic;
+use medallion_wire::messages::create_topics_request::{
+    CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
+};
+use medallion_wire::messages::delete_topics_request::DeleteTopicState;
+use medallion_wire::messages::describe_configs_request::DescribeConfigsResource;
+use medallion_wire::messages::describe_configs_response::DescribeConfigsResourceResult;
+use medallion_wire::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
+use medallion_wire::messages::{
+    BrokerId, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest,
+    IncrementalAlterConfigsRequest, ListConfigResourcesRequest,
+};
+use serde::Serialize;
+
+use super::ClientError;
+use super::cluster::{Client, topic_name};
+
+const TIMEOUT_MS: i32 = 30_000;
+
+/// A topic to be made.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NewTopic {
+    /// Its name.
+    pub(crate) name: String,
+    /// How many partitions; the broker's default when `None`.
+    pub(crate) partitions: Option<i32>,
+    /// How many replicas of each; the broker's default when `None`.
+    pub(crate) replication_factor: Option<i16>,
+    /// The replicas of each partition, instead of the two numbers above.
+    pub(crate) assignment: Vec<Vec<i32>>,
+    /// The topic's own settings.
+    pub(crate) configs: BTreeMap<String, String>,
+}
+
+/// What a setting belongs to; the codes are Kafka's `ConfigResource.Type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ResourceType {
+    /// A topic.
+    Topic,
+    /// A broker, or with an empty name the default of all brokers.
+    Broker,
+    /// The loggers of a broker.
+    BrokerLogger,
+}
+
+impl ResourceType {
+    fn code(self) -> i8 {
+        match self {
+            Self::Topic => 2,
+            Self::Broker => 4,
+            Self::BrokerLogger => 8,
+        }
+    }
+
+    fn of_code(code: i8) -> Option<Self> {
+        [Self::Topic, Self::Broker, Self::BrokerLogger].into_iter().find(|kind| kind.code() == code)
+    }
+}
+
+/// Something that has settings. Written `topic/NAME`, `broker/ID`, `brokers` or `loggers/ID`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ConfigResource {
+    /// What it is.
+    pub(crate) kind: ResourceType,
+    /// The topic's name or the broker's id; empty for the default of all brokers.
+    pub(crate) name: String,
+}
+
+impl fmt::Display for ConfigResource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.kind, self.name.as_str()) {
+            (ResourceType::Broker, "") => f.write_str("brokers"),
+            (ResourceType::Topic, name) => write!(f, "topic/{name}"),
+            (ResourceType::Broker, id) => write!(f, "broker/{id}"),
+            (ResourceType::BrokerLogger, id) => write!(f, "loggers/{id}"),
+        }
+    }
+}
+
+/// Where a setting's value comes from; the codes are Kafka's `ConfigEntry.ConfigSource`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ConfigSource {
+    /// Set for this topic.
+    Topic,
+    /// Set for this broker while it runs.
+    Broker,
+    /// Set for all brokers while they run.
+    Brokers,
+    /// The properties file of the broker.
+    File,
+    /// The default of the setting.
+    Default,
+    /// Set for this logger.
+    Logger,
+    /// Something that this client does not know.
+    Other,
+}
+
+impl ConfigSource {
+    fn of_code(code: i8) -> Self {
+        match code {
+            1 => Self::Topic,
+            2 => Self::Broker,
+            3 => Self::Brokers,
+            4 => Self::File,
+            5 => Self::Default,
+            6 => Self::Logger,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether somebody set it by a request, as opposed to a file or a default.
+    pub(crate) fn is_dynamic(self) -> bool {
+        matches!(self, Self::Topic | Self::Broker | Self::Brokers | Self::Logger)
+    }
+}
+
+/// One setting with its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct ConfigEntry {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its value; `None` where it is a secret or there is none.
+    pub(crate) value: Option<String>,
+    /// Where the value comes from.
+    pub(crate) source: ConfigSource,
+    /// Whether it cannot be changed while the broker runs.
+    pub(crate) read_only: bool,
+    /// Whether it is a secret.
+    pub(crate) sensitive: bool,
+    /// What it means.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) documentation: Option<String>,
+}
+
+/// How a setting changes; the codes are Kafka's `AlterConfigOp.OpType`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ConfigOperation {
+    /// Takes a value.
+    Set,
+    /// Goes back to what it has without its own value.
+    Delete,
+    /// Takes further elements, for a list.
+    Append,
+    /// Loses elements, for a list.
+    Subtract,
+}
+
+/// A change of one setting.
+#[derive(Debug, Clone)]
+pub(crate) struct ConfigChange {
+    /// The setting.
+    pub(crate) name: String,
+    /// How it changes.
+    pub(crate) operation: ConfigOperation,
+    /// The value that the operation needs.
+    pub(crate) value: Option<String>,
+}
+
+impl Client {
+    /// Makes topics, or only checks that they could be made.
+    pub(crate) async fn create_topic(
+        &mut self,
+        topic: &NewTopic,
+        validate_only: bool,
+    ) -> Result<(), ClientError> {
+        let response = self
+            .call_any(|_| {
+                CreateTopicsRequest::default()
+                    .with_timeout_ms(TIMEOUT_MS)
+                    .with_validate_only(validate_only)
+                    .with_topics(vec![creatable(topic)])
+            })
+            .await?;
+        for topic in response.topics {
+            let message = topic.error_message.as_deref();
+            ClientError::check(topic.error_code, || format!("topic {}", topic.name.0), message)?;
+        }
+        Ok(())
+    }
+
+    /// Removes a topic.
+    pub(crate) async fn delete_topic(&mut self, name: &str) -> Result<(), ClientError> {
+        let response = self
+            .call_any(|version| {
+                let request = DeleteTopicsRequest::default().with_timeout_ms(TIMEOUT_MS);
+                if version >= 6 {
+                    request.with_topics(vec![DeleteTopicState::default().with_name(Some(topic_name(name)))])
+                } else {
+                    request.with_topic_names(vec![topic_name(name)])
+                }
+            })
+            .await?;
+        for answer in response.responses {
+            let message = answer.error_message.as_deref();
+            ClientError::check(answer.error_code, || format!("topic {name}"), message)?;
+        }
+        Ok(())
+    }
+
+    /// Gives a topic more partitions; `count` is how many it has then.
+    pub(crate) async fn create_partitions(
+        &mut self,
+        topic: &str,
+        count: i32,
+        validate_only: bool,
+    ) -> Result<(), ClientError> {
+        let response = self
+            .call_any(|_| {
+                let topic = CreatePartitionsTopic::default()
+                    .with_name(topic_name(topic))
+                    .with_count(count)
+                    .with_assignments(None);
+                CreatePartitionsRequest::default()
+                    .with_timeout_ms(TIMEOUT_MS)
+                    .with_validate_only(validate_only)
+                    .with_topics(vec![topic])
+            })
+            .await?;
+        for answer in response.results {
+            let message = answer.error_message.as_deref();
+            ClientError::check(answer.error_code, || format!("topic {topic}"), message)?;
+        }
+        Ok(())
+    }
+
+    /// The settings of a resource by name; all of them, or the named ones.
+    pub(crate) async fn describe_configs(
+        &mut self,
+        resource: &ConfigResource,
+        names: Option<&[String]>,
+        include_documentation: bool,
+    ) -> Result<Vec<ConfigEntry>, ClientError> {
+        let build = |version: i16| {
+            let keys = names.map(|names| names.iter().cloned().map(StrBytes::from_string).collect());
+            DescribeConfigsRequest::default()
+                .with_include_documentation(include_documentation && version >= 3)
+                .with_resources(vec![
+                    DescribeConfigsResource::default()
+                        .with_resource_type(resource.kind.code())
+                        .with_resource_name(StrBytes::from_string(resource.name.clone()))
+                        .with_configuration_keys(keys),
+                ])
+        };
+        let response = match self.owner_of(resource) {
+            Some(broker) => self.call_broker(broker, build).await?,
+            None => self.call_any(build).await?,
+        };
+        let mut entries = Vec::new();
+        for result in response.results {
+            let message = result.error_message.as_deref();
+            ClientError::check(result.error_code, || resource.to_string(), message)?;
+            entries.extend(result.configs.into_iter().map(read_entry));
+        }
+        entries.sort_by(|left: &ConfigEntry, right| left.name.cmp(&right.name));
+        Ok(entries)
+    }
+
+    /// Changes settings of a resource, all or none; or only checks that they could be changed.
+    pub(crate) async fn alter_configs(
+        &mut self,
+        resource: &ConfigResource,
+        changes: &[ConfigChange],
+        validate_only: bool,
+    ) -> Result<(), ClientError> {
+        let build = |_| {
+            IncrementalAlterConfigsRequest::default().with_validate_only(validate_only).with_resources(vec![
+                AlterConfigsResource::default()
+                    .with_resource_type(resource.kind.code())
+                    .with_resource_name(StrBytes::from_string(resource.name.clone()))
+                    .with_configs(changes.iter().map(alterable).collect()),
+            ])
+        };
+        let response = match self.owner_of(resource) {
+            Some(broker) => self.call_broker(broker, build).await?,
+            None => self.call_any(build).await?,
+        };
+        for answer in response.responses {
+            let message = answer.error_message.as_deref();
+            ClientError::check(answer.error_code, || resource.to_string(), message)?;
+        }
+        Ok(())
+    }
+
+    /// All topics, brokers and loggers that have settings.
+    pub(crate) async fn config_resources(&mut self) -> Result<Vec<ConfigResource>, ClientError> {
+        let kinds = [ResourceType::Topic, ResourceType::Broker, ResourceType::BrokerLogger];
+        let response = self
+            .call_any(|version| {
+                let codes = kinds.iter().map(|kind| kind.code()).collect();
+                let request = ListConfigResourcesRequest::default();
+                if version >= 1 { request.with_resource_types(codes) } else { request }
+            })
+            .await?;
+        ClientError::check(response.error_code, || "the list of configs".to_owned(), None)?;
+        let mut resources: Vec<_> = response
+            .config_resources
+            .into_iter()
+            .filter_map(|found| {
+                let kind = ResourceType::of_code(found.resource_type)?;
+                Some(ConfigResource { kind, name: found.resource_name.to_string() })
+            })
+            .collect();
+        resources.sort_by_key(ToString::to_string);
+        Ok(resources)
+    }
+
+    /// A broker's own settings and loggers are known to that broker alone.
+    fn owner_of(&self, resource: &ConfigResource) -> Option<medallion_wire::BrokerId> {
+        match resource.kind {
+            ResourceType::Topic => None,
+            ResourceType::Broker | ResourceType::BrokerLogger => {
+                let id = medallion_wire::BrokerId(resource.name.parse().ok()?);
+                self.knows(id).then_some(id)
+            }
+        }
+    }
+}
+
+fn creatable(topic: &NewTopic) -> CreatableTopic {
+    let config = |(name, value): (&String, &String)| {
+        CreatableTopicConfig::default()
+            .with_name(StrBytes::from_string(name.clone()))
+            .with_value(Some(StrBytes::from_string(value.clone())))
+    };
+    let assignment = |(index, brokers): (usize, &Vec<i32>)| {
+        CreatableReplicaAssignment::default()
+            .with_partition_index(i32::try_from(index).unwrap_or(i32::MAX))
+            .with_broker_ids(brokers.iter().copied().map(BrokerId).collect())
+    };
+    CreatableTopic::default()
+        .with_name(topic_name(&topic.name))
+        .with_num_partitions(topic.partitions.unwrap_or(-1))
+        .with_replication_factor(topic.replication_factor.unwrap_or(-1))
+        .with_assignments(topic.assignment.iter().enumerate().map(assignment).collect())
+        .with_configs(topic.configs.iter().map(config).collect())
+}
+
+fn alterable(change: &ConfigChange) -> AlterableConfig {
+    let operation = match change.operation {
+        ConfigOperation::Set => 0,
+        ConfigOperation::Delete => 1,
+        ConfigOperation::Append => 2,
+        ConfigOperation::Subtract => 3,
+    };
+    AlterableConfig::default()
+        .with_name(StrBytes::from_string(change.name.clone()))
+        .with_config_operation(operation)
+        .with_value(change.value.clone().map(StrBytes::from_string))
+}
+
+fn read_entry(entry: DescribeConfigsResourceResult) -> ConfigEntry {
+    ConfigEntry {
+        name: entry.name.to_string(),
+        value: entry.value.map(|value| value.to_string()),
+        source: ConfigSource::of_code(entry.config_source),
+        read_only: entry.read_only,
+        sensitive: entry.is_sensitive,
+        documentation: entry.documentation.map(|text| text.to_string()).filter(|text| !text.is_empty()),
+    }
+}

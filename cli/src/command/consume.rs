@@ -1,0 +1,364 @@
+//! `medallion consume`.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use clap::{Args, ValueEnum};
+use medallion_wire::{Offset, PartitionIndex, TopicPartition};
+use serde_json::{Value, json};
+
+use super::produce::{per_second, whole};
+use crate::client::{Client, ConsumedRecord, Consumer, ConsumerOptions, Metadata, OffsetAt};
+use crate::failure::UsageError;
+use crate::output::{Output, counted, hex};
+use crate::time::{format_timestamp, now_ms, parse_duration, parse_timestamp};
+
+const READ_UNCOMMITTED: i8 = 0;
+const READ_COMMITTED: i8 = 1;
+
+/// Read records.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  medallion consume trips --until-end
+  medallion consume trips --from -5 --format full
+  medallion consume trips --from 2019-03-23T20:00:00Z --count 10 --json
+  medallion consume trips --partition 0,2 --from 15m
+
+It reads partitions directly, without a consumer group, and commits no offsets.")]
+pub(crate) struct ConsumeArguments {
+    /// The topic
+    topic: String,
+    /// Which partitions, separated by commas [default: all]
+    #[arg(long, short, value_delimiter = ',', value_parser = clap::value_parser!(i32).range(0..))]
+    partition: Vec<i32>,
+    /// Where to begin: beginning, end, an offset, -N (the last N of each partition), a time in UTC, or how long ago
+    /// (90s, 15m, 2h, 7d)
+    #[arg(long, default_value = "beginning", value_name = "WHERE", allow_hyphen_values = true)]
+    from: StartAt,
+    /// Stop after so many records
+    #[arg(long, short = 'n', value_name = "RECORDS")]
+    count: Option<u64>,
+    /// Stop where the topic ends now
+    #[arg(long, short = 'e')]
+    until_end: bool,
+    /// How a record is printed; --json prints records too
+    #[arg(long, value_enum, default_value = "value")]
+    format: RecordFormat,
+    /// What stands between key and value
+    #[arg(long, short = 'K', default_value = "\t", value_name = "TEXT", hide_default_value = true)]
+    key_separator: String,
+    /// Leave out what belongs to open or aborted transactions
+    #[arg(long)]
+    read_committed: bool,
+}
+
+/// How a record is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RecordFormat {
+    /// The value
+    Value,
+    /// Key and value, with --key-separator between
+    KeyValue,
+    /// Partition, offset, time, key, headers and value
+    Full,
+    /// A JSON object a line
+    Json,
+}
+
+/// Where reading begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StartAt {
+    Beginning,
+    End,
+    Offset(i64),
+    LastRecords(i64),
+    Timestamp(i64),
+}
+
+impl FromStr for StartAt {
+    type Err = UsageError;
+
+    fn from_str(text: &str) -> Result<Self, UsageError> {
+        let wrong = || {
+            UsageError(
+                "it must be beginning, end, an offset, -N, a time such as 2019-03-23T20:00:00Z, or 15m"
+                    .to_owned(),
+            )
+        };
+        match text {
+            "beginning" | "earliest" => return Ok(Self::Beginning),
+            "end" | "latest" => return Ok(Self::End),
+            _ => {}
+        }
+        if let Some(count) = text.strip_prefix('-') {
+            return count.parse().map(Self::LastRecords).map_err(|_| wrong());
+        }
+        if let Ok(offset) = text.parse::<i64>() {
+            return Ok(Self::Offset(offset));
+        }
+        if let Some(ago) = parse_duration(text) {
+            return Ok(Self::Timestamp(now_ms() - i64::try_from(ago.as_millis()).unwrap_or(i64::MAX)));
+        }
+        parse_timestamp(text).map(Self::Timestamp).ok_or_else(wrong)
+    }
+}
+
+/// Runs `medallion consume`.
+pub(crate) async fn run(arguments: ConsumeArguments, bootstrap: &str, output: &Output) -> anyhow::Result<()> {
+    let mut client = Client::connect(bootstrap).await?;
+    let metadata = client.metadata(Some(&[&arguments.topic]), false).await?;
+    let partitions = chosen_partitions(&metadata, &arguments)?;
+    let positions = starting_positions(&mut client, &metadata, &partitions, arguments.from).await?;
+    let ends = if arguments.until_end {
+        let isolation = if arguments.read_committed { READ_COMMITTED } else { READ_UNCOMMITTED };
+        Some(client.offsets(&metadata, &partitions, OffsetAt::Latest, isolation).await?)
+    } else {
+        None
+    };
+    let options = ConsumerOptions { read_committed: arguments.read_committed, ..ConsumerOptions::default() };
+    let mut consumer = Consumer::new(client, metadata, positions, options);
+    let started = Instant::now();
+    let mut printer = Printer::new(&arguments, output.is_json());
+    tokio::select! {
+        result = read(&mut consumer, &arguments, ends, &mut printer) => result?,
+        _ = tokio::signal::ctrl_c() => printer.out.flush()?,
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let rate = whole(per_second(printer.count, seconds));
+    output.note(&format!("consumed {} in {seconds:.2} s, {rate} a second", counted(printer.count, "record")));
+    Ok(())
+}
+
+fn chosen_partitions(
+    metadata: &Metadata,
+    arguments: &ConsumeArguments,
+) -> anyhow::Result<Vec<TopicPartition>> {
+    let topic = metadata.topic(&arguments.topic)?;
+    let name = |partition: PartitionIndex| TopicPartition::new(Arc::clone(&topic.name), partition);
+    if arguments.partition.is_empty() {
+        return Ok(topic.partitions.iter().map(|partition| name(partition.partition)).collect());
+    }
+    let mut chosen = Vec::new();
+    for index in &arguments.partition {
+        chosen.push(name(topic.partition(PartitionIndex(*index))?.partition));
+    }
+    Ok(chosen)
+}
+
+async fn starting_positions(
+    client: &mut Client,
+    metadata: &Metadata,
+    partitions: &[TopicPartition],
+    from: StartAt,
+) -> anyhow::Result<BTreeMap<TopicPartition, Offset>> {
+    let at = match from {
+        StartAt::Offset(offset) => {
+            return Ok(partitions.iter().map(|partition| (partition.clone(), Offset(offset))).collect());
+        }
+        StartAt::Beginning => OffsetAt::Earliest,
+        StartAt::End | StartAt::LastRecords(_) => OffsetAt::Latest,
+        StartAt::Timestamp(timestamp_ms) => OffsetAt::Timestamp(timestamp_ms),
+    };
+    let found = client.offsets(metadata, partitions, at, READ_UNCOMMITTED).await?;
+    let earliest = client.offsets(metadata, partitions, OffsetAt::Earliest, READ_UNCOMMITTED).await?;
+    let latest = client.offsets(metadata, partitions, OffsetAt::Latest, READ_UNCOMMITTED).await?;
+    let of = |offsets: &BTreeMap<TopicPartition, Option<Offset>>, partition: &TopicPartition| {
+        offsets.get(partition).copied().flatten()
+    };
+    let position = |partition: &TopicPartition| {
+        let end = of(&latest, partition).unwrap_or(Offset::ZERO);
+        // No record is that late: what comes next will be.
+        let found = of(&found, partition).unwrap_or(end);
+        let position = match from {
+            StartAt::LastRecords(count) => found.max(Offset::ZERO + count) + -count,
+            _ => found,
+        };
+        (partition.clone(), position.max(of(&earliest, partition).unwrap_or(Offset::ZERO)))
+    };
+    Ok(partitions.iter().map(position).collect())
+}
+
+async fn read(
+    consumer: &mut Consumer,
+    arguments: &ConsumeArguments,
+    ends: Option<BTreeMap<TopicPartition, Option<Offset>>>,
+    printer: &mut Printer,
+) -> anyhow::Result<()> {
+    loop {
+        if let Some(ends) = &ends {
+            let is_behind = |(partition, position): (&TopicPartition, &Offset)| {
+                ends.get(partition).copied().flatten().is_some_and(|end| *position >= end)
+            };
+            let done: Vec<_> = consumer
+                .positions()
+                .iter()
+                .filter(|entry| is_behind(*entry))
+                .map(|(p, _)| p.clone())
+                .collect();
+            for partition in &done {
+                consumer.unassign(partition);
+            }
+            if consumer.positions().is_empty() {
+                return Ok(());
+            }
+        }
+        for record in consumer.poll().await? {
+            if arguments.count.is_some_and(|count| printer.count >= count) {
+                break;
+            }
+            let end = ends.as_ref().and_then(|ends| ends.get(&record.partition).copied().flatten());
+            if end.is_none_or(|end| record.offset < end) {
+                printer.print(&record)?;
+            }
+        }
+        printer.out.flush()?;
+        if arguments.count.is_some_and(|count| printer.count >= count) {
+            return Ok(());
+        }
+    }
+}
+
+/// Prints records to standard output.
+struct Printer {
+    out: BufWriter<io::Stdout>,
+    format: RecordFormat,
+    key_separator: String,
+    count: u64,
+}
+
+impl Printer {
+    fn new(arguments: &ConsumeArguments, is_json: bool) -> Self {
+        Self {
+            out: BufWriter::with_capacity(64 << 10, io::stdout()),
+            format: if is_json { RecordFormat::Json } else { arguments.format },
+            key_separator: arguments.key_separator.clone(),
+            count: 0,
+        }
+    }
+
+    fn print(&mut self, consumed: &ConsumedRecord) -> io::Result<()> {
+        self.count += 1;
+        let record = &consumed.record;
+        match self.format {
+            RecordFormat::Value => self.out.write_all(record.value.as_deref().unwrap_or_default())?,
+            RecordFormat::KeyValue => {
+                self.out.write_all(record.key.as_deref().unwrap_or_default())?;
+                self.out.write_all(self.key_separator.as_bytes())?;
+                self.out.write_all(record.value.as_deref().unwrap_or_default())?;
+            }
+            RecordFormat::Full => self.out.write_all(full_text(consumed).as_bytes())?,
+            RecordFormat::Json => self.out.write_all(record_as_json(consumed).to_string().as_bytes())?,
+        }
+        self.out.write_all(b"\n")
+    }
+}
+
+/// One line for people: where, when, key, headers, value.
+fn full_text(consumed: &ConsumedRecord) -> String {
+    let record = &consumed.record;
+    let text = |bytes: &Option<Bytes>| match bytes {
+        None => "null".to_owned(),
+        Some(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+    };
+    let headers: Vec<_> =
+        record.headers.iter().map(|(name, value)| format!("{name}={}", text(value))).collect();
+    let headers = if headers.is_empty() { String::new() } else { format!("  [{}]", headers.join(", ")) };
+    format!(
+        "{}@{}  {}  {}{headers}  {}",
+        consumed.partition,
+        consumed.offset,
+        format_timestamp(record.timestamp_ms),
+        text(&record.key),
+        text(&record.value)
+    )
+}
+
+/// A record as one JSON object; what is no text stands in hexadecimal under another name.
+pub(crate) fn record_as_json(consumed: &ConsumedRecord) -> Value {
+    let record = &consumed.record;
+    let mut value = json!({
+        "topic": &*consumed.partition.topic,
+        "partition": consumed.partition.partition.get(),
+        "offset": consumed.offset.get(),
+        "timestamp": record.timestamp_ms,
+    });
+    put_content(&mut value, "key", record.key.as_ref());
+    put_content(&mut value, "value", record.value.as_ref());
+    let header = |(name, content): &(String, Option<Bytes>)| {
+        let mut header = json!({ "name": name });
+        put_content(&mut header, "value", content.as_ref());
+        header
+    };
+    value["headers"] = record.headers.iter().map(header).collect();
+    value
+}
+
+fn put_content(object: &mut Value, name: &str, content: Option<&Bytes>) {
+    match content.map(|bytes| (bytes, std::str::from_utf8(bytes))) {
+        None => object[name] = Value::Null,
+        Some((_, Ok(text))) => object[name] = Value::from(text),
+        Some((bytes, Err(_))) => {
+            object[format!("{name}_hex")] = Value::from(hex(bytes));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Record;
+
+    #[test]
+    fn starts_are_read_in_all_their_forms() {
+        let parse = |text: &str| text.parse::<StartAt>().ok();
+        assert_eq!(parse("beginning"), Some(StartAt::Beginning));
+        assert_eq!(parse("latest"), Some(StartAt::End));
+        assert_eq!(parse("17"), Some(StartAt::Offset(17)));
+        assert_eq!(parse("-5"), Some(StartAt::LastRecords(5)));
+        assert_eq!(parse("2019-03-23"), Some(StartAt::Timestamp(1_553_299_200_000)));
+        let Some(StartAt::Timestamp(ago)) = parse("1h") else { panic!("1h was not taken") };
+        assert!((now_ms() - 3_600_000 - ago).abs() < 10_000);
+        for wrong in ["", "-", "yesterday", "-x", "5w"] {
+            assert_eq!(parse(wrong), None, "{wrong:?} was taken");
+        }
+    }
+
+    #[test]
+    fn json_keeps_nulls_bytes_and_repeated_headers() {
+        let consumed = ConsumedRecord {
+            partition: TopicPartition::new("a", 1),
+            offset: Offset(7),
+            record: Record {
+                key: None,
+                value: Some(Bytes::from_static(&[0, 255])),
+                headers: vec![("h".to_owned(), None), ("h".to_owned(), Some(Bytes::from("x")))],
+                timestamp_ms: 5,
+            },
+        };
+        let expected = json!({
+            "topic": "a", "partition": 1, "offset": 7, "timestamp": 5, "key": null, "value_hex": "00ff",
+            "headers": [{ "name": "h", "value": null }, { "name": "h", "value": "x" }],
+        });
+        assert_eq!(record_as_json(&consumed), expected);
+    }
+
+    #[test]
+    fn a_full_line_says_where_and_when() {
+        let consumed = ConsumedRecord {
+            partition: TopicPartition::new("a", 1),
+            offset: Offset(7),
+            record: Record {
+                key: Some(Bytes::from("k")),
+                value: None,
+                headers: vec![("h".to_owned(), Some(Bytes::from("x")))],
+                timestamp_ms: 0,
+            },
+        };
+        assert_eq!(full_text(&consumed), "a-1@7  1970-01-01T00:00:00.000Z  k  [h=x]  null");
+    }
+}
