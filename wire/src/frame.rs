@@ -1,1 +1,254 @@
-//! TODO
+//! Frames: an int32 length, then that many bytes.
+//!
+//! [`FrameDecoder`] cuts them out of a byte stream without doing any I/O: the caller reads from its socket straight into
+//! the decoder's buffer, and a complete frame leaves it as [`Bytes`] that share this buffer.
+//!
+//! ```
+//! use medallion_wire::frame::FrameDecoder;
+//!
+//! let mut decoder = FrameDecoder::new(1024);
+//! decoder.buffer().extend_from_slice(b"\0\0\0\x05hel");
+//! assert_eq!(decoder.next_frame()?, None);
+//! assert_eq!(decoder.frame_bytes(), Some(5));
+//! decoder.buffer().extend_from_slice(b"lo");
+//! assert_eq!(decoder.next_frame()?.as_deref(), Some(&b"hello"[..]));
+//! # Ok::<(), medallion_wire::frame::FrameError>(())
+//! ```
+
+use bytes::{Buf, Bytes, BytesMut};
+use thiserror::Error;
+
+/// The length field's bytes.
+const LENGTH_BYTES: usize = 4;
+
+/// Room for a first read, in which most requests are complete.
+const READ_BYTES: usize = 16 * 1024;
+
+/// Less room than this is not worth a read, unless the frame needs no more.
+const READ_BYTES_MIN: usize = 1024;
+
+/// Room that a frame gets before more of it has come.
+const FRAME_START_BYTES: usize = 64 * 1024;
+
+/// How much room a frame gets, at most, for each byte that has come: few enough that a claimed length costs nothing, many
+/// enough that a large frame is moved only a few times while its buffer grows.
+const GROWTH: usize = 4;
+
+/// Cuts frames out of a byte stream.
+#[derive(Debug)]
+pub struct FrameDecoder {
+    buf: BytesMut,
+    frame_bytes_max: usize,
+    /// The length of the frame that is being read, once its length field is there (and taken out of `buf`).
+    frame_bytes: Option<usize>,
+}
+
+impl FrameDecoder {
+    /// A decoder of frames of at most `frame_bytes_max` bytes (`socket.request.max.bytes`).
+    pub fn new(frame_bytes_max: usize) -> Self {
+        Self { buf: BytesMut::new(), frame_bytes_max, frame_bytes: None }
+    }
+
+    /// The buffer to append received bytes to, with room for some.
+    ///
+    /// The room is limited: while a frame is being read it reaches to the frame's end at most, and is at most three times
+    /// what has come of the frame (64 KiB at first). So a frame costs memory as it comes, not as it claims.
+    pub fn buffer(&mut self) -> &mut BytesMut {
+        let capacity = match self.frame_bytes {
+            None => READ_BYTES,
+            Some(frame) => frame.min(self.buf.len().saturating_mul(GROWTH).max(FRAME_START_BYTES)),
+        };
+        let missing = self.frame_bytes.map_or(READ_BYTES_MIN, |frame| frame.saturating_sub(self.buf.len()));
+        // A full buffer is exchanged rather than grown in place, which would double it beyond the frame's end.
+        if self.buf.capacity() - self.buf.len() < missing.min(READ_BYTES_MIN) {
+            let mut larger = BytesMut::with_capacity(capacity);
+            larger.extend_from_slice(&self.buf);
+            self.buf = larger;
+        }
+        &mut self.buf
+    }
+
+    /// The next complete frame, without its length; `None` until more bytes have come.
+    ///
+    /// # Errors
+    ///
+    /// For a length that is not positive or above the limit. The stream is useless then, and every later call fails alike.
+    pub fn next_frame(&mut self) -> Result<Option<Bytes>, FrameError> {
+        let Some(frame) = self.length()? else { return Ok(None) };
+        if self.buf.len() < frame {
+            return Ok(None);
+        }
+        self.frame_bytes = None;
+        Ok(Some(self.buf.split_to(frame).freeze()))
+    }
+
+    /// Reads the length field once it is there.
+    fn length(&mut self) -> Result<Option<usize>, FrameError> {
+        if self.frame_bytes.is_none() {
+            let Some(bytes) = self.buf.first_chunk::<LENGTH_BYTES>() else { return Ok(None) };
+            let length = i32::from_be_bytes(*bytes);
+            self.frame_bytes = match usize::try_from(length) {
+                Ok(0) => return Err(FrameError::Empty),
+                Ok(bytes) if bytes <= self.frame_bytes_max => Some(bytes),
+                Ok(_) => return Err(FrameError::TooLarge { length, frame_bytes_max: self.frame_bytes_max }),
+                Err(_) => return Err(FrameError::Negative { length }),
+            };
+            self.buf.advance(LENGTH_BYTES);
+        }
+        Ok(self.frame_bytes)
+    }
+
+    /// The length of the frame that is being read, once known: what to take from a memory budget before reading on. `None`
+    /// between frames.
+    pub fn frame_bytes(&self) -> Option<usize> {
+        self.frame_bytes
+    }
+
+    /// What the buffer holds in memory, in bytes.
+    pub fn capacity(&self) -> usize {
+        self.buf.capacity()
+    }
+
+    /// Whether nothing of a next frame has come. If the stream ends otherwise, a frame was cut.
+    pub fn is_between_frames(&self) -> bool {
+        self.frame_bytes.is_none() && self.buf.is_empty()
+    }
+
+    /// Gives the buffer back if it is empty, so that an idle connection holds no memory.
+    pub fn release(&mut self) {
+        if self.buf.is_empty() {
+            self.buf = BytesMut::new();
+        }
+    }
+}
+
+/// A length that no frame may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// A length of zero.
+    #[error("a frame of 0 bytes")]
+    Empty,
+    /// A length below zero.
+    #[error("a frame of {length} bytes")]
+    Negative {
+        /// The length found.
+        length: i32,
+    },
+    /// A length above the limit.
+    #[error("a frame of {length} bytes, above the {frame_bytes_max} of socket.request.max.bytes")]
+    TooLarge {
+        /// The length found.
+        length: i32,
+        /// The limit.
+        frame_bytes_max: usize,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::BufMut;
+    use proptest::prelude::*;
+
+    fn stream(frames: &[Vec<u8>]) -> BytesMut {
+        let mut stream = BytesMut::new();
+        for frame in frames {
+            stream.put_u32(u32::try_from(frame.len()).unwrap());
+            stream.put_slice(frame);
+        }
+        stream
+    }
+
+    /// Feeds `stream` as a socket would: never more than the buffer has room for.
+    fn decode(stream: &[u8], sizes: &[usize], frame_bytes_max: usize) -> Result<Vec<Bytes>, FrameError> {
+        let mut decoder = FrameDecoder::new(frame_bytes_max);
+        let (mut rest, mut frames) = (stream, Vec::new());
+        let mut sizes = sizes.iter().cycle();
+        while !rest.is_empty() {
+            let buffer = decoder.buffer();
+            let room = buffer.capacity() - buffer.len();
+            assert!(room > 0, "the decoder offers no room");
+            let (now, later) = rest.split_at(room.min(rest.len()).min(*sizes.next().unwrap()));
+            buffer.extend_from_slice(now);
+            rest = later;
+            while let Some(frame) = decoder.next_frame()? {
+                frames.push(frame);
+            }
+        }
+        assert!(decoder.is_between_frames());
+        Ok(frames)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn frames_come_out_as_they_went_in(
+            frames in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..3000), 0..20),
+            sizes in prop::collection::vec(1..5000_usize, 1..8),
+        ) {
+            prop_assert_eq!(decode(&stream(&frames), &sizes, 3000).unwrap(), frames);
+        }
+    }
+
+    #[test]
+    fn a_large_frame_comes_out_whole() {
+        let frame: Vec<u8> = (0..3_000_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+        assert_eq!(
+            decode(&stream(&[frame.clone(), vec![1]]), &[60_000], 4_000_000).unwrap(),
+            [frame, vec![1]]
+        );
+    }
+
+    #[test]
+    fn wrong_lengths_are_named() {
+        let error = |length: i32| {
+            let mut decoder = FrameDecoder::new(100);
+            decoder.buffer().put_i32(length);
+            let error = decoder.next_frame().unwrap_err();
+            assert_eq!(decoder.next_frame(), Err(error), "the error does not last");
+            error
+        };
+        assert_eq!(error(0), FrameError::Empty);
+        assert_eq!(error(-1), FrameError::Negative { length: -1 });
+        assert_eq!(error(i32::MIN), FrameError::Negative { length: i32::MIN });
+        assert_eq!(error(101), FrameError::TooLarge { length: 101, frame_bytes_max: 100 });
+        assert_eq!(error(101).to_string(), "a frame of 101 bytes, above the 100 of socket.request.max.bytes");
+    }
+
+    #[test]
+    fn memory_follows_what_has_come_not_what_is_claimed() {
+        let mut decoder = FrameDecoder::new(200 << 20);
+        decoder.buffer().put_i32(100 << 20);
+        assert_eq!(decoder.next_frame(), Ok(None));
+        assert_eq!(decoder.frame_bytes(), Some(100 << 20));
+        let mut come = 0;
+        while come < 10 << 20 {
+            let room = {
+                let buffer = decoder.buffer();
+                buffer.capacity() - buffer.len()
+            };
+            assert!(
+                decoder.capacity() <= FRAME_START_BYTES.max(come * GROWTH),
+                "{} for {come}",
+                decoder.capacity()
+            );
+            let now = room.min(100_000);
+            decoder.buffer().put_bytes(7, now);
+            come += now;
+            assert_eq!(decoder.next_frame(), Ok(None));
+        }
+    }
+
+    #[test]
+    fn an_idle_decoder_holds_no_memory() {
+        let mut decoder = FrameDecoder::new(100);
+        decoder.buffer().put_slice(b"\0\0\0\x01x");
+        assert!(decoder.next_frame().unwrap().is_some());
+        decoder.release();
+        assert_eq!(decoder.capacity(), 0);
+        decoder.buffer().put_slice(b"\0\0");
+        decoder.release();
+        assert!(!decoder.is_between_frames());
+    }
+}

@@ -5,15 +5,18 @@
 //!
 //! - [`types`]: newtypes for what can be mixed up (offsets, epochs, ids);
 //! - [`records`]: record batches as a lazy view over shared bytes, with capped decompression, and their builder;
-//! - [`frame`]: frames cut out of a byte stream, with a limit; request and response headers;
+//! - [`api`]: the APIs, their names and versions;
+//! - [`frame`]: frames cut out of a byte stream, with a limit; [`header`]: headers of requests and responses;
 //! - [`guard`]: a check of element counts against the bytes that are there, before a request is decoded;
 //! - [`internal_records`]: the records of `__cluster_metadata`, `__consumer_offsets`, `__transaction_state`, ...;
 //! - [`newer_messages`]: message versions that the crate does not have yet.
 
+pub mod api;
 pub mod frame;
 #[doc(hidden)]
 pub mod fuzz_records;
 pub mod guard;
+pub mod header;
 pub mod internal_records;
 pub mod newer_messages;
 pub mod records;

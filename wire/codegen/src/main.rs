@@ -5,6 +5,7 @@
 mod families;
 mod names;
 mod records;
+mod requests;
 mod schema;
 
 use std::fs;
@@ -51,6 +52,9 @@ fn generate() -> Result<Vec<(PathBuf, String)>> {
         let path = wire.join("src/internal_records/generated").join(format!("{name}.rs"));
         files.push((path, rustfmt(&code)?));
     }
+    let requests = table("requests")?;
+    files.push((wire.join("src/api/generated.rs"), rustfmt(&requests::api_table(&requests)?)?));
+    files.push((wire.join("src/guard/generated.rs"), rustfmt(&requests::guard_tables(&requests)?)?));
     Ok(files)
 }
 

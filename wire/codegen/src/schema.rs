@@ -124,6 +124,8 @@ pub(crate) struct Message {
     pub(crate) key: Option<i16>,
     pub(crate) versions: Versions,
     pub(crate) flexible: Versions,
+    /// The listeners that take a request: `broker`, `controller`.
+    pub(crate) listeners: Vec<String>,
     pub(crate) structs: Vec<Struct>,
 }
 
@@ -185,18 +187,19 @@ fn parse_message(text: &str) -> Result<Message> {
     let mut words = text.split(' ');
     ensure!(words.next() == Some("message"), "expected `message`");
     let name = words.next().context("no name")?.to_owned();
-    let (mut key, mut versions, mut flexible) = (None, None, None);
+    let (mut key, mut versions, mut flexible, mut listeners) = (None, None, None, Vec::new());
     for word in words {
         match word.split_once('=').context("expected KEY=VALUE")? {
             ("key", value) => key = Some(value.parse()?),
             ("versions", value) => versions = Some(Versions::parse(value)?),
             ("flexible", value) => flexible = Some(Versions::parse(value)?),
+            ("on", value) => listeners = value.split(',').map(str::to_owned).collect(),
             (other, _) => bail!("unknown property {other}"),
         }
     }
     let structs = vec![Struct { name: name.clone(), fields: Vec::new() }];
     let versions = versions.context("no versions")?;
-    Ok(Message { name, key, versions, flexible: flexible.context("no flexible versions")?, structs })
+    Ok(Message { name, key, versions, flexible: flexible.context("no flexible versions")?, listeners, structs })
 }
 
 fn parse_field(text: &str) -> Result<Field> {
