@@ -4,7 +4,8 @@
 //! that one leaves out or does in a way that a broker cannot use:
 //!
 //! - [`types`]: newtypes for what can be mixed up (offsets, epochs, ids);
-//! - [`records`]: record batches as a lazy view over shared bytes, with capped decompression, and their builder;
+//! - [`records`]: record batches as a lazy view over shared bytes, with capped decompression, their builder, and the
+//!   message sets that old segments hold;
 //! - [`api`]: the APIs, their names and versions;
 //! - [`frame`]: frames cut out of a byte stream, with a limit; [`header`]: headers of requests and responses;
 //! - [`guard`]: a check of element counts against the bytes that are there, before a request is decoded;

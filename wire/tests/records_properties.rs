@@ -261,7 +261,7 @@ fn concatenated_streams_are_one() {
     }
 }
 
-/// `data` in the codec's own format: the one value of an uncompressed record is cut out of a stream that holds it.
+/// `data` in the codec's own format.
 fn compressed(compression: Compression, data: &[u8]) -> Vec<u8> {
     use std::io::Write;
     match compression {

@@ -168,3 +168,56 @@ fn versioned<const N: usize>(
     }
     rest.first_chunk::<N>().copied().ok_or(too_short)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::HeadersRef;
+    use crate::types::Offset;
+
+    fn record<'a>(key: Option<&'a [u8]>, value: Option<&'a [u8]>) -> RecordRef<'a> {
+        RecordRef { offset: Offset(9), timestamp: 0, key, value, headers: HeadersRef::default() }
+    }
+
+    #[test]
+    fn every_type_is_read_from_its_own_key() {
+        for code in -1..9 {
+            let control_type = ControlRecordType::from_code(code);
+            assert_eq!(control_type.code(), code);
+            assert_eq!(ControlRecordType::of(&record(Some(&control_type.key()), None)), Ok(control_type));
+        }
+        assert_eq!(ControlRecordType::from_code(7), ControlRecordType::Unknown(7));
+    }
+
+    #[test]
+    fn later_versions_are_read_as_far_as_they_are_known() {
+        let key = [0, 3, 0, 1, 99, 99];
+        let value = [0, 5, 0, 0, 0, 77, 1];
+        let marker = EndTransactionMarker::parse(&record(Some(&key), Some(&value)));
+        assert_eq!(marker, Ok(EndTransactionMarker { is_commit: true, coordinator_epoch: 77 }));
+    }
+
+    #[test]
+    fn malformed_control_records_are_named() {
+        let commit = ControlRecordType::Commit.key();
+        let too_short = |field, size, needed| ControlRecordError::TooShort { offset: 9, field, size, needed };
+        for (key, value, error) in [
+            (None, None, too_short("key", 0, 4)),
+            (Some(&commit[..3]), None, too_short("key", 3, 4)),
+            (Some(&commit[..]), None, too_short("value", 0, 6)),
+            (Some(&commit[..]), Some(&[0, 0, 0, 0, 1][..]), too_short("value", 5, 6)),
+            (
+                Some(&[0xff, 0xff, 0, 1][..]),
+                None,
+                ControlRecordError::InvalidVersion { offset: 9, field: "key", version: -1 },
+            ),
+            (
+                Some(&[0, 0, 0, 2][..]),
+                None,
+                ControlRecordError::NoMarker { offset: 9, found: ControlRecordType::LeaderChange },
+            ),
+        ] {
+            assert_eq!(EndTransactionMarker::parse(&record(key, value)), Err(error));
+        }
+    }
+}
