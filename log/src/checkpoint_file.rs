@@ -169,10 +169,10 @@ pub fn format_leader_epochs(entries: &[EpochEntry]) -> String {
 }
 
 /// The whole of a small file, `None` when it is absent.
-pub(crate) fn read_file(
-    file_system: &dyn FileSystem,
-    path: &Path,
-) -> Result<Option<Vec<u8>>, CheckpointError> {
+///
+/// # Errors
+/// [`CheckpointError`] when it cannot be read, or is too large to be such a file.
+pub fn read_file(file_system: &dyn FileSystem, path: &Path) -> Result<Option<Vec<u8>>, CheckpointError> {
     let failed = |source| CheckpointError::io(path, source);
     let file = match file_system.open(path, OpenMode::Read) {
         Ok(file) => file,
@@ -190,7 +190,10 @@ pub(crate) fn read_file(
 }
 
 /// Replaces a file by way of `<name>.tmp`; the new content is durable when this returns.
-pub(crate) fn write_atomically(
+///
+/// # Errors
+/// [`CheckpointError::Io`]; the old content is then still there.
+pub fn write_atomically(
     file_system: &dyn FileSystem,
     path: &Path,
     content: &[u8],

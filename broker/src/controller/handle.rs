@@ -8,6 +8,8 @@ use medallion_wire::{ResponseError, messages as m};
 use tokio::sync::oneshot;
 
 use super::image::{MetadataDelta, MetadataImage};
+use super::quorum::MetadataError;
+use super::quorum_description::QuorumDescription;
 use super::state_machine::{ApiError, Command, Reply};
 
 /// Told of each change, on the controller's thread, after it is durable and before the command's reply.
@@ -16,6 +18,9 @@ use super::state_machine::{ApiError, Command, Reply};
 pub(crate) trait MetadataListener: Send {
     /// Acts on one change.
     fn on_change(&mut self, delta: &MetadataDelta);
+
+    /// The metadata log takes no more records, so that the controller has stopped: the broker should end and say why.
+    fn on_failure(&mut self, error: &MetadataError);
 }
 
 /// A clonable reference to the controller.
@@ -23,6 +28,7 @@ pub(crate) trait MetadataListener: Send {
 pub(crate) struct ControllerHandle {
     commands: mpsc::Sender<Event>,
     image: Arc<ArcSwap<MetadataImage>>,
+    quorum: Arc<QuorumDescription>,
 }
 
 /// What the controller's thread waits for.
@@ -30,6 +36,8 @@ pub(crate) struct ControllerHandle {
 pub(super) enum Event {
     /// A command and where its reply goes.
     Submit(Box<Command>, oneshot::Sender<Result<Reply, ApiError>>),
+    /// Close the log and end.
+    Stop(oneshot::Sender<Result<(), MetadataError>>),
 }
 
 macro_rules! typed {
@@ -48,6 +56,14 @@ macro_rules! typed {
 }
 
 impl ControllerHandle {
+    pub(super) fn new(
+        commands: mpsc::Sender<Event>,
+        image: Arc<ArcSwap<MetadataImage>>,
+        quorum: QuorumDescription,
+    ) -> Self {
+        Self { commands, image, quorum: Arc::new(quorum) }
+    }
+
     /// The newest committed image.
     pub(crate) fn image(&self) -> Guard<Arc<MetadataImage>> {
         self.image.load()
@@ -67,6 +83,32 @@ impl ControllerHandle {
         let stopped = || ApiError::new(ResponseError::NotController, "the controller has stopped");
         self.commands.send(Event::Submit(Box::new(command), reply)).map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
+    }
+
+    /// Closes the metadata log in order and ends the controller's thread.
+    ///
+    /// # Errors
+    /// What closing the log met; the shutdown is then not clean.
+    pub(crate) async fn stop(&self) -> Result<(), MetadataError> {
+        let (reply, answer) = oneshot::channel();
+        if self.commands.send(Event::Stop(reply)).is_err() {
+            return Ok(()); // it has ended already, and has said why
+        }
+        answer.await.unwrap_or(Ok(()))
+    }
+
+    /// Tells the state of the quorum, as of the newest committed record.
+    pub(crate) fn describe_quorum(
+        &self,
+        request: &m::DescribeQuorumRequest,
+        now_ms: i64,
+    ) -> m::DescribeQuorumResponse {
+        self.quorum.describe(request, self.image().provenance, now_ms)
+    }
+
+    /// The epoch of this controller's leadership of the quorum.
+    pub(crate) fn leader_epoch(&self) -> i32 {
+        self.quorum.leader_epoch.get()
     }
 
     typed!(/// Creates topics.
@@ -99,6 +141,13 @@ impl ControllerHandle {
         AssignReplicasToDirsRequest -> AssignReplicasToDirsResponse);
     typed!(/// Changes the ISR of partitions.
         alter_partition, AlterPartition, AlterPartitionRequest -> AlterPartitionResponse);
+    typed!(/// Announces a controller.
+        register_controller, RegisterController,
+        ControllerRegistrationRequest -> ControllerRegistrationResponse);
+    typed!(/// Announces a broker, fenced until its first heartbeat.
+        register_broker, RegisterBroker, BrokerRegistrationRequest -> BrokerRegistrationResponse);
+    typed!(/// Fences, unfences or lets go of a broker.
+        broker_heartbeat, BrokerHeartbeat, BrokerHeartbeatRequest -> BrokerHeartbeatResponse);
     typed!(/// Forgets a broker.
         unregister_broker, UnregisterBroker, UnregisterBrokerRequest -> UnregisterBrokerResponse);
 }

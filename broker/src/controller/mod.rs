@@ -9,14 +9,22 @@
 //! - [`image`]: what the metadata says, immutable, read through one atomic pointer;
 //! - [`state_machine`]: what a command changes, without I/O, clock or randomness;
 //! - [`quorum`]: the log, its snapshots and who leads; today a quorum of one voter;
-//! - [`handle`]: the thread that runs the loop above, and how the rest of the broker talks to it.
+//! - [`event_loop`]: the thread that runs the loop above;
+//! - [`handle`]: how the rest of the broker talks to it;
+//! - [`registration`]: how this node's broker comes and goes.
 
+pub(crate) mod event_loop;
 pub(crate) mod handle;
 pub(crate) mod image;
 pub(crate) mod quorum;
+pub(crate) mod quorum_description;
 pub(crate) mod records;
+pub(crate) mod registration;
 pub(crate) mod state_machine;
 
+pub(crate) use event_loop::Controller;
 pub(crate) use handle::{ControllerHandle, MetadataListener};
 pub(crate) use image::{MetadataDelta, MetadataImage};
-pub(crate) use state_machine::{ApiError, Command, Reply};
+pub(crate) use quorum::{MetadataError, MetadataLogSettings};
+pub(crate) use registration::{BrokerIdentity, supported_features};
+pub(crate) use state_machine::{ApiError, Command, ConfigSchema, ControllerSettings, Reply};

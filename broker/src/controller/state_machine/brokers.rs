@@ -251,6 +251,19 @@ pub(crate) fn unregister(
     Ok(Decision { records, reply: m::UnregisterBrokerResponse::default() })
 }
 
+/// Fences every broker but this node: in a quorum of one nobody else can be alive in this cluster.
+pub(crate) fn fence_others(image: &MetadataImage, settings: &ControllerSettings) -> Vec<MetadataRecord> {
+    let mut after = image.clone();
+    let mut records = Vec::new();
+    let others = image.brokers.values().filter(|broker| broker.id != settings.node_id && !broker.fenced);
+    for broker in others {
+        let from = records.len();
+        fence(&after, settings, broker, &mut records);
+        records::apply_all(&mut after, &records[from..]);
+    }
+    records
+}
+
 fn fence(
     image: &MetadataImage,
     settings: &ControllerSettings,

@@ -21,6 +21,7 @@ mod tests;
 mod topic_names;
 mod topics;
 
+use medallion_wire::internal_records::metadata_records::{BeginTransactionRecord, EndTransactionRecord};
 use medallion_wire::messages as m;
 
 pub(crate) use decision::{ConfigSchema, ControllerSettings, Decision, Inputs, fresh_id};
@@ -164,13 +165,38 @@ impl StateMachine {
         })
     }
 
-    /// The records that the first leader of a new cluster writes after the bootstrap features.
-    pub(crate) fn bootstrap_records(&self) -> Vec<MetadataRecord> {
-        let mut records = Vec::new();
-        if self.image.features.is_elr_enabled() {
-            features::elr_safety_records(&self.image, &self.settings, &mut records);
+    /// What the first leader of a new cluster writes, as one transaction: the features that the directory was formatted
+    /// with, and what they ask for.
+    ///
+    /// # Errors
+    /// A feature level that this release does not support.
+    pub(crate) fn bootstrap_records(
+        &self,
+        levels: Vec<MetadataRecord>,
+    ) -> Result<Vec<MetadataRecord>, ApplyError> {
+        let mut after = self.image.clone();
+        for record in &levels {
+            after.apply(record, &mut Changes::default())?;
         }
-        records
+        let name = Some("Bootstrap records".to_owned());
+        let begin = BeginTransactionRecord { name, ..BeginTransactionRecord::default() };
+        let mut records = vec![begin.into()];
+        records.extend(levels);
+        if after.features.is_elr_enabled() {
+            features::elr_safety_records(&after, &self.settings, &mut records);
+        }
+        records.push(EndTransactionRecord::default().into());
+        Ok(records)
+    }
+
+    /// What a new leader writes about brokers that cannot be there any more.
+    pub(crate) fn activation_records(&self) -> Vec<MetadataRecord> {
+        brokers::fence_others(&self.image, &self.settings)
+    }
+
+    /// Goes back to an earlier state: the records since then were not committed.
+    pub(crate) fn reset(&mut self, image: MetadataImage) {
+        self.image = image;
     }
 
     /// Applies a record and notes what it touched.

@@ -1,0 +1,110 @@
+//! What an operator should know about settings that are right.
+
+use super::declarations;
+use super::settings::Origin;
+use std::fmt;
+
+/// Something to log once at the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// A name that nobody knows; as in Kafka it is ignored. To be logged as a warning.
+    Unknown {
+        /// The name.
+        name: String,
+        /// Where it was set.
+        origin: Origin,
+        /// A known name that is nearly the same.
+        suggestion: Option<&'static str>,
+    },
+    /// A setting that changes nothing here. To be logged as information.
+    WithoutEffect {
+        /// The setting.
+        name: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// A listener without authentication that other machines can reach. To be logged as a warning.
+    OpenListener {
+        /// The listener as `NAME://host:port`.
+        listener: String,
+    },
+}
+
+impl Notice {
+    /// Whether it is a warning.
+    pub fn is_warning(&self) -> bool {
+        !matches!(self, Self::WithoutEffect { .. })
+    }
+
+    pub(super) fn unknown(name: &str, origin: &Origin) -> Self {
+        Self::Unknown { name: name.to_owned(), origin: origin.clone(), suggestion: nearest(name) }
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { name, origin, suggestion: Some(known) } => {
+                write!(f, "unknown setting {name} ({origin}) is ignored; did you mean {known}?")
+            }
+            Self::Unknown { name, origin, suggestion: None } => {
+                write!(f, "unknown setting {name} ({origin}) is ignored")
+            }
+            Self::WithoutEffect { name, reason } => write!(f, "{name} has no effect: {reason}"),
+            Self::OpenListener { listener } => {
+                write!(f, "listener {listener} has no authentication and is reachable from other machines")
+            }
+        }
+    }
+}
+
+/// The known broker setting that is at most three edits away, if there is one.
+fn nearest(name: &str) -> Option<&'static str> {
+    declarations::broker()
+        .keys()
+        .map(|known| (distance(name, known), *known))
+        .filter(|(distance, _)| *distance <= 3)
+        .min()
+        .map(|(_, known)| known)
+}
+
+/// Levenshtein's distance in bytes.
+fn distance(left: &str, right: &str) -> usize {
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in right.bytes().enumerate() {
+            let substituted = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances() {
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("same", "same"), 0);
+    }
+
+    #[test]
+    fn a_slip_of_the_pen_is_answered_with_the_name_that_was_meant() {
+        let notice = Notice::unknown("num.partition", &Origin::CommandLine);
+        assert_eq!(
+            notice.to_string(),
+            "unknown setting num.partition (--set) is ignored; did you mean num.partitions?"
+        );
+        assert!(matches!(
+            Notice::unknown("zookeeper.connect", &Origin::CommandLine),
+            Notice::Unknown { suggestion: None, .. }
+        ));
+    }
+}

@@ -1,0 +1,195 @@
+//! Values of settings: from text, checked, and back.
+
+use super::declaration::{Declaration, DefaultValue, Validator, ValueType};
+use super::resolved::invalid_value;
+use std::fmt;
+
+/// The value of a setting.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// No value.
+    Null,
+    /// `true` or `false`.
+    Boolean(bool),
+    /// An int, short or long.
+    Number(i64),
+    /// A floating-point number.
+    Double(f64),
+    /// Text, the name of a class, or a secret.
+    Text(String),
+    /// Texts.
+    List(Vec<String>),
+}
+
+impl Value {
+    /// Reads and checks the text of a setting.
+    ///
+    /// Values that occur twice in a list that a validator looks at are taken once, as Kafka does.
+    ///
+    /// # Errors
+    /// Setting, value and what is allowed in one sentence; a secret is not shown.
+    ///
+    /// Source: Kafka's `ConfigDef.parseType` and its validators.
+    pub fn parse(declaration: &Declaration, text: &str) -> Result<Self, String> {
+        let name = declaration.name;
+        let text = text.trim();
+        let shown = if declaration.is_sensitive() { "[hidden]" } else { text };
+        let mut value = Self::parse_type(declaration.value_type, text)
+            .map_err(|allowed| invalid_value(name, shown, &allowed))?;
+        if let (Validator::List { of, empty }, Self::List(items)) = (&declaration.validator, &mut value) {
+            let mut seen = Vec::new();
+            items.retain(|item| {
+                !seen.contains(item) && {
+                    seen.push(item.clone());
+                    true
+                }
+            });
+            valid_list(name, items, of, *empty)?;
+        }
+        value.validate(&declaration.validator).map_err(|allowed| invalid_value(name, shown, &allowed))?;
+        Ok(value)
+    }
+
+    /// The value of a setting that nobody set.
+    pub fn default_of(declaration: &Declaration) -> Self {
+        match declaration.default {
+            DefaultValue::Value(text) => Self::parse_type(declaration.value_type, text).unwrap_or(Self::Null),
+            DefaultValue::Required | DefaultValue::Null => Self::Null,
+        }
+    }
+
+    fn parse_type(value_type: ValueType, text: &str) -> Result<Self, String> {
+        let not_a_number = |_| format!("Not a number of type {}", value_type.to_string().to_uppercase());
+        Ok(match value_type {
+            ValueType::Boolean if text.eq_ignore_ascii_case("true") => Self::Boolean(true),
+            ValueType::Boolean if text.eq_ignore_ascii_case("false") => Self::Boolean(false),
+            ValueType::Boolean => return Err("Expected value to be either true or false".into()),
+            ValueType::Int => Self::Number(text.parse::<i32>().map_err(not_a_number)?.into()),
+            ValueType::Short => Self::Number(text.parse::<i16>().map_err(not_a_number)?.into()),
+            ValueType::Long => Self::Number(text.parse::<i64>().map_err(not_a_number)?),
+            ValueType::Double => {
+                Self::Double(text.parse().map_err(|_| String::from("Not a number of type DOUBLE"))?)
+            }
+            ValueType::String | ValueType::Class | ValueType::Password => Self::Text(text.to_owned()),
+            ValueType::List if text.is_empty() => Self::List(Vec::new()),
+            ValueType::List => Self::List(text.split(',').map(|item| item.trim().to_owned()).collect()),
+        })
+    }
+
+    fn validate(&self, validator: &Validator) -> Result<(), String> {
+        match (validator, self) {
+            (Validator::AtLeast(minimum), Self::Number(number)) => at_least(*number, *minimum),
+            (Validator::Between(minimum, maximum), Self::Number(number)) => {
+                at_least(*number, *minimum).and_then(|()| at_most(*number, *maximum))
+            }
+            (Validator::DoubleBetween(minimum, maximum), Self::Double(number)) => {
+                at_least(*number, *minimum).and_then(|()| at_most(*number, *maximum))
+            }
+            (Validator::GzipLevel, Self::Number(level)) if *level != -1 && !(1..=9).contains(level) => {
+                Err("Value must be between 1 and 9 or equal to -1".into())
+            }
+            (Validator::OneOf(values), Self::Text(text)) if !values.contains(&text.as_str()) => {
+                Err(format!("String must be one of: {}", values.join(", ")))
+            }
+            (Validator::OneOfIgnoringCase(values), Self::Text(text))
+                if !values.iter().any(|value| value.eq_ignore_ascii_case(text)) =>
+            {
+                Err(format!("String must be one of (case insensitive): {}", values.join(", ")))
+            }
+            (Validator::NonEmpty, Self::Text(text)) if text.is_empty() => {
+                Err("String must be non-empty".into())
+            }
+            (Validator::QuorumVoters, Self::List(items)) => each(items, quorum_voter),
+            (Validator::BootstrapServers, Self::List(items)) => each(items, bootstrap_server),
+            (Validator::ThrottledReplicas, Self::List(items)) => throttled_replicas(items),
+            (Validator::ShareAutoOffsetReset, Self::Text(text)) => share_auto_offset_reset(text),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn at_least<N: PartialOrd + fmt::Display>(number: N, minimum: N) -> Result<(), String> {
+    if number < minimum { Err(format!("Value must be at least {minimum}")) } else { Ok(()) }
+}
+
+fn at_most<N: PartialOrd + fmt::Display>(number: N, maximum: N) -> Result<(), String> {
+    if number > maximum { Err(format!("Value must be no more than {maximum}")) } else { Ok(()) }
+}
+
+/// Source: Kafka's `ConfigDef.ValidList`.
+fn valid_list(name: &str, items: &[String], of: &[&str], empty: bool) -> Result<(), String> {
+    if items.is_empty() && !empty {
+        let values =
+            if of.is_empty() { "any non-empty value".into() } else { format!("[{}]", of.join(", ")) };
+        return Err(format!("Configuration '{name}' must not be empty. Valid values include: {values}"));
+    }
+    for item in items {
+        if item.is_empty() {
+            return Err(format!("Configuration '{name}' values must not be empty."));
+        }
+        if !of.is_empty() && !of.contains(&item.as_str()) {
+            return Err(invalid_value(name, item, &format!("String must be one of: {}", of.join(", "))));
+        }
+    }
+    Ok(())
+}
+
+fn each(items: &[String], check: fn(&str) -> Result<(), String>) -> Result<(), String> {
+    items.iter().try_for_each(|item| check(item))
+}
+
+fn quorum_voter(item: &str) -> Result<(), String> {
+    let valid = item.split_once('@').is_some_and(|(id, address)| {
+        id.parse::<i32>().is_ok_and(|id| id >= 0) && bootstrap_server(address).is_ok()
+    });
+    if valid { Ok(()) } else { Err(format!("'{item}' must be {{id}}@{{host}}:{{port}}")) }
+}
+
+fn bootstrap_server(item: &str) -> Result<(), String> {
+    let valid =
+        item.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    if valid { Ok(()) } else { Err(format!("'{item}' must be {{host}}:{{port}}")) }
+}
+
+fn throttled_replicas(items: &[String]) -> Result<(), String> {
+    let pair = |item: &String| {
+        item.split_once(':').is_some_and(|(partition, broker)| {
+            partition.parse::<i32>().is_ok_and(|id| id >= 0) && broker.parse::<i32>().is_ok_and(|id| id >= 0)
+        })
+    };
+    if items.is_empty() || items == ["*"] || items.iter().all(pair) {
+        return Ok(());
+    }
+    Err("Must be the literal '*' or a list of replicas in the following format: \
+         [partitionId]:[brokerId],[partitionId]:[brokerId],..."
+        .into())
+}
+
+fn share_auto_offset_reset(text: &str) -> Result<(), String> {
+    let valid = matches!(text, "latest" | "earliest")
+        || text.strip_prefix("by_duration:").is_some_and(|duration| {
+            let body = duration.strip_prefix('P').unwrap_or("");
+            body.bytes().any(|b| b.is_ascii_digit())
+                && body.bytes().all(|b| b.is_ascii_digit() || b"DTHMS.".contains(&b))
+        });
+    if valid {
+        Ok(())
+    } else {
+        Err("Must be latest, earliest or by_duration: with an ISO 8601 duration of the form PnDTnHnMn.nS"
+            .into())
+    }
+}
+
+impl fmt::Display for Value {
+    /// As Kafka's `ConfigDef.convertToString`; a null prints as nothing.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => Ok(()),
+            Self::Boolean(value) => write!(f, "{value}"),
+            Self::Number(value) => write!(f, "{value}"),
+            Self::Double(value) => write!(f, "{value:?}"),
+            Self::Text(text) => f.write_str(text),
+            Self::List(items) => f.write_str(&items.join(",")),
+        }
+    }
+}
