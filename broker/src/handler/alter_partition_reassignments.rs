@@ -1,0 +1,31 @@
+//! AlterPartitionReassignments (API 45): which brokers hold a partition (KIP-455).
+
+use std::sync::Arc;
+
+use medallion_wire::kafka_protocol::protocol::StrBytes;
+use medallion_wire::messages::{AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse};
+
+use super::authorize::Operation;
+use super::context::{BrokerState, Handler, RequestContext};
+
+/// The API.
+pub(crate) struct AlterPartitionReassignments;
+
+impl Handler for AlterPartitionReassignments {
+    type Request = AlterPartitionReassignmentsRequest;
+
+    async fn handle(
+        state: Arc<BrokerState>,
+        context: RequestContext,
+        request: AlterPartitionReassignmentsRequest,
+    ) -> AlterPartitionReassignmentsResponse {
+        if let Err(error) = state.authorize_cluster(&context, Operation::Alter) {
+            return AlterPartitionReassignmentsResponse::default().with_error_code(error.code());
+        }
+        state.controller.alter_partition_reassignments(request).await.unwrap_or_else(|error| {
+            AlterPartitionReassignmentsResponse::default()
+                .with_error_code(error.code())
+                .with_error_message(error.message.map(StrBytes::from_string))
+        })
+    }
+}

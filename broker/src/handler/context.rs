@@ -1,0 +1,123 @@
+//! What every handler gets: the broker, and who asks.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use medallion_os::Clock;
+use medallion_wire::ResponseError;
+use medallion_wire::kafka_protocol::protocol::{Request, StrBytes};
+use parking_lot::Mutex;
+
+use super::authorize::{Authorizer, Operation, Resource};
+use crate::config::BrokerConfig;
+use crate::controller::ControllerHandle;
+use crate::controller::image::MetadataImage;
+use crate::loggers::Loggers;
+use crate::metrics::Metrics;
+use crate::producer_ids::ProducerIds;
+use crate::replica::ReplicaManager;
+use crate::replica::fetch_session::FetchSessionCache;
+
+/// The broker, as handlers see it.
+#[derive(Debug)]
+pub(crate) struct BrokerState {
+    pub(crate) node_id: i32,
+    pub(crate) cluster_id: StrBytes,
+    pub(crate) config: ArcSwap<BrokerConfig>,
+    pub(crate) controller: ControllerHandle,
+    pub(crate) replicas: Arc<ReplicaManager>,
+    pub(crate) fetch_sessions: Mutex<FetchSessionCache>,
+    pub(crate) producer_ids: ProducerIds,
+    pub(crate) authorizer: Arc<dyn Authorizer>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) loggers: Arc<dyn Loggers>,
+}
+
+impl BrokerState {
+    /// The newest metadata.
+    pub(crate) fn image(&self) -> arc_swap::Guard<Arc<MetadataImage>> {
+        self.controller.image()
+    }
+
+    /// Whether whoever sent the request may do this.
+    pub(crate) fn allows(&self, context: &RequestContext, operation: Operation, resource: Resource<'_>) -> bool {
+        self.authorizer.allows(&context.principal, operation, resource)
+    }
+
+    /// As [`BrokerState::allows`] for the cluster, as a result.
+    ///
+    /// # Errors
+    /// `CLUSTER_AUTHORIZATION_FAILED`.
+    pub(crate) fn authorize_cluster(
+        &self,
+        context: &RequestContext,
+        operation: Operation,
+    ) -> Result<(), ResponseError> {
+        if self.allows(context, operation, Resource::Cluster) {
+            Ok(())
+        } else {
+            Err(ResponseError::ClusterAuthorizationFailed)
+        }
+    }
+}
+
+/// Who sends a request. Without authentication that is `User:ANONYMOUS`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Principal {
+    /// The type, `User` for all of Kafka's own mechanisms.
+    pub(crate) kind: Arc<str>,
+    /// The name.
+    pub(crate) name: Arc<str>,
+}
+
+impl Principal {
+    /// Somebody who did not say who they are.
+    pub(crate) fn anonymous() -> Self {
+        Self { kind: "User".into(), name: "ANONYMOUS".into() }
+    }
+}
+
+/// What a listener is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ListenerKind {
+    /// Clients and brokers.
+    Broker,
+    /// Controllers, brokers, and tools with `--bootstrap-controller`.
+    Controller,
+}
+
+/// One of `listeners`.
+#[derive(Debug, Clone)]
+pub(crate) struct ListenerInfo {
+    /// Its name.
+    pub(crate) name: Arc<str>,
+    /// What it serves.
+    pub(crate) kind: ListenerKind,
+}
+
+/// One request's surroundings.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestContext {
+    pub(crate) version: i16,
+    pub(crate) correlation_id: i32,
+    pub(crate) client_id: Option<StrBytes>,
+    pub(crate) principal: Principal,
+    pub(crate) listener: Arc<ListenerInfo>,
+    pub(crate) peer: SocketAddr,
+}
+
+/// One API whose reply is built as a whole.
+pub(crate) trait Handler: 'static {
+    /// The request; it knows its key and its response.
+    type Request: Request + Send;
+
+    /// Answers a request.
+    fn handle(
+        state: Arc<BrokerState>,
+        context: RequestContext,
+        request: Self::Request,
+    ) -> impl Future<Output = <Self::Request as Request>::Response> + Send;
+}

@@ -1,0 +1,47 @@
+//! CreateTopics (API 19).
+
+use std::sync::Arc;
+
+use medallion_wire::ResponseError;
+use medallion_wire::kafka_protocol::protocol::StrBytes;
+use medallion_wire::messages::create_topics_response::CreatableTopicResult;
+use medallion_wire::messages::{CreateTopicsRequest, CreateTopicsResponse};
+
+use super::authorize::{Operation, Resource};
+use super::context::{BrokerState, Handler, RequestContext};
+
+/// The API.
+pub(crate) struct CreateTopics;
+
+impl Handler for CreateTopics {
+    type Request = CreateTopicsRequest;
+
+    async fn handle(
+        state: Arc<BrokerState>,
+        context: RequestContext,
+        mut request: CreateTopicsRequest,
+    ) -> CreateTopicsResponse {
+        let mut refused = Vec::new();
+        if !state.allows(&context, Operation::Create, Resource::Cluster) {
+            request.topics.retain(|topic| {
+                let allowed = state.allows(&context, Operation::Create, Resource::Topic(&topic.name));
+                if !allowed {
+                    let result = CreatableTopicResult::default().with_name(topic.name.clone());
+                    refused.push(result.with_error_code(ResponseError::TopicAuthorizationFailed.code()));
+                }
+                allowed
+            });
+        }
+        let asked: Vec<_> = request.topics.iter().map(|topic| topic.name.clone()).collect();
+        let mut response = state.controller.create_topics(request).await.unwrap_or_else(|error| {
+            let message = error.message.clone().map(StrBytes::from_string);
+            let results = asked.into_iter().map(|name| {
+                let result = CreatableTopicResult::default().with_name(name).with_error_code(error.code());
+                result.with_error_message(message.clone())
+            });
+            CreateTopicsResponse::default().with_topics(results.collect())
+        });
+        response.topics.extend(refused);
+        response
+    }
+}

@@ -1,0 +1,84 @@
+//! DeleteRecords (API 21): raises the log start offset.
+
+use std::sync::Arc;
+
+use medallion_wire::messages::delete_records_response::{DeleteRecordsPartitionResult, DeleteRecordsTopicResult};
+use medallion_wire::messages::{DeleteRecordsRequest, DeleteRecordsResponse};
+use medallion_wire::types::Uuid;
+use medallion_wire::{Offset, ResponseError};
+
+use super::authorize::Operation;
+use super::context::{BrokerState, Handler, RequestContext};
+use super::topic_lookup::{find_topic, led_partition};
+use crate::error::{log_code, partition_code};
+use crate::replica::Partition;
+
+/// Stands for the high watermark.
+const HIGH_WATERMARK: i64 = -1;
+
+/// The API.
+pub(crate) struct DeleteRecords;
+
+impl Handler for DeleteRecords {
+    type Request = DeleteRecordsRequest;
+
+    async fn handle(
+        state: Arc<BrokerState>,
+        context: RequestContext,
+        request: DeleteRecordsRequest,
+    ) -> DeleteRecordsResponse {
+        let mut topics = Vec::with_capacity(request.topics.len());
+        for topic in request.topics {
+            let mut partitions = Vec::with_capacity(topic.partitions.len());
+            for asked in topic.partitions {
+                let outcome = match find(&state, &context, &topic.name, asked.partition_index) {
+                    Ok(partition) => delete(partition, asked.offset).await,
+                    Err(error) => Err(error),
+                };
+                let result = DeleteRecordsPartitionResult::default().with_partition_index(asked.partition_index);
+                partitions.push(match outcome {
+                    Ok(low_watermark) => result.with_low_watermark(low_watermark.get()),
+                    Err(error) => result.with_error_code(error.code()).with_low_watermark(-1),
+                });
+            }
+            topics.push(DeleteRecordsTopicResult::default().with_name(topic.name).with_partitions(partitions));
+        }
+        DeleteRecordsResponse::default().with_topics(topics)
+    }
+}
+
+fn find(
+    state: &BrokerState,
+    context: &RequestContext,
+    topic: &str,
+    index: i32,
+) -> Result<Arc<Partition>, ResponseError> {
+    let image = state.image();
+    let topic = find_topic(state, context, &image, topic, Uuid::nil(), Operation::Delete)?;
+    if crate::topics::is_internal(&topic.name) {
+        return Err(ResponseError::InvalidTopicException);
+    }
+    led_partition(state, topic, index, -1)
+}
+
+async fn delete(partition: Arc<Partition>, offset: i64) -> Result<Offset, ResponseError> {
+    partition.opened_reader().await.map_err(|error| partition_code(&error))?;
+    if !partition.settings().log.cleanup_policy.delete {
+        return Err(ResponseError::PolicyViolation);
+    }
+    let deleted = tokio::task::spawn_blocking(move || {
+        partition.with_log(|log| {
+            let before = match offset {
+                HIGH_WATERMARK => log.reader().high_watermark(),
+                asked => Offset(asked),
+            };
+            log.delete_records(before)
+        })
+    });
+    match deleted.await {
+        Ok(Ok(Ok(low_watermark))) => Ok(low_watermark),
+        Ok(Ok(Err(error))) => Err(log_code(&error)),
+        Ok(Err(error)) => Err(partition_code(&error)),
+        Err(_) => Err(ResponseError::UnknownServerError),
+    }
+}

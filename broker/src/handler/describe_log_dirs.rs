@@ -1,0 +1,90 @@
+//! DescribeLogDirs (API 35): what lies in each of `log.dirs`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use medallion_wire::ResponseError;
+use medallion_wire::kafka_protocol::protocol::StrBytes;
+use medallion_wire::messages::describe_log_dirs_response::{
+    DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
+};
+use medallion_wire::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
+
+use super::authorize::Operation;
+use super::context::{BrokerState, Handler, RequestContext};
+use super::topic_lookup::topic_name;
+use crate::replica::LogDirectory;
+
+/// The API.
+pub(crate) struct DescribeLogDirs;
+
+impl Handler for DescribeLogDirs {
+    type Request = DescribeLogDirsRequest;
+
+    async fn handle(
+        state: Arc<BrokerState>,
+        context: RequestContext,
+        request: DescribeLogDirsRequest,
+    ) -> DescribeLogDirsResponse {
+        if let Err(error) = state.authorize_cluster(&context, Operation::Describe) {
+            return DescribeLogDirsResponse::default().with_error_code(error.code());
+        }
+        let described = tokio::task::spawn_blocking(move || describe_all(&state, &request)).await;
+        match described {
+            Ok(results) => DescribeLogDirsResponse::default().with_results(results),
+            Err(_) => {
+                DescribeLogDirsResponse::default().with_error_code(ResponseError::UnknownServerError.code())
+            }
+        }
+    }
+}
+
+fn describe_all(state: &BrokerState, request: &DescribeLogDirsRequest) -> Vec<DescribeLogDirsResult> {
+    let directories = state.replicas.directories().iter().enumerate();
+    directories.map(|(index, directory)| describe(state, request, index, directory)).collect()
+}
+
+fn describe(
+    state: &BrokerState,
+    request: &DescribeLogDirsRequest,
+    index: usize,
+    directory: &LogDirectory,
+) -> DescribeLogDirsResult {
+    let result = DescribeLogDirsResult::default()
+        .with_log_dir(StrBytes::from_string(directory.path().display().to_string()));
+    let space = match directory.space() {
+        Ok(space) => space,
+        Err(error) => {
+            tracing::error!(directory = %directory.path().display(), %error, "cannot be described");
+            return result
+                .with_error_code(ResponseError::KafkaStorageError.code())
+                .with_total_bytes(-1)
+                .with_usable_bytes(-1);
+        }
+    };
+    let mut topics: BTreeMap<Arc<str>, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
+    for log in state.replicas.describe_directory(index) {
+        if is_asked_for(request, &log.partition.topic, log.partition.partition.get()) {
+            let partition = DescribeLogDirsPartition::default()
+                .with_partition_index(log.partition.partition.get())
+                .with_partition_size(i64::try_from(log.size_bytes).unwrap_or(i64::MAX))
+                .with_offset_lag(log.offset_lag)
+                .with_is_future_key(log.is_future);
+            topics.entry(log.partition.topic).or_default().push(partition);
+        }
+    }
+    let topics = topics.into_iter().map(|(name, mut partitions)| {
+        partitions.sort_by_key(|partition| partition.partition_index);
+        DescribeLogDirsTopic::default().with_name(topic_name(&name)).with_partitions(partitions)
+    });
+    result
+        .with_topics(topics.collect())
+        .with_total_bytes(i64::try_from(space.total_bytes).unwrap_or(i64::MAX))
+        .with_usable_bytes(i64::try_from(space.usable_bytes).unwrap_or(i64::MAX))
+}
+
+fn is_asked_for(request: &DescribeLogDirsRequest, topic: &str, index: i32) -> bool {
+    request.topics.as_ref().is_none_or(|topics| {
+        topics.iter().any(|asked| &**asked.topic == topic && asked.partitions.contains(&index))
+    })
+}

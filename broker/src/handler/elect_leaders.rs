@@ -1,0 +1,27 @@
+//! ElectLeaders (API 43): preferred and unclean elections (KIP-460).
+
+use std::sync::Arc;
+
+use medallion_wire::messages::{ElectLeadersRequest, ElectLeadersResponse};
+
+use super::authorize::Operation;
+use super::context::{BrokerState, Handler, RequestContext};
+
+/// The API.
+pub(crate) struct ElectLeaders;
+
+impl Handler for ElectLeaders {
+    type Request = ElectLeadersRequest;
+
+    async fn handle(
+        state: Arc<BrokerState>,
+        context: RequestContext,
+        request: ElectLeadersRequest,
+    ) -> ElectLeadersResponse {
+        if let Err(error) = state.authorize_cluster(&context, Operation::Alter) {
+            return ElectLeadersResponse::default().with_error_code(error.code());
+        }
+        let elected = state.controller.elect_leaders(request).await;
+        elected.unwrap_or_else(|error| ElectLeadersResponse::default().with_error_code(error.code()))
+    }
+}

@@ -1,0 +1,220 @@
+//! Fetch (API 1): record batches out of partitions, straight from the segments' files.
+//!
+//! Sessions (KIP-227) are kept by [`crate::replica::fetch_session`]. When less than `min_bytes` are there, the request
+//! is parked on its partitions and woken by appends; it is evaluated again then, or when `max_wait_ms` have passed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use medallion_wire::ResponseError;
+use medallion_wire::kafka_protocol::protocol::Decodable;
+use medallion_wire::messages::FetchRequest;
+use medallion_wire::types::Uuid;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::authorize::Operation;
+use super::context::{BrokerState, RequestContext};
+use super::fetch_partition::{self, ReadLimits, ReadOutcome};
+use super::fetch_reply;
+use super::topic_lookup::{find_topic, led_partition};
+use crate::replica::Partition;
+use crate::replica::fetch_session::{
+    FetchContext, FetchSession, PartitionKey, PartitionRequest, SessionRequest, TopicKey,
+};
+use crate::replica::fetch_waiter::FetchWaiter;
+use crate::server::connection::PendingReply;
+use crate::server::reply::Reply;
+
+/// From this version on topics are named by id.
+const TOPIC_IDS_MIN: i16 = 13;
+/// The replica id of a tool that may read up to the log's end.
+const DEBUGGING_CONSUMER: i32 = -2;
+
+/// What a request asks for, after its session was looked up.
+struct Fetch {
+    wanted: Vec<Wanted>,
+    limits: ReadLimits,
+    min_bytes: usize,
+    deadline: Instant,
+}
+
+struct Wanted {
+    key: PartitionKey,
+    request: PartitionRequest,
+    /// `None` below version 13 when the topic is unknown, and above it when the id is.
+    partition: Result<Arc<Partition>, ResponseError>,
+}
+
+/// Begins a fetch.
+///
+/// # Errors
+/// A reason to close the connection.
+pub(crate) fn start(state: Arc<BrokerState>, context: RequestContext, mut body: Bytes) -> Result<PendingReply, String> {
+    let request = FetchRequest::decode(&mut body, context.version).map_err(|error| error.to_string())?;
+    Ok(Box::pin(async move { answer(&state, &context, request).await }))
+}
+
+async fn answer(state: &BrokerState, context: &RequestContext, request: FetchRequest) -> Reply {
+    let session_request = session_request(context.version, &request);
+    let now_ms = i64::try_from(state.clock.monotonic().as_millis()).unwrap_or(i64::MAX);
+    let opened = state.fetch_sessions.lock().open(session_request, now_ms, crate::random::positive_i32);
+    let (wanted, session, session_id, incremental) = match opened {
+        Err(error) => return fetch_reply::error(context, error),
+        Ok(FetchContext::Sessionless(wanted)) => (wanted, None, 0, false),
+        Ok(FetchContext::Full(session, id)) => (session.lock().requests(), Some(Arc::clone(&session)), id, false),
+        Ok(FetchContext::Incremental(session, id)) => {
+            (session.lock().requests(), Some(Arc::clone(&session)), id, true)
+        }
+    };
+    let fetch = prepare(state, context, &request, wanted).await;
+    let outcomes = wait(&fetch, read_all(&fetch)).await;
+    let news = keep_news(session.as_deref(), incremental, fetch.wanted, outcomes);
+    fetch_reply::encode(state, context, session_id, news)
+}
+
+fn session_request(version: i16, request: &FetchRequest) -> SessionRequest {
+    let key = |name: &medallion_wire::messages::TopicName, id: Uuid| {
+        if version >= TOPIC_IDS_MIN { TopicKey::Id(id) } else { TopicKey::Name(name.clone()) }
+    };
+    let mut wanted = Vec::new();
+    for topic in &request.topics {
+        let topic_key = key(&topic.topic, topic.topic_id);
+        for partition in &topic.partitions {
+            let asks = PartitionRequest {
+                fetch_offset: partition.fetch_offset,
+                max_bytes: partition.partition_max_bytes,
+                current_leader_epoch: partition.current_leader_epoch,
+                last_fetched_epoch: partition.last_fetched_epoch,
+            };
+            wanted.push((PartitionKey { topic: topic_key.clone(), partition: partition.partition }, asks));
+        }
+    }
+    let forgotten = request.forgotten_topics_data.iter().flat_map(|topic| {
+        let topic_key = key(&topic.topic, topic.topic_id);
+        topic.partitions.iter().map(move |index| PartitionKey { topic: topic_key.clone(), partition: *index })
+    });
+    SessionRequest {
+        session_id: request.session_id,
+        epoch: request.session_epoch,
+        uses_topic_ids: version >= TOPIC_IDS_MIN,
+        forgotten: forgotten.collect(),
+        wanted,
+    }
+}
+
+async fn prepare(
+    state: &BrokerState,
+    context: &RequestContext,
+    request: &FetchRequest,
+    wanted: Vec<(PartitionKey, PartitionRequest)>,
+) -> Fetch {
+    let max_wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
+    let deadline = Instant::now() + max_wait;
+    let wanted: Vec<Wanted> = wanted
+        .into_iter()
+        .map(|(key, request)| Wanted { partition: find(state, context, &key, request), key, request })
+        .collect();
+    for wanted in &wanted {
+        if let Ok(partition) = &wanted.partition {
+            // A log that is being recovered is worth the wait that the client offers.
+            let _ = tokio::time::timeout_at(deadline, partition.opened_reader()).await;
+        }
+    }
+    let broker_max = state.config.load().fetch_max_bytes;
+    let replica_id = if context.version >= 15 { request.replica_state.replica_id } else { request.replica_id };
+    let limits = ReadLimits {
+        max_bytes: usize::try_from(request.max_bytes.min(broker_max)).unwrap_or(0),
+        read_committed: request.isolation_level == 1,
+        to_log_end: replica_id.0 == DEBUGGING_CONSUMER,
+    };
+    let min_bytes = usize::try_from(request.min_bytes).unwrap_or(0).min(limits.max_bytes);
+    Fetch { wanted, limits, min_bytes, deadline }
+}
+
+fn find(
+    state: &BrokerState,
+    context: &RequestContext,
+    key: &PartitionKey,
+    request: PartitionRequest,
+) -> Result<Arc<Partition>, ResponseError> {
+    let image = state.image();
+    let topic = match &key.topic {
+        TopicKey::Name(name) => find_topic(state, context, &image, name, Uuid::nil(), Operation::Read),
+        TopicKey::Id(id) if id.is_nil() => Err(ResponseError::UnknownTopicId),
+        TopicKey::Id(id) => find_topic(state, context, &image, "", *id, Operation::Read),
+    }?;
+    led_partition(state, topic, key.partition, request.current_leader_epoch)
+}
+
+fn read_all(fetch: &Fetch) -> Vec<ReadOutcome> {
+    let mut budget = fetch_partition::Budget::new(fetch.limits);
+    let read = |wanted: &Wanted| match &wanted.partition {
+        Ok(partition) => fetch_partition::read(partition, wanted.request, &mut budget),
+        Err(error) => ReadOutcome::refused(*error),
+    };
+    fetch.wanted.iter().map(read).collect()
+}
+
+fn must_wait(fetch: &Fetch, outcomes: &[ReadOutcome]) -> bool {
+    let bytes: usize = outcomes.iter().map(ReadOutcome::len).sum();
+    let urgent = outcomes.iter().any(|outcome| outcome.error.is_some() || outcome.diverging.is_some());
+    !outcomes.is_empty() && !urgent && bytes < fetch.min_bytes && Instant::now() < fetch.deadline
+}
+
+/// Takes the request's waiter off all partitions, also when the client goes away meanwhile.
+struct Parked<'a> {
+    waiter: Arc<FetchWaiter>,
+    wanted: &'a [Wanted],
+}
+
+impl<'a> Parked<'a> {
+    fn new(wanted: &'a [Wanted], missing_bytes: usize) -> Self {
+        let waiter = FetchWaiter::new(i64::try_from(missing_bytes).unwrap_or(i64::MAX));
+        for partition in wanted.iter().flat_map(|wanted| &wanted.partition) {
+            partition.waiters().add(&waiter);
+        }
+        Self { waiter, wanted }
+    }
+}
+
+impl Drop for Parked<'_> {
+    fn drop(&mut self) {
+        for partition in self.wanted.iter().flat_map(|wanted| &wanted.partition) {
+            partition.waiters().remove(&self.waiter);
+        }
+    }
+}
+
+async fn wait(fetch: &Fetch, mut outcomes: Vec<ReadOutcome>) -> Vec<ReadOutcome> {
+    while must_wait(fetch, &outcomes) {
+        let have: usize = outcomes.iter().map(ReadOutcome::len).sum();
+        let parked = Parked::new(&fetch.wanted, fetch.min_bytes.saturating_sub(have).max(1));
+        // Looked at again after parking, so that nothing appended in between is missed.
+        outcomes = read_all(fetch);
+        if !must_wait(fetch, &outcomes) {
+            break;
+        }
+        let _ = tokio::time::timeout_at(fetch.deadline, parked.waiter.woken()).await;
+        outcomes = read_all(fetch);
+    }
+    outcomes
+}
+
+fn keep_news(
+    session: Option<&Mutex<FetchSession>>,
+    incremental: bool,
+    wanted: Vec<Wanted>,
+    outcomes: Vec<ReadOutcome>,
+) -> Vec<(PartitionKey, ReadOutcome)> {
+    let mut news = Vec::with_capacity(outcomes.len());
+    let mut session = session.map(Mutex::lock);
+    for (wanted, outcome) in wanted.into_iter().zip(outcomes) {
+        let must_tell = session.as_mut().is_none_or(|session| session.note(&wanted.key, outcome.news()));
+        if must_tell || !incremental {
+            news.push((wanted.key, outcome));
+        }
+    }
+    news
+}

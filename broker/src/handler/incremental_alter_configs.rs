@@ -1,0 +1,116 @@
+//! IncrementalAlterConfigs (API 44): configs of topics, brokers, brokers' loggers and other resources.
+
+use std::sync::Arc;
+
+use medallion_wire::ResponseError;
+use medallion_wire::kafka_protocol::protocol::StrBytes;
+use medallion_wire::messages::incremental_alter_configs_request::AlterConfigsResource;
+use medallion_wire::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
+use medallion_wire::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
+
+use super::authorize::{Operation, Resource};
+use super::context::{BrokerState, Handler, RequestContext};
+use crate::controller::image::ResourceType;
+use crate::error::Refusal;
+
+/// `OpType.SET`.
+const SET: i8 = 0;
+/// `OpType.DELETE`.
+const DELETE: i8 = 1;
+
+/// The API.
+pub(crate) struct IncrementalAlterConfigs;
+
+impl Handler for IncrementalAlterConfigs {
+    type Request = IncrementalAlterConfigsRequest;
+
+    async fn handle(
+        state: Arc<BrokerState>,
+        context: RequestContext,
+        mut request: IncrementalAlterConfigsRequest,
+    ) -> IncrementalAlterConfigsResponse {
+        let mut responses = Vec::with_capacity(request.resources.len());
+        let mut forwarded = Vec::new();
+        for resource in std::mem::take(&mut request.resources) {
+            match answer_here(&state, &context, &resource, request.validate_only) {
+                Some(outcome) => responses.push(respond(&resource, outcome)),
+                None => forwarded.push(resource),
+            }
+        }
+        if !forwarded.is_empty() {
+            request.resources = forwarded.clone();
+            match state.controller.incremental_alter_configs(request).await {
+                Ok(response) => responses.extend(response.responses),
+                Err(error) => {
+                    let refusal = Refusal::from(error);
+                    responses.extend(forwarded.iter().map(|resource| respond(resource, Err(refusal.clone()))));
+                }
+            }
+        }
+        IncrementalAlterConfigsResponse::default().with_responses(responses)
+    }
+}
+
+/// The outcome for a resource that the controller need not see: one that may not be changed by whoever asks, or
+/// this broker's loggers. `None` for all others.
+fn answer_here(
+    state: &BrokerState,
+    context: &RequestContext,
+    resource: &AlterConfigsResource,
+    validate_only: bool,
+) -> Option<Result<(), Refusal>> {
+    let kind = ResourceType::from_code(resource.resource_type);
+    let asked = match kind {
+        Some(ResourceType::Topic) => Resource::Topic(&resource.resource_name),
+        _ => Resource::Cluster,
+    };
+    if !state.allows(context, Operation::AlterConfigs, asked) {
+        return Some(Err(super::describe_configs::authorization_error(kind).into()));
+    }
+    match kind {
+        Some(ResourceType::BrokerLogger) => Some(change_loggers(state, resource, validate_only)),
+        _ => None,
+    }
+}
+
+fn change_loggers(
+    state: &BrokerState,
+    resource: &AlterConfigsResource,
+    validate_only: bool,
+) -> Result<(), Refusal> {
+    let broker = resource.resource_name.as_str();
+    if broker.parse() != Ok(state.node_id) {
+        let reason = format!("Unexpected broker id, expected {} but received {broker}", state.node_id);
+        return Err(Refusal::new(ResponseError::InvalidRequest, reason));
+    }
+    let mut changes = Vec::with_capacity(resource.configs.len());
+    for config in &resource.configs {
+        let level = match config.config_operation {
+            SET => Some(config.value.as_deref().unwrap_or_default()),
+            DELETE => None,
+            _ => {
+                let reason = format!("only SET and DELETE work for the logger {}", config.name);
+                return Err(Refusal::new(ResponseError::InvalidRequest, reason));
+            }
+        };
+        changes.push((config.name.as_str(), level));
+    }
+    let checked = state.loggers.check(&changes);
+    checked.map_err(|reason| Refusal::new(ResponseError::InvalidConfig, reason))?;
+    if !validate_only {
+        state.loggers.change(&changes).map_err(|reason| Refusal::new(ResponseError::InvalidConfig, reason))?;
+    }
+    Ok(())
+}
+
+fn respond(resource: &AlterConfigsResource, outcome: Result<(), Refusal>) -> AlterConfigsResourceResponse {
+    let response = AlterConfigsResourceResponse::default()
+        .with_resource_type(resource.resource_type)
+        .with_resource_name(resource.resource_name.clone());
+    match outcome {
+        Ok(()) => response,
+        Err(refusal) => response
+            .with_error_code(refusal.error.code())
+            .with_error_message(refusal.message.map(StrBytes::from_string)),
+    }
+}

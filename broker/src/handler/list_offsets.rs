@@ -1,0 +1,180 @@
+//! ListOffsets (API 2): offsets by time and by special timestamps.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use medallion_log::{LogReader, ReadError, TimestampedOffset};
+use medallion_wire::messages::list_offsets_request::ListOffsetsPartition;
+use medallion_wire::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
+use medallion_wire::messages::{ListOffsetsRequest, ListOffsetsResponse};
+use medallion_wire::types::Uuid;
+use medallion_wire::{Offset, ResponseError};
+
+use super::authorize::Operation;
+use super::context::{BrokerState, Handler, RequestContext};
+use super::topic_lookup::{find_topic, led_partition};
+use crate::error::{partition_code, read_code};
+use crate::replica::Partition;
+
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+const MAX_TIMESTAMP: i64 = -3;
+const EARLIEST_LOCAL: i64 = -4;
+const LATEST_TIERED: i64 = -5;
+const EARLIEST_PENDING_UPLOAD: i64 = -6;
+/// The replica id of a tool that may see the log's end.
+const DEBUGGING_CONSUMER: i32 = -2;
+
+/// The API.
+pub(crate) struct ListOffsets;
+
+/// The end of what the client may see.
+#[derive(Debug, Clone, Copy)]
+enum Visible {
+    LogEnd,
+    HighWatermark,
+    LastStable,
+}
+
+impl Handler for ListOffsets {
+    type Request = ListOffsetsRequest;
+
+    async fn handle(
+        state: Arc<BrokerState>,
+        context: RequestContext,
+        request: ListOffsetsRequest,
+    ) -> ListOffsetsResponse {
+        let visible = match (request.replica_id.0, request.isolation_level) {
+            (DEBUGGING_CONSUMER, _) => Visible::LogEnd,
+            (_, 1) => Visible::LastStable,
+            _ => Visible::HighWatermark,
+        };
+        let mut seen = HashSet::new();
+        let mut topics = Vec::with_capacity(request.topics.len());
+        for topic in request.topics {
+            let mut partitions = Vec::with_capacity(topic.partitions.len());
+            for asked in topic.partitions {
+                let index = asked.partition_index;
+                let answer = if seen.insert((topic.name.clone(), index)) {
+                    look_up(&state, &context, &topic.name, asked, visible).await
+                } else {
+                    Err(ResponseError::InvalidRequest)
+                };
+                partitions.push(partition_response(index, answer));
+            }
+            topics.push(ListOffsetsTopicResponse::default().with_name(topic.name).with_partitions(partitions));
+        }
+        ListOffsetsResponse::default().with_topics(topics)
+    }
+}
+
+fn partition_response(
+    index: i32,
+    answer: Result<Option<TimestampedOffset>, ResponseError>,
+) -> ListOffsetsPartitionResponse {
+    let response = ListOffsetsPartitionResponse::default().with_partition_index(index);
+    match answer {
+        Ok(Some(found)) => response
+            .with_offset(found.offset.get())
+            .with_timestamp(found.timestamp_ms)
+            .with_leader_epoch(found.leader_epoch.map_or(-1, |epoch| epoch.get())),
+        Ok(None) => response.with_offset(-1).with_timestamp(-1).with_leader_epoch(-1),
+        Err(error) => {
+            response.with_error_code(error.code()).with_offset(-1).with_timestamp(-1).with_leader_epoch(-1)
+        }
+    }
+}
+
+async fn look_up(
+    state: &BrokerState,
+    context: &RequestContext,
+    topic: &str,
+    asked: ListOffsetsPartition,
+    visible: Visible,
+) -> Result<Option<TimestampedOffset>, ResponseError> {
+    let partition = {
+        let image = state.image();
+        let topic = find_topic(state, context, &image, topic, Uuid::nil(), Operation::Describe)?;
+        led_partition(state, topic, asked.partition_index, asked.current_leader_epoch)?
+    };
+    if asked.timestamp < 0 && context.version < oldest_version(asked.timestamp) {
+        return Err(ResponseError::UnsupportedVersion);
+    }
+    let reader = partition.opened_reader().await.map_err(|error| partition_code(&error))?;
+    if asked.timestamp >= 0 || asked.timestamp == MAX_TIMESTAMP {
+        return scan(&partition, reader, asked.timestamp, visible).await;
+    }
+    Ok(special(&reader, asked.timestamp, visible))
+}
+
+/// The first version in which a special timestamp may be asked for; none of the others is known.
+fn oldest_version(timestamp: i64) -> i16 {
+    match timestamp {
+        LATEST | EARLIEST => 1,
+        MAX_TIMESTAMP => 7,
+        EARLIEST_LOCAL => 8,
+        LATEST_TIERED => 9,
+        EARLIEST_PENDING_UPLOAD => 11,
+        _ => i16::MAX,
+    }
+}
+
+fn special(reader: &LogReader, timestamp: i64, visible: Visible) -> Option<TimestampedOffset> {
+    let at = |offset: Offset, leader_epoch| Some(TimestampedOffset { offset, timestamp_ms: -1, leader_epoch });
+    match timestamp {
+        LATEST => at(end(reader, visible), reader.latest_epoch()),
+        EARLIEST | EARLIEST_LOCAL => {
+            let start = reader.log_start_offset();
+            at(start, reader.epoch_for_offset(start))
+        }
+        // Nothing is tiered, so there is neither a last tiered offset nor one that waits for its upload.
+        _ => None,
+    }
+}
+
+fn end(reader: &LogReader, visible: Visible) -> Offset {
+    match visible {
+        Visible::LogEnd => reader.log_end_offset(),
+        Visible::HighWatermark => reader.high_watermark(),
+        Visible::LastStable => reader.last_stable_offset(),
+    }
+}
+
+/// Looks into segments, so it runs on the I/O pool.
+async fn scan(
+    partition: &Partition,
+    reader: LogReader,
+    timestamp: i64,
+    visible: Visible,
+) -> Result<Option<TimestampedOffset>, ResponseError> {
+    let bound = end(&reader, visible);
+    let found = tokio::task::spawn_blocking(move || {
+        if timestamp == MAX_TIMESTAMP { reader.max_timestamp() } else { reader.offset_for_timestamp(timestamp) }
+    })
+    .await
+    .map_err(|_| ResponseError::UnknownServerError)?;
+    match found {
+        Ok(found) => Ok(found.filter(|found| found.offset < bound)),
+        Err(error) => {
+            log_read_error(partition, &error);
+            Err(read_code(&error))
+        }
+    }
+}
+
+fn log_read_error(partition: &Partition, error: &ReadError) {
+    tracing::error!(partition = %partition.id(), %error, "looking up an offset by time failed");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn special_timestamps_have_a_first_version() {
+        assert_eq!(oldest_version(LATEST), 1);
+        assert_eq!(oldest_version(MAX_TIMESTAMP), 7);
+        assert_eq!(oldest_version(EARLIEST_PENDING_UPLOAD), 11);
+        assert_eq!(oldest_version(-7), i16::MAX, "an unknown one is never served");
+    }
+}

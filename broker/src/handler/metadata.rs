@@ -1,0 +1,217 @@
+//! Metadata (API 3): brokers, topics, partitions and their leaders; creates topics on demand.
+
+use std::sync::Arc;
+
+use medallion_wire::kafka_protocol::protocol::StrBytes;
+use medallion_wire::messages::create_topics_request::CreatableTopic;
+use medallion_wire::messages::metadata_request::MetadataRequestTopic;
+use medallion_wire::messages::metadata_response::{
+    MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
+use medallion_wire::messages::{CreateTopicsRequest, MetadataRequest, MetadataResponse};
+use medallion_wire::types::Uuid;
+use medallion_wire::{PartitionIndex, ResponseError, TopicId};
+
+use super::authorize::{Operation, Resource, authorized_operations};
+use super::context::{BrokerState, Handler, RequestContext};
+use super::topic_lookup::topic_name;
+use crate::controller::image::{MetadataImage, PartitionRegistration, TopicImage};
+use crate::topics;
+
+/// Means "operations were not asked for".
+const OPERATIONS_NOT_ASKED: i32 = i32::MIN;
+/// How long the creation of a topic on demand may take.
+const AUTO_CREATION_TIMEOUT_MS: i32 = 30_000;
+
+/// The API.
+pub(crate) struct Metadata;
+
+impl Handler for Metadata {
+    type Request = MetadataRequest;
+
+    async fn handle(state: Arc<BrokerState>, context: RequestContext, request: MetadataRequest) -> MetadataResponse {
+        let all = asks_for_all(context.version, &request);
+        let may_create = context.version < 4 || request.allow_auto_topic_creation;
+        if !all && may_create && state.config.load().auto_create_topics_enable {
+            create_missing(&state, &context, request.topics.as_deref().unwrap_or_default()).await;
+        }
+        let image = state.image();
+        let operations = request.include_topic_authorized_operations;
+        let topics = if all {
+            all_topics(&state, &context, &image, operations)
+        } else {
+            let asked = request.topics.as_deref().unwrap_or_default();
+            asked.iter().map(|topic| asked_topic(&state, &context, &image, topic, operations)).collect()
+        };
+        let cluster_operations = if request.include_cluster_authorized_operations
+            && state.allows(&context, Operation::Describe, Resource::Cluster)
+        {
+            authorized_operations(&*state.authorizer, &context.principal, Resource::Cluster)
+        } else {
+            OPERATIONS_NOT_ASKED
+        };
+        MetadataResponse::default()
+            .with_brokers(brokers(&context, &image))
+            .with_cluster_id(Some(state.cluster_id.clone()))
+            .with_controller_id(state.node_id.into())
+            .with_topics(topics)
+            .with_cluster_authorized_operations(cluster_operations)
+    }
+}
+
+/// In version 0 an empty list stands for all topics, later a null does.
+fn asks_for_all(version: i16, request: &MetadataRequest) -> bool {
+    match &request.topics {
+        None => true,
+        Some(topics) => version == 0 && topics.is_empty(),
+    }
+}
+
+/// The brokers that can be reached by the listener on which the request came.
+fn brokers(context: &RequestContext, image: &MetadataImage) -> Vec<MetadataResponseBroker> {
+    let active = image.brokers.values().filter(|broker| !broker.fenced);
+    active
+        .filter_map(|broker| {
+            let endpoint = broker.endpoint(&context.listener.name)?;
+            let response = MetadataResponseBroker::default()
+                .with_node_id(broker.id.into())
+                .with_host(StrBytes::from_string(endpoint.host.to_string()))
+                .with_port(i32::from(endpoint.port))
+                .with_rack(broker.rack.as_ref().map(|rack| StrBytes::from_string(rack.to_string())));
+            Some(response)
+        })
+        .collect()
+}
+
+/// Creates the asked topics that are missing, have a valid name and may be created. What goes wrong shows in the
+/// response, where the topic stays unknown.
+async fn create_missing(state: &BrokerState, context: &RequestContext, asked: &[MetadataRequestTopic]) {
+    let missing: Vec<CreatableTopic> = {
+        let image = state.image();
+        let names = asked.iter().filter(|topic| topic.topic_id.is_nil()).filter_map(|topic| topic.name.as_deref());
+        names
+            .filter(|name| topics::check_name(name).is_ok() && image.topics.by_name(name).is_none())
+            .filter(|name| {
+                state.allows(context, Operation::Create, Resource::Cluster)
+                    || state.allows(context, Operation::Create, Resource::Topic(name))
+            })
+            .map(|name| {
+                CreatableTopic::default()
+                    .with_name(topic_name(name))
+                    .with_num_partitions(-1)
+                    .with_replication_factor(-1)
+            })
+            .collect()
+    };
+    if missing.is_empty() {
+        return;
+    }
+    let request = CreateTopicsRequest::default().with_topics(missing).with_timeout_ms(AUTO_CREATION_TIMEOUT_MS);
+    match state.controller.create_topics(request).await {
+        Ok(response) => {
+            for topic in response.topics.iter().filter(|topic| topic.error_code != 0) {
+                tracing::warn!(topic = %topic.name.0, code = topic.error_code, reason = ?topic.error_message,
+                    "topic was not created on demand");
+            }
+        }
+        Err(error) => tracing::warn!(%error, "topics were not created on demand"),
+    }
+}
+
+fn all_topics(
+    state: &BrokerState,
+    context: &RequestContext,
+    image: &MetadataImage,
+    operations: bool,
+) -> Vec<MetadataResponseTopic> {
+    let visible =
+        image.topics.iter().filter(|topic| state.allows(context, Operation::Describe, Resource::Topic(&topic.name)));
+    visible.map(|topic| describe(state, context, image, topic, operations)).collect()
+}
+
+fn asked_topic(
+    state: &BrokerState,
+    context: &RequestContext,
+    image: &MetadataImage,
+    asked: &MetadataRequestTopic,
+    operations: bool,
+) -> MetadataResponseTopic {
+    let refused = |error: ResponseError| {
+        MetadataResponseTopic::default()
+            .with_error_code(error.code())
+            .with_name(asked.name.clone())
+            .with_topic_id(asked.topic_id)
+            .with_topic_authorized_operations(OPERATIONS_NOT_ASKED)
+    };
+    match find(state, context, image, asked) {
+        Ok(topic) => describe(state, context, image, topic, operations),
+        Err(error) => refused(error),
+    }
+}
+
+fn find<'a>(
+    state: &BrokerState,
+    context: &RequestContext,
+    image: &'a MetadataImage,
+    asked: &MetadataRequestTopic,
+) -> Result<&'a Arc<TopicImage>, ResponseError> {
+    if !asked.topic_id.is_nil() {
+        let topic = image.topics.by_id(TopicId(asked.topic_id)).ok_or(ResponseError::UnknownTopicId)?;
+        let visible = state.allows(context, Operation::Describe, Resource::Topic(&topic.name));
+        return if visible { Ok(topic) } else { Err(ResponseError::UnknownTopicId) };
+    }
+    let name = asked.name.as_deref().ok_or(ResponseError::InvalidRequest)?;
+    if !state.allows(context, Operation::Describe, Resource::Topic(name)) {
+        return Err(ResponseError::TopicAuthorizationFailed);
+    }
+    topics::check_name(name).map_err(|_| ResponseError::InvalidTopicException)?;
+    image.topics.by_name(name).ok_or(ResponseError::UnknownTopicOrPartition)
+}
+
+fn describe(
+    state: &BrokerState,
+    context: &RequestContext,
+    image: &MetadataImage,
+    topic: &TopicImage,
+    operations: bool,
+) -> MetadataResponseTopic {
+    let partitions = topic.partitions.iter().map(|(index, partition)| describe_partition(image, *index, partition));
+    let operations = if operations {
+        authorized_operations(&*state.authorizer, &context.principal, Resource::Topic(&topic.name))
+    } else {
+        OPERATIONS_NOT_ASKED
+    };
+    MetadataResponseTopic::default()
+        .with_name(Some(topic_name(&topic.name)))
+        .with_topic_id(Uuid::from(topic.id.0))
+        .with_is_internal(topics::is_internal(&topic.name))
+        .with_partitions(partitions.collect())
+        .with_topic_authorized_operations(operations)
+}
+
+fn describe_partition(
+    image: &MetadataImage,
+    index: PartitionIndex,
+    partition: &PartitionRegistration,
+) -> MetadataResponsePartition {
+    let leader_missing = !image.is_active(partition.leader);
+    let error = if leader_missing { ResponseError::LeaderNotAvailable.code() } else { 0 };
+    let ids = |brokers: &[i32]| brokers.iter().map(|id| (*id).into()).collect();
+    MetadataResponsePartition::default()
+        .with_error_code(error)
+        .with_partition_index(index.get())
+        .with_leader_id(if leader_missing { -1 } else { partition.leader }.into())
+        .with_leader_epoch(partition.leader_epoch.get())
+        .with_replica_nodes(ids(&partition.replicas))
+        .with_isr_nodes(ids(&partition.isr))
+        .with_offline_replicas(ids(&offline_replicas(image, partition)))
+}
+
+/// The replicas on brokers that are gone or whose directory is.
+pub(crate) fn offline_replicas(image: &MetadataImage, partition: &PartitionRegistration) -> Vec<i32> {
+    let online = |id: i32| {
+        let directory = partition.directory(id).unwrap_or_default();
+        image.brokers.get(&id).is_some_and(|broker| !broker.fenced && broker.has_online_directory(directory))
+    };
+    partition.replicas.iter().copied().filter(|id| !online(*id)).collect()
+}

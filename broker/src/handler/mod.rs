@@ -1,0 +1,39 @@
+//! One file an API: its versions, who may ask, what is decided, the reply.
+//!
+//! [`table`] lists every API that is advertised and where it is served; [`crate::server::dispatch`] finds the entry,
+//! decodes the request and runs it.
+
+pub(crate) mod alter_configs;
+pub(crate) mod alter_partition_reassignments;
+pub(crate) mod alter_replica_log_dirs;
+pub(crate) mod api_versions;
+pub(crate) mod authorize;
+pub(crate) mod context;
+pub(crate) mod create_partitions;
+pub(crate) mod create_topics;
+pub(crate) mod delete_records;
+pub(crate) mod delete_topics;
+pub(crate) mod describe_cluster;
+pub(crate) mod describe_configs;
+pub(crate) mod describe_log_dirs;
+pub(crate) mod describe_producers;
+pub(crate) mod describe_quorum;
+pub(crate) mod describe_topic_partitions;
+pub(crate) mod elect_leaders;
+pub(crate) mod fetch;
+pub(crate) mod fetch_partition;
+pub(crate) mod fetch_reply;
+pub(crate) mod incremental_alter_configs;
+pub(crate) mod init_producer_id;
+pub(crate) mod list_config_resources;
+pub(crate) mod list_offsets;
+pub(crate) mod list_partition_reassignments;
+pub(crate) mod metadata;
+pub(crate) mod offset_for_leader_epoch;
+pub(crate) mod produce;
+pub(crate) mod table;
+pub(crate) mod topic_lookup;
+pub(crate) mod update_features;
+
+pub(crate) use authorize::{Authorizer, Operation, Resource};
+pub(crate) use context::{BrokerState, Handler, Principal, RequestContext};

@@ -1,0 +1,239 @@
+//! Produce (API 0): records into partitions.
+//!
+//! Appends are queued while the request is dispatched, so pipelined requests of one connection are written in the
+//! order in which they were sent; the reply is built when all of them are done. Versions 0 to 2 are advertised,
+//! because librdkafka refuses a broker that does not name them (KAFKA-18659), and refused.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use medallion_log::{AppendOrigin, AppendOutcome, AppendRequest};
+use medallion_wire::ResponseError;
+use medallion_wire::kafka_protocol::protocol::{Decodable, StrBytes};
+use medallion_wire::messages::produce_response::{
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, PartitionProduceResponse, TopicProduceResponse,
+};
+use medallion_wire::messages::{ProduceRequest, ProduceResponse, TopicName};
+use medallion_wire::records::{BatchHeader, Compression};
+use medallion_wire::types::{PartitionIndex, Uuid};
+use tokio::sync::oneshot;
+
+use super::authorize::Operation;
+use super::context::{BrokerState, RequestContext};
+use super::topic_lookup::{find_topic, led_partition};
+use crate::error::Refusal;
+use crate::replica::partition::AppendReply;
+use crate::server::connection::PendingReply;
+use crate::server::reply::Reply;
+
+/// The oldest version that is advertised; below [`SERVED_MIN`] every request is refused.
+pub(crate) const ADVERTISED_MIN: i16 = 0;
+/// The oldest version that is served.
+pub(crate) const SERVED_MIN: i16 = 3;
+/// The client id with which Kafka's own tools may write to internal topics.
+const ADMIN_CLIENT_ID: &str = "__admin_client";
+/// The first version that may carry zstd (KIP-110).
+const ZSTD_MIN: i16 = 7;
+
+struct PendingTopic {
+    name: TopicName,
+    id: Uuid,
+    partitions: Vec<(i32, PendingPartition)>,
+}
+
+enum PendingPartition {
+    Refused(Refusal),
+    Queued(oneshot::Receiver<AppendReply>),
+}
+
+/// Queues the appends of one request; the returned future builds the reply.
+///
+/// # Errors
+/// A reason to close the connection.
+pub(crate) fn start(state: Arc<BrokerState>, context: RequestContext, mut body: Bytes) -> Result<PendingReply, String> {
+    if context.version < SERVED_MIN {
+        return Err(format!("produce version {} is not served, the oldest is {SERVED_MIN}", context.version));
+    }
+    let request = ProduceRequest::decode(&mut body, context.version).map_err(|error| error.to_string())?;
+    let acks = request.acks;
+    let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
+    let topics = queue(&state, &context, request);
+    Ok(Box::pin(async move { reply(&state, &context, topics, acks, timeout).await }))
+}
+
+fn queue(state: &BrokerState, context: &RequestContext, request: ProduceRequest) -> Vec<PendingTopic> {
+    let acks = request.acks;
+    let transactional = request.transactional_id.is_some();
+    let mut topics = Vec::with_capacity(request.topic_data.len());
+    for topic in request.topic_data {
+        let mut partitions = Vec::with_capacity(topic.partition_data.len());
+        for data in topic.partition_data {
+            let records = data.records.unwrap_or_default();
+            let pending = if transactional {
+                PendingPartition::Refused(Refusal::new(
+                    ResponseError::TransactionalIdAuthorizationFailed,
+                    "transactions are not supported",
+                ))
+            } else {
+                match queue_partition(state, context, (&topic.name, topic.topic_id), data.index, records, acks) {
+                    Ok(receiver) => PendingPartition::Queued(receiver),
+                    Err(refusal) => PendingPartition::Refused(refusal),
+                }
+            };
+            partitions.push((data.index, pending));
+        }
+        topics.push(PendingTopic { name: topic.name, id: topic.topic_id, partitions });
+    }
+    topics
+}
+
+fn queue_partition(
+    state: &BrokerState,
+    context: &RequestContext,
+    (name, id): (&TopicName, Uuid),
+    index: i32,
+    records: Bytes,
+    acks: i16,
+) -> Result<oneshot::Receiver<AppendReply>, Refusal> {
+    if !(-1..=1).contains(&acks) {
+        return Err(ResponseError::InvalidRequiredAcks.into());
+    }
+    let image = state.image();
+    let topic = find_topic(state, context, &image, name, id, Operation::Write)?;
+    let partition = led_partition(state, topic, index, -1)?;
+    if crate::topics::is_internal(&topic.name) && context.client_id.as_deref() != Some(ADMIN_CLIENT_ID) {
+        let reason = format!("Cannot append to internal topic {}", topic.name);
+        return Err(Refusal::new(ResponseError::InvalidTopicException, reason));
+    }
+    check_compression(context.version, &records)?;
+    if acks == -1 && partition.min_insync_replicas() > partition.in_sync_replicas() {
+        return Err(ResponseError::NotEnoughReplicas.into());
+    }
+    if state.replicas.directory_of(topic.id, index.into()).is_some_and(|directory| directory.is_full()) {
+        let reason = "the disk reserve is reached, writes are refused until there is room again";
+        return Err(Refusal::new(ResponseError::KafkaStorageError, reason));
+    }
+    let request = AppendRequest { records, leader_epoch: partition.leader_epoch(), origin: AppendOrigin::Client };
+    let durable = acks == -1 && state.config.load().acks_all_fsync;
+    Ok(partition.append(request, durable))
+}
+
+fn check_compression(version: i16, records: &Bytes) -> Result<(), Refusal> {
+    if version >= ZSTD_MIN {
+        return Ok(());
+    }
+    match BatchHeader::parse(records) {
+        Ok(header) if header.attributes.compression() == Some(Compression::Zstd) => Err(Refusal::new(
+            ResponseError::UnsupportedCompressionType,
+            format!("produce requests with version {version} must not use zstd"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+async fn reply(
+    state: &BrokerState,
+    context: &RequestContext,
+    topics: Vec<PendingTopic>,
+    acks: i16,
+    timeout: Duration,
+) -> Reply {
+    let deadline = tokio::time::Instant::now() + timeout;
+    let mut responses = Vec::with_capacity(topics.len());
+    let mut failure: Option<(TopicName, i32, Refusal)> = None;
+    for mut topic in topics {
+        let mut partitions = Vec::with_capacity(topic.partitions.len());
+        for (index, pending) in std::mem::take(&mut topic.partitions) {
+            match outcome(pending, acks, deadline).await {
+                Ok(outcome) => partitions.push(success(index, &outcome)),
+                Err(refusal) => {
+                    state.metrics.produce_refused(&topic.name, refusal.error);
+                    partitions.push(refused(state, &topic, index, &refusal));
+                    failure.get_or_insert((topic.name.clone(), index, refusal));
+                }
+            }
+        }
+        responses.push(
+            TopicProduceResponse::default()
+                .with_name(topic.name)
+                .with_topic_id(topic.id)
+                .with_partition_responses(partitions),
+        );
+    }
+    if acks == 0 {
+        return match failure {
+            None => Reply::Silent,
+            Some((topic, index, refusal)) => Reply::Close(format!(
+                "produce with acks=0 to {}-{index} failed with {:?}; the client must look at its metadata again",
+                topic.0, refusal.error
+            )),
+        };
+    }
+    let response = ProduceResponse::default().with_responses(responses);
+    Reply::encode(&response, context.version, context.correlation_id)
+}
+
+async fn outcome(
+    pending: PendingPartition,
+    acks: i16,
+    deadline: tokio::time::Instant,
+) -> Result<AppendOutcome, Refusal> {
+    let receiver = match pending {
+        PendingPartition::Refused(refusal) => return Err(refusal),
+        PendingPartition::Queued(receiver) => receiver,
+    };
+    let answered = if acks == -1 {
+        tokio::time::timeout_at(deadline, receiver).await.map_err(|_| ResponseError::RequestTimedOut)?
+    } else {
+        receiver.await
+    };
+    match answered {
+        Ok(Ok(outcome)) => Ok(outcome),
+        Ok(Err(failure)) => Err(Refusal::from(failure)),
+        Err(_) => Err(ResponseError::NotLeaderOrFollower.into()),
+    }
+}
+
+fn success(index: i32, outcome: &AppendOutcome) -> PartitionProduceResponse {
+    PartitionProduceResponse::default()
+        .with_index(index)
+        .with_base_offset(outcome.base_offset.get())
+        .with_log_append_time_ms(outcome.log_append_time_ms.unwrap_or(-1))
+        .with_log_start_offset(outcome.log_start_offset.get())
+}
+
+fn refused(state: &BrokerState, topic: &PendingTopic, index: i32, refusal: &Refusal) -> PartitionProduceResponse {
+    let record_errors = refusal.records.iter().map(|(batch_index, message)| {
+        BatchIndexAndErrorMessage::default()
+            .with_batch_index(*batch_index)
+            .with_batch_index_error_message(Some(StrBytes::from_string(message.clone())))
+    });
+    let mut response = PartitionProduceResponse::default()
+        .with_index(index)
+        .with_error_code(refusal.error.code())
+        .with_base_offset(-1)
+        .with_log_append_time_ms(-1)
+        .with_log_start_offset(-1)
+        .with_record_errors(record_errors.collect())
+        .with_error_message(refusal.message.clone().map(StrBytes::from_string));
+    if refusal.error == ResponseError::NotLeaderOrFollower {
+        response = response.with_current_leader(current_leader(state, topic, index));
+    }
+    response
+}
+
+fn current_leader(state: &BrokerState, topic: &PendingTopic, index: i32) -> LeaderIdAndEpoch {
+    let image = state.image();
+    let found = if topic.id.is_nil() {
+        image.topics.by_name(&topic.name)
+    } else {
+        image.topics.by_id(topic.id.into())
+    };
+    match found.and_then(|topic| topic.partitions.get(&PartitionIndex(index))) {
+        Some(registration) => LeaderIdAndEpoch::default()
+            .with_leader_id(registration.leader.into())
+            .with_leader_epoch(registration.leader_epoch.get()),
+        None => LeaderIdAndEpoch::default(),
+    }
+}

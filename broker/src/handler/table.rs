@@ -1,0 +1,146 @@
+//! Every API that is served: its versions, where, and what runs it. `ApiVersions` and the documentation say the same.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use medallion_wire::kafka_protocol::protocol::{Decodable, Request};
+use medallion_wire::messages::ApiKey;
+
+use super::context::{BrokerState, Handler, ListenerKind, RequestContext};
+use crate::server::connection::PendingReply;
+use crate::server::reply::Reply;
+
+type Start = fn(Arc<BrokerState>, RequestContext, Bytes) -> Result<PendingReply, String>;
+
+/// On which listeners an API is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ServedOn {
+    /// The clients' listeners.
+    Brokers,
+    /// The clients' and the controllers' listeners.
+    Both,
+}
+
+/// One API.
+#[derive(Debug)]
+pub(crate) struct Api {
+    /// The key.
+    pub(crate) key: ApiKey,
+    /// The oldest version that `ApiVersions` names.
+    pub(crate) advertised_min: i16,
+    /// The newest version.
+    pub(crate) max: i16,
+    /// Where it is served.
+    pub(crate) served_on: ServedOn,
+    /// Decodes a request and begins it; an error closes the connection.
+    pub(crate) start: Start,
+}
+
+impl Api {
+    /// Whether a listener of this kind serves the API.
+    pub(crate) fn is_served_on(&self, listener: ListenerKind) -> bool {
+        self.served_on == Both || listener == ListenerKind::Broker
+    }
+
+    /// Whether a version is served.
+    pub(crate) fn serves(&self, version: i16) -> bool {
+        (self.advertised_min..=self.max).contains(&version)
+    }
+}
+
+/// The API with this key.
+pub(crate) fn find(key: i16) -> Option<&'static Api> {
+    APIS.iter().find(|api| api.key as i16 == key)
+}
+
+const fn api(key: ApiKey, min: i16, max: i16, served_on: ServedOn, start: Start) -> Api {
+    Api { key, advertised_min: min, max, served_on, start }
+}
+
+fn run<H: Handler>(state: Arc<BrokerState>, context: RequestContext, mut body: Bytes) -> Result<PendingReply, String> {
+    let request = H::Request::decode(&mut body, context.version).map_err(|error| error.to_string())?;
+    Ok(Box::pin(async move {
+        let (version, correlation_id) = (context.version, context.correlation_id);
+        let response: <H::Request as Request>::Response = H::handle(state, context, request).await;
+        Reply::encode(&response, version, correlation_id)
+    }))
+}
+
+use ServedOn::{Both, Brokers};
+
+/// All of them, by key.
+pub(crate) static APIS: &[Api] = &[
+    api(ApiKey::Produce, super::produce::ADVERTISED_MIN, 13, Brokers, super::produce::start),
+    api(ApiKey::Fetch, 4, 18, Brokers, super::fetch::start),
+    api(ApiKey::ListOffsets, 1, 10, Brokers, run::<super::list_offsets::ListOffsets>),
+    api(ApiKey::Metadata, 0, 13, Brokers, run::<super::metadata::Metadata>),
+    api(ApiKey::ApiVersions, 0, 4, Both, run::<super::api_versions::ApiVersions>),
+    api(ApiKey::CreateTopics, 2, 7, Both, run::<super::create_topics::CreateTopics>),
+    api(ApiKey::DeleteTopics, 1, 6, Both, run::<super::delete_topics::DeleteTopics>),
+    api(ApiKey::DeleteRecords, 0, 2, Brokers, run::<super::delete_records::DeleteRecords>),
+    api(ApiKey::InitProducerId, 0, 5, Brokers, run::<super::init_producer_id::InitProducerId>),
+    api(ApiKey::OffsetForLeaderEpoch, 2, 4, Brokers, run::<super::offset_for_leader_epoch::OffsetForLeaderEpoch>),
+    api(ApiKey::DescribeConfigs, 1, 4, Both, run::<super::describe_configs::DescribeConfigs>),
+    api(ApiKey::AlterConfigs, 0, 2, Both, run::<super::alter_configs::AlterConfigs>),
+    api(ApiKey::AlterReplicaLogDirs, 1, 2, Brokers, run::<super::alter_replica_log_dirs::AlterReplicaLogDirs>),
+    api(ApiKey::DescribeLogDirs, 1, 4, Brokers, run::<super::describe_log_dirs::DescribeLogDirs>),
+    api(ApiKey::CreatePartitions, 0, 3, Both, run::<super::create_partitions::CreatePartitions>),
+    api(ApiKey::ElectLeaders, 0, 2, Both, run::<super::elect_leaders::ElectLeaders>),
+    api(
+        ApiKey::IncrementalAlterConfigs,
+        0,
+        1,
+        Both,
+        run::<super::incremental_alter_configs::IncrementalAlterConfigs>,
+    ),
+    api(
+        ApiKey::AlterPartitionReassignments,
+        0,
+        1,
+        Both,
+        run::<super::alter_partition_reassignments::AlterPartitionReassignments>,
+    ),
+    api(
+        ApiKey::ListPartitionReassignments,
+        0,
+        0,
+        Both,
+        run::<super::list_partition_reassignments::ListPartitionReassignments>,
+    ),
+    api(ApiKey::DescribeQuorum, 0, 2, Both, run::<super::describe_quorum::DescribeQuorum>),
+    api(ApiKey::UpdateFeatures, 0, 2, Both, run::<super::update_features::UpdateFeatures>),
+    api(ApiKey::DescribeCluster, 0, 2, Both, run::<super::describe_cluster::DescribeCluster>),
+    api(ApiKey::DescribeProducers, 0, 0, Brokers, run::<super::describe_producers::DescribeProducers>),
+    api(ApiKey::ListConfigResources, 0, 1, Brokers, run::<super::list_config_resources::ListConfigResources>),
+    api(
+        ApiKey::DescribeTopicPartitions,
+        0,
+        0,
+        Brokers,
+        run::<super::describe_topic_partitions::DescribeTopicPartitions>,
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_sorted_and_unique() {
+        assert!(APIS.windows(2).all(|pair| (pair[0].key as i16) < (pair[1].key as i16)));
+    }
+
+    #[test]
+    fn the_codec_knows_every_served_version() {
+        for api in APIS {
+            let known = api.key.valid_versions();
+            assert!(api.max <= known.max, "{:?}: version {} cannot be decoded", api.key, api.max);
+            assert!(
+                api.advertised_min >= known.min || api.key == ApiKey::Produce,
+                "{:?}: version {} cannot be decoded",
+                api.key,
+                api.advertised_min
+            );
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! UpdateFeatures (API 57): finalized feature levels (KIP-584).
+
+use std::sync::Arc;
+
+use medallion_wire::kafka_protocol::protocol::StrBytes;
+use medallion_wire::messages::{UpdateFeaturesRequest, UpdateFeaturesResponse};
+
+use super::authorize::Operation;
+use super::context::{BrokerState, Handler, RequestContext};
+
+/// The API.
+pub(crate) struct UpdateFeatures;
+
+impl Handler for UpdateFeatures {
+    type Request = UpdateFeaturesRequest;
+
+    async fn handle(
+        state: Arc<BrokerState>,
+        context: RequestContext,
+        request: UpdateFeaturesRequest,
+    ) -> UpdateFeaturesResponse {
+        if let Err(error) = state.authorize_cluster(&context, Operation::Alter) {
+            return UpdateFeaturesResponse::default().with_error_code(error.code());
+        }
+        state.controller.update_features(request).await.unwrap_or_else(|error| {
+            UpdateFeaturesResponse::default()
+                .with_error_code(error.code())
+                .with_error_message(error.message.map(StrBytes::from_string))
+        })
+    }
+}

@@ -1,0 +1,134 @@
+//! What runs beside the requests: flushing, checkpoints, retention, compaction and the disk reserve.
+//!
+//! Each task is a plain thread that wakes at an interval and stops with the broker.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+use tracing::{error, info, warn};
+
+use super::partition::Partition;
+use super::replica_manager::ReplicaManager;
+
+/// The stack of a background thread.
+const STACK_BYTES: usize = 512 << 10;
+
+/// Told to all background tasks when the broker stops.
+#[derive(Debug, Default)]
+pub(crate) struct StopSignal {
+    stopped: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl StopSignal {
+    /// Ends all waits, now and later.
+    pub(crate) fn stop(&self) {
+        *self.stopped.lock() = true;
+        self.changed.notify_all();
+    }
+
+    /// Whether the broker stops.
+    pub(crate) fn is_stopped(&self) -> bool {
+        *self.stopped.lock()
+    }
+
+    /// Waits for `time`; `false` when the broker stops.
+    pub(crate) fn sleep(&self, time: Duration) -> bool {
+        let mut stopped = self.stopped.lock();
+        if !*stopped {
+            self.changed.wait_while_for(&mut stopped, |stopped| !*stopped, time);
+        }
+        !*stopped
+    }
+}
+
+/// Writes everything to disk whose time has come, partition by partition (`flush.ms`, the background flusher).
+pub(crate) fn flush_logs(manager: &ReplicaManager, stop: &StopSignal) {
+    for partition in manager.all() {
+        if stop.is_stopped() {
+            return;
+        }
+        flush_log(&partition);
+    }
+}
+
+fn flush_log(partition: &Arc<Partition>) {
+    let Some(reader) = partition.peek_reader() else { return };
+    if reader.recovery_point() >= reader.log_end_offset() || reader.is_poisoned() {
+        return;
+    }
+    let outcome = partition.with_log(|log| log.flush_handle());
+    match outcome {
+        Ok(Ok(task)) => {
+            if let Err(reason) = task.run() {
+                error!(partition = %partition.id(), %reason, "background flush failed");
+            }
+        }
+        Ok(Err(reason)) => warn!(partition = %partition.id(), %reason, "cannot flush"),
+        Err(_) => {}
+    }
+}
+
+/// Applies retention to every log and removes files whose delay has passed.
+pub(crate) fn apply_retention(manager: &ReplicaManager, now_ms: i64, stop: &StopSignal) {
+    for partition in manager.all() {
+        if stop.is_stopped() {
+            return;
+        }
+        let outcome = partition.with_log(|log| {
+            log.maybe_roll(now_ms)?;
+            let deleted = log.delete_old_segments(now_ms)?;
+            log.remove_deleted(now_ms)?;
+            Ok::<_, medallion_log::LogError>(deleted)
+        });
+        match outcome {
+            Ok(Ok(deleted)) if !deleted.is_empty() => {
+                info!(partition = %partition.id(), segments = deleted.len(), "old segments deleted");
+            }
+            Ok(Err(reason)) => error!(partition = %partition.id(), %reason, "retention failed"),
+            Ok(Ok(_)) | Err(_) => {}
+        }
+    }
+    manager.remove_deleted(now_ms);
+}
+
+/// Notes for each directory whether its volume has less room than the reserve. Writes are refused from there on, so
+/// that deletions, metadata and checkpoints still find room; with a tenth more than the reserve they go on.
+pub(crate) fn watch_disks(manager: &ReplicaManager, reserve_bytes: u64) {
+    for directory in manager.directories() {
+        let usable = match directory.space() {
+            Ok(space) => space.usable_bytes,
+            Err(error) => {
+                error!(directory = %directory.path().display(), %error, "cannot tell the room on the volume");
+                continue;
+            }
+        };
+        let threshold = if directory.is_full() { reserve_bytes.saturating_add(reserve_bytes / 10) } else { reserve_bytes };
+        let full = usable < threshold;
+        if directory.set_full(full) {
+            let path = directory.path().display();
+            if full {
+                error!(directory = %path, usable, reserve_bytes, "disk reserve reached: writes are refused");
+            } else {
+                info!(directory = %path, usable, "there is room again: writes are taken");
+            }
+        }
+    }
+}
+
+/// Starts a thread that does `work` every `interval` until the broker stops.
+pub(crate) fn every(
+    name: &str,
+    interval: Duration,
+    stop: &Arc<StopSignal>,
+    mut work: impl FnMut(&StopSignal) + Send + 'static,
+) -> std::io::Result<JoinHandle<()>> {
+    let stop = Arc::clone(stop);
+    std::thread::Builder::new().name(name.to_owned()).stack_size(STACK_BYTES).spawn(move || {
+        while stop.sleep(interval) {
+            work(&stop);
+        }
+    })
+}

@@ -1,0 +1,23 @@
+//! Partitions on this broker: their logs, who waits for them and what keeps them in order.
+//!
+//! - [`replica_manager`]: all partitions; makes, opens and removes them as the metadata says;
+//! - [`partition`]: one replica: the queue of appends, the log, the state;
+//! - [`opening`]: the order in which logs are opened (and recovered) at start;
+//! - [`log_directory`]: one of `log.dirs` with its checkpoints;
+//! - [`fetch_session`]: incremental fetch sessions (a machine without I/O);
+//! - [`fetch_waiter`]: fetch requests that wait for data;
+//! - [`directory_move`]: moves between `log.dirs`;
+//! - [`background`]: flushing, checkpoints, retention, compaction and the disk reserve.
+
+pub(crate) mod background;
+pub(crate) mod directory_move;
+pub(crate) mod fetch_session;
+pub(crate) mod fetch_waiter;
+pub(crate) mod log_directory;
+pub(crate) mod opening;
+pub(crate) mod partition;
+pub(crate) mod replica_manager;
+
+pub(crate) use log_directory::LogDirectory;
+pub(crate) use partition::{AppendFailure, Partition, PartitionError};
+pub(crate) use replica_manager::{ReplicaManager, ReplicaSettings};

@@ -1,0 +1,388 @@
+//! A partition of which this broker has the replica: its log, the queue of appends and those who wait.
+//!
+//! Appends are queued in the order in which requests were read and written by one job at a time on the I/O pool, so
+//! several waiting requests share one vectored write (and one flush, where `acks=all` asks for it). The queue exists
+//! before the log is open: what comes in while it recovers is written when it is.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+
+use arc_swap::ArcSwap;
+use medallion_log::{AppendError, AppendOutcome, AppendRequest, LogError, LogReader, PartitionLog};
+use medallion_os::Clock;
+use medallion_wire::{LeaderEpoch, Offset, TopicId, TopicPartition};
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot};
+
+use super::fetch_waiter::WaiterList;
+use crate::config::TopicConfig;
+
+/// Why a partition cannot serve a request.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum PartitionError {
+    /// The log is being opened; the client should try again.
+    #[error("{0} is being recovered")]
+    Opening(TopicPartition),
+    /// The log failed; the reason was logged.
+    #[error("{partition} is offline: {reason}")]
+    Offline { partition: TopicPartition, reason: Arc<str> },
+    /// The topic was deleted.
+    #[error("{0} was deleted")]
+    Deleted(TopicPartition),
+    /// The volume has no room left for writes.
+    #[error("{0}: the disk reserve is reached; writes are refused until there is room again")]
+    DiskReserve(TopicPartition),
+}
+
+/// What became of an append.
+pub(crate) type AppendReply = Result<AppendOutcome, AppendFailure>;
+
+/// Why an append was refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AppendFailure {
+    /// By the log.
+    #[error(transparent)]
+    Log(#[from] AppendError),
+    /// By the partition's state.
+    #[error(transparent)]
+    Partition(#[from] PartitionError),
+}
+
+#[derive(Debug)]
+struct PendingAppend {
+    request: AppendRequest,
+    durable: bool,
+    reply: oneshot::Sender<AppendReply>,
+}
+
+#[derive(Debug, Default)]
+struct AppendQueue {
+    pending: Vec<PendingAppend>,
+    draining: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    Opening,
+    Online(LogReader),
+    Offline(Arc<str>),
+    Deleted,
+}
+
+/// One replica on this broker.
+#[derive(Debug)]
+pub(crate) struct Partition {
+    id: TopicPartition,
+    topic_id: TopicId,
+    state: ArcSwap<State>,
+    opened: Notify,
+    wanted: AtomicBool,
+    leader_epoch: AtomicI32,
+    log: Mutex<Option<PartitionLog>>,
+    queue: Mutex<AppendQueue>,
+    waiters: WaiterList,
+    settings: ArcSwap<TopicConfig>,
+    clock: Arc<dyn Clock>,
+    runtime: Handle,
+}
+
+impl Partition {
+    /// A partition whose log is not open yet.
+    pub(crate) fn opening(
+        id: TopicPartition,
+        topic_id: TopicId,
+        leader_epoch: LeaderEpoch,
+        settings: Arc<TopicConfig>,
+        clock: Arc<dyn Clock>,
+        runtime: Handle,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            topic_id,
+            state: ArcSwap::from_pointee(State::Opening),
+            opened: Notify::new(),
+            wanted: AtomicBool::new(false),
+            leader_epoch: AtomicI32::new(leader_epoch.get()),
+            log: Mutex::new(None),
+            queue: Mutex::new(AppendQueue::default()),
+            waiters: WaiterList::default(),
+            settings: ArcSwap::new(settings),
+            clock,
+            runtime,
+        })
+    }
+
+    /// The partition's name.
+    pub(crate) fn id(&self) -> &TopicPartition {
+        &self.id
+    }
+
+    /// The topic's id.
+    pub(crate) fn topic_id(&self) -> TopicId {
+        self.topic_id
+    }
+
+    /// The epoch in which this broker leads the partition.
+    pub(crate) fn leader_epoch(&self) -> LeaderEpoch {
+        LeaderEpoch(self.leader_epoch.load(Ordering::Acquire))
+    }
+
+    /// Takes a newer leader epoch from the metadata; waiting fetches look again.
+    pub(crate) fn set_leader_epoch(&self, epoch: LeaderEpoch) {
+        self.leader_epoch.store(epoch.get(), Ordering::Release);
+        self.waiters.wake_all();
+    }
+
+    /// The settings of the topic.
+    pub(crate) fn settings(&self) -> Arc<TopicConfig> {
+        self.settings.load_full()
+    }
+
+    /// Takes new settings; an open log follows at once.
+    pub(crate) fn set_settings(&self, settings: Arc<TopicConfig>) {
+        self.settings.store(Arc::clone(&settings));
+        if let Some(log) = self.log.lock().as_mut() {
+            log.update_config(Arc::new(settings.log.clone()));
+        }
+    }
+
+    /// How many replicas must be in sync for `acks=all`.
+    pub(crate) fn min_insync_replicas(&self) -> usize {
+        usize::try_from(self.settings.load().min_insync_replicas).unwrap_or(1)
+    }
+
+    /// How many replicas are in sync. The leader alone, as long as there is one broker.
+    pub(crate) fn in_sync_replicas(&self) -> usize {
+        1
+    }
+
+    /// Those who wait for data.
+    pub(crate) fn waiters(&self) -> &WaiterList {
+        &self.waiters
+    }
+
+    /// Whether a request has asked for this partition while it was opening.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::Relaxed)
+    }
+
+    /// The log for reading, if it is open.
+    ///
+    /// # Errors
+    /// [`PartitionError`] says why it is not.
+    pub(crate) fn reader(&self) -> Result<LogReader, PartitionError> {
+        match &**self.state.load() {
+            State::Online(reader) => Ok(reader.clone()),
+            State::Opening => {
+                self.wanted.store(true, Ordering::Relaxed);
+                Err(PartitionError::Opening(self.id.clone()))
+            }
+            State::Offline(reason) => {
+                Err(PartitionError::Offline { partition: self.id.clone(), reason: Arc::clone(reason) })
+            }
+            State::Deleted => Err(PartitionError::Deleted(self.id.clone())),
+        }
+    }
+
+    /// The log for reading if it is open, without asking for it to be opened.
+    pub(crate) fn peek_reader(&self) -> Option<LogReader> {
+        match &**self.state.load() {
+            State::Online(reader) => Some(reader.clone()),
+            State::Opening | State::Offline(_) | State::Deleted => None,
+        }
+    }
+
+    /// As [`Partition::reader`], but waits while the log is being opened.
+    ///
+    /// # Errors
+    /// As [`Partition::reader`].
+    pub(crate) async fn opened_reader(&self) -> Result<LogReader, PartitionError> {
+        loop {
+            let opened = self.opened.notified();
+            tokio::pin!(opened);
+            opened.as_mut().enable();
+            match self.reader() {
+                Err(PartitionError::Opening(_)) => opened.await,
+                other => return other,
+            }
+        }
+    }
+
+    /// The log is there: waiting appends are written and waiting readers wake.
+    pub(crate) fn open(self: &Arc<Self>, mut log: PartitionLog) {
+        log.advance_high_watermark(log.reader().log_end_offset());
+        let reader = log.reader();
+        *self.log.lock() = Some(log);
+        self.state.store(Arc::new(State::Online(reader)));
+        self.opened.notify_waiters();
+        self.waiters.wake_all();
+        self.start_draining();
+    }
+
+    /// The log failed: all requests are refused from now on.
+    pub(crate) fn fail(&self, reason: &str) {
+        self.close_with(State::Offline(Arc::from(reason)));
+    }
+
+    /// The topic was deleted. Gives back the log, so that its folder can be removed.
+    pub(crate) fn delete(&self) -> Option<PartitionLog> {
+        self.close_with(State::Deleted);
+        self.log.lock().take()
+    }
+
+    /// Takes the log for a clean stop; later appends are refused.
+    pub(crate) fn stop(&self) -> Option<PartitionLog> {
+        self.close_with(State::Offline(Arc::from("the broker stops")));
+        self.log.lock().take()
+    }
+
+    fn close_with(&self, state: State) {
+        self.state.store(Arc::new(state));
+        self.opened.notify_waiters();
+        self.waiters.wake_all();
+        let mut queue = self.queue.lock();
+        if !queue.draining {
+            let pending = std::mem::take(&mut queue.pending);
+            drop(queue);
+            self.refuse(pending);
+        }
+    }
+
+    /// Runs `work` on the open log, with the writer's lock: for short operations on the I/O pool only.
+    ///
+    /// # Errors
+    /// As [`Partition::reader`].
+    pub(crate) fn with_log<T>(&self, work: impl FnOnce(&mut PartitionLog) -> T) -> Result<T, PartitionError> {
+        self.reader()?;
+        let mut guard = self.log.lock();
+        match guard.as_mut() {
+            Some(log) => Ok(work(log)),
+            None => Err(PartitionError::Deleted(self.id.clone())),
+        }
+    }
+
+    /// Puts another log in the place of the open one. `make` gets the old log, whose writer is held meanwhile, and
+    /// gives the new one with whatever the caller wants back.
+    ///
+    /// # Errors
+    /// As [`Partition::reader`]; when `make` fails the old log stays.
+    pub(crate) fn replace_log<T, E>(
+        &self,
+        make: impl FnOnce(&mut PartitionLog) -> Result<(PartitionLog, T), E>,
+    ) -> Result<Result<T, E>, PartitionError> {
+        self.reader()?;
+        let mut guard = self.log.lock();
+        let Some(old) = guard.as_mut() else { return Err(PartitionError::Deleted(self.id.clone())) };
+        Ok(make(old).map(|(log, outcome)| {
+            self.state.store(Arc::new(State::Online(log.reader())));
+            *guard = Some(log);
+            self.waiters.wake_all();
+            outcome
+        }))
+    }
+
+    /// The folder of the open log.
+    pub(crate) fn directory(&self) -> Option<PathBuf> {
+        self.log.lock().as_ref().map(|log| log.directory().to_owned())
+    }
+
+    /// Queues an append. Requests of one caller are written in the order of their calls; `durable` asks for a flush
+    /// before the reply.
+    pub(crate) fn append(self: &Arc<Self>, request: AppendRequest, durable: bool) -> oneshot::Receiver<AppendReply> {
+        let (reply, receiver) = oneshot::channel();
+        self.queue.lock().pending.push(PendingAppend { request, durable, reply });
+        match &**self.state.load() {
+            State::Opening => self.wanted.store(true, Ordering::Relaxed),
+            _ => self.start_draining(),
+        }
+        receiver
+    }
+
+    fn start_draining(self: &Arc<Self>) {
+        let mut queue = self.queue.lock();
+        if queue.draining || queue.pending.is_empty() {
+            return;
+        }
+        queue.draining = true;
+        drop(queue);
+        let partition = Arc::clone(self);
+        self.runtime.spawn_blocking(move || partition.drain());
+    }
+
+    fn drain(&self) {
+        loop {
+            let batch = {
+                let mut queue = self.queue.lock();
+                if queue.pending.is_empty() {
+                    queue.draining = false;
+                    return;
+                }
+                std::mem::take(&mut queue.pending)
+            };
+            match self.reader() {
+                Ok(_) => self.write(batch),
+                Err(_) => self.refuse(batch),
+            }
+        }
+    }
+
+    fn refuse(&self, pending: Vec<PendingAppend>) {
+        for append in pending {
+            let error = self.reader().err().unwrap_or_else(|| PartitionError::Deleted(self.id.clone()));
+            let _ = append.reply.send(Err(error.into()));
+        }
+    }
+
+    fn write(&self, batch: Vec<PendingAppend>) {
+        let mut guard = self.log.lock();
+        let Some(log) = guard.as_mut() else {
+            drop(guard);
+            return self.refuse(batch);
+        };
+        let mut requests = Vec::with_capacity(batch.len());
+        let mut replies = Vec::with_capacity(batch.len());
+        let mut flush = false;
+        for append in batch {
+            flush |= append.durable;
+            requests.push(append.request);
+            replies.push((append.durable, append.reply));
+        }
+        let mut outcomes = log.append_many(requests, self.clock.now_ms());
+        if flush && let Err(error) = log.flush() {
+            fail_durable(&mut outcomes, &replies, &error);
+        }
+        let before = log.reader().high_watermark();
+        let end = log.reader().log_end_offset();
+        let high_watermark = log.advance_high_watermark(end);
+        drop(guard);
+        if high_watermark > before {
+            let bytes = outcomes.iter().flatten().map(|outcome| outcome.bytes).sum();
+            self.waiters.arrived(bytes);
+        }
+        for ((_, reply), outcome) in replies.into_iter().zip(outcomes) {
+            let _ = reply.send(outcome.map_err(AppendFailure::from));
+        }
+    }
+
+    /// The end of what a consumer of this isolation may read.
+    pub(crate) fn readable_end(reader: &LogReader, read_committed: bool) -> Offset {
+        if read_committed { reader.last_stable_offset() } else { reader.high_watermark() }
+    }
+}
+
+fn fail_durable(
+    outcomes: &mut [Result<AppendOutcome, AppendError>],
+    replies: &[(bool, oneshot::Sender<AppendReply>)],
+    error: &LogError,
+) {
+    for (outcome, (durable, _)) in outcomes.iter_mut().zip(replies) {
+        if *durable && outcome.is_ok() {
+            *outcome = Err(AppendError::Log(LogError::Poisoned {
+                directory: PathBuf::new(),
+                cause: error.to_string(),
+            }));
+        }
+    }
+}

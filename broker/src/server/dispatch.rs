@@ -1,0 +1,62 @@
+//! From a frame to a running handler.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use medallion_wire::guard;
+use medallion_wire::header::{RequestHeader, RequestPrefix};
+use medallion_wire::messages::ApiKey;
+
+use super::connection::PendingReply;
+use super::reply::Reply;
+use crate::handler::context::ListenerInfo;
+use crate::handler::{BrokerState, Principal, RequestContext, api_versions, table};
+
+/// What all requests of one connection share.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    pub(crate) listener: Arc<ListenerInfo>,
+    pub(crate) principal: Principal,
+}
+
+/// Begins the request in `frame`.
+///
+/// # Errors
+/// A reason to close the connection: as in Kafka an unknown API, an unknown version of a known one (but for
+/// `ApiVersions`, which is answered), and bytes that are no such request.
+pub(crate) fn start(state: &Arc<BrokerState>, peer: &Peer, mut frame: Bytes) -> Result<PendingReply, String> {
+    let began = std::time::Instant::now();
+    let frame_len = frame.len();
+    let prefix = RequestPrefix::parse(&frame).map_err(|error| error.to_string())?;
+    let (key, version, correlation_id) = (prefix.api_key, prefix.api_version, prefix.correlation_id);
+    let api = table::find(key)
+        .filter(|api| api.is_served_on(peer.listener.kind))
+        .ok_or_else(|| format!("API {key} is not served on listener {}", peer.listener.name))?;
+    if !api.serves(version) {
+        if api.key == ApiKey::ApiVersions {
+            let reply = api_versions::unsupported_version(correlation_id);
+            return Ok(Box::pin(std::future::ready(reply)));
+        }
+        return Err(format!("version {version} of {:?} is not served", api.key));
+    }
+    let header = RequestHeader::parse(&mut frame).map_err(|error| error.to_string())?;
+    guard::check(key, version, &frame).map_err(|error| format!("{:?} version {version}: {error}", api.key))?;
+    let context = RequestContext {
+        version,
+        correlation_id,
+        client_id: header.client_id,
+        principal: peer.principal.clone(),
+        listener: Arc::clone(&peer.listener),
+        peer: peer.address,
+    };
+    let pending = (api.start)(Arc::clone(state), context, frame)
+        .map_err(|error| format!("{:?} version {version}: {error}", api.key))?;
+    let state = Arc::clone(state);
+    Ok(Box::pin(async move {
+        let reply: Reply = pending.await;
+        state.metrics.request_done(api.key, frame_len, reply.len(), began.elapsed());
+        reply
+    }))
+}

@@ -1,0 +1,110 @@
+//! What a handler gives back: bytes to send, some of them still in files.
+
+use std::sync::Arc;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use medallion_os::File;
+use medallion_wire::kafka_protocol::protocol::{Encodable, HeaderVersion};
+
+/// A piece of a response.
+#[derive(Debug)]
+pub(crate) enum Chunk {
+    /// Bytes in memory.
+    Bytes(Bytes),
+    /// A range of a segment file, sent without passing through this process's memory where the socket allows it.
+    File(FileRange),
+}
+
+/// Some bytes of a file.
+#[derive(Debug, Clone)]
+pub(crate) struct FileRange {
+    /// The file.
+    pub(crate) file: Arc<dyn File>,
+    /// The first byte.
+    pub(crate) position: u64,
+    /// How many bytes.
+    pub(crate) len: usize,
+}
+
+/// The outcome of a request.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// Chunks to send, the frame's length included.
+    Send(Vec<Chunk>),
+    /// Nothing to send (`acks=0`).
+    Silent,
+    /// The connection has to be closed; the reason is logged.
+    Close(String),
+}
+
+impl Reply {
+    /// Encodes a whole response with its length and header.
+    pub(crate) fn encode<R: Encodable + HeaderVersion>(response: &R, version: i16, correlation_id: i32) -> Self {
+        match encode_frame(response, version, correlation_id) {
+            Ok(frame) => Self::Send(vec![Chunk::Bytes(frame)]),
+            Err(error) => Self::Close(format!("response of version {version} cannot be encoded: {error}")),
+        }
+    }
+
+    /// How many bytes the reply sends.
+    pub(crate) fn len(&self) -> usize {
+        let Self::Send(chunks) = self else { return 0 };
+        chunks
+            .iter()
+            .map(|chunk| match chunk {
+                Chunk::Bytes(bytes) => bytes.len(),
+                Chunk::File(range) => range.len,
+            })
+            .sum()
+    }
+}
+
+fn encode_frame<R: Encodable + HeaderVersion>(
+    response: &R,
+    version: i16,
+    correlation_id: i32,
+) -> Result<Bytes, String> {
+    let body_len = response.compute_size(version).map_err(|error| error.to_string())?;
+    let mut frame = BytesMut::with_capacity(body_len + 9);
+    frame.put_i32(0);
+    frame.put_i32(correlation_id);
+    if R::header_version(version) >= 1 {
+        frame.put_u8(0); // no tagged fields
+    }
+    response.encode(&mut frame, version).map_err(|error| error.to_string())?;
+    let len = i32::try_from(frame.len() - 4).map_err(|_| format!("{} bytes do not fit a frame", frame.len()))?;
+    frame[..4].copy_from_slice(&len.to_be_bytes());
+    Ok(frame.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use medallion_wire::messages::{ApiVersionsResponse, MetadataResponse};
+
+    fn frame(reply: Reply) -> Bytes {
+        match reply {
+            Reply::Send(mut chunks) => match chunks.remove(0) {
+                Chunk::Bytes(bytes) => bytes,
+                Chunk::File(_) => panic!("a file chunk"),
+            },
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn api_versions_answers_with_header_version_0_in_every_version() {
+        for version in 0..=4 {
+            let bytes = frame(Reply::encode(&ApiVersionsResponse::default(), version, 7));
+            assert_eq!(bytes[4..8], 7_i32.to_be_bytes());
+            assert_eq!(bytes[8..10], [0, 0], "the error code follows the correlation id at once");
+        }
+    }
+
+    #[test]
+    fn flexible_responses_carry_an_empty_tag_section() {
+        let bytes = frame(Reply::encode(&MetadataResponse::default(), 9, 1));
+        assert_eq!(usize::try_from(i32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).ok(), Some(bytes.len() - 4));
+        assert_eq!(bytes[8], 0);
+    }
+}
