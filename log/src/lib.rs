@@ -11,6 +11,7 @@ pub mod append_origin;
 pub mod append_validation;
 pub mod checkpoint_file;
 pub mod clean_shutdown;
+pub mod compaction;
 pub mod config;
 pub mod error;
 pub mod leader_epochs;
@@ -20,6 +21,7 @@ pub mod partition_metadata;
 pub mod producer_state;
 pub mod reader;
 pub mod recovery;
+pub mod retention;
 pub mod transaction_index;
 
 pub use append_origin::AppendOrigin;

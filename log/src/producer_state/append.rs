@@ -106,6 +106,7 @@ impl ProducerAppend<'_> {
         started: &mut Vec<(Offset, ProducerId)>,
     ) -> Result<Option<CompletedTransaction>, ProducerStateError> {
         match batch.kind {
+            // Only its offsets are left of it.
             BatchKind::EmptyControl => Ok(None),
             BatchKind::EndTransaction(end) => self.append_marker(batch, end),
             BatchKind::Data | BatchKind::TransactionalData => {

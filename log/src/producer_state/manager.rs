@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use medallion_wire::{Offset, ProducerEpoch, ProducerId};
 
 use super::append::{PendingAppend, ProducerAppend, ProducerStateError, Verdict};
-use super::batch::ProducerBatch;
+use super::batch::{BatchKind, ProducerBatch};
 use super::entry::ProducerStateEntry;
 use super::snapshot::{self, SnapshotError};
 use crate::append_origin::AppendOrigin;
@@ -67,7 +67,9 @@ impl ProducerStateManager {
         origin: AppendOrigin,
     ) -> Result<Verdict, ProducerStateError> {
         let mut pending = PendingAppend::default();
-        for batch in batches.iter().filter(|batch| batch.has_producer_id()) {
+        let leaves_trace =
+            |batch: &&ProducerBatch| batch.has_producer_id() && batch.kind != BatchKind::EmptyControl;
+        for batch in batches.iter().filter(leaves_trace) {
             let current = self.producers.get(&batch.producer_id);
             if origin == AppendOrigin::Client {
                 let duplicate = current.and_then(|entry| {
