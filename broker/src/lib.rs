@@ -13,5 +13,6 @@ mod producer_ids;
 mod random;
 mod replica;
 mod server;
-mod storage;
+#[allow(dead_code, unused_imports, reason = "its callers are being built")]
+pub mod storage;
 mod topics;

@@ -1,1 +1,13 @@
 //! The directories of `log.dirs`: formatting, opening, locking, and what lies in them.
+//!
+//! - [`format`]: what `medallion format` and the first start of a new broker write;
+//! - [`directories`]: a formatted set of directories, checked and locked for one process;
+//! - [`folders`]: the partition folders in them, held against the metadata.
+
+pub(crate) mod directories;
+pub mod error;
+pub(crate) mod folders;
+pub mod format;
+
+pub use error::StorageError;
+pub use format::{FormatOptions, FormatOutcome, Formatted, VoterKind, format, random_cluster_id};
