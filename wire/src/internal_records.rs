@@ -13,7 +13,7 @@
 //! buffer. Element counts are checked against the bytes that are left before memory is taken. Tagged fields that a schema
 //! does not know are kept and written again.
 
-mod codec;
+pub(crate) mod codec;
 mod control;
 mod error;
 mod generated;

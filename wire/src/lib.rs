@@ -9,11 +9,15 @@
 //! - [`api`]: the APIs, their names and versions;
 //! - [`frame`]: frames cut out of a byte stream, with a limit; [`header`]: headers of requests and responses;
 //! - [`guard`]: a check of element counts against the bytes that are there, before a request is decoded;
+//! - [`fetch_response`]: fetch responses whose records are never copied;
 //! - [`internal_records`]: the records of `__cluster_metadata`, `__consumer_offsets`, `__transaction_state`, ...;
-//! - [`newer_messages`]: message versions that the crate does not have yet.
+//! - [`newer_messages`]: message versions that the crate does not have yet;
+//! - [`fuzz`]: entry points for fuzzers.
 
 pub mod api;
+pub mod fetch_response;
 pub mod frame;
+pub mod fuzz;
 #[doc(hidden)]
 pub mod fuzz_records;
 pub mod guard;

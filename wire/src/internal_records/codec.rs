@@ -309,6 +309,8 @@ impl<'a> Reader<'a> {
                 return Err(DecodeError::TaggedFieldTooLong { structure, tag, left: field.left() });
             }
         }
+        // Written by tag, so they are kept by tag.
+        unknown.sort_by_key(|(tag, _)| *tag);
         Ok(unknown)
     }
 
@@ -382,7 +384,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes a length, or -1 for null, in the way of [`Reader::length`].
-    fn length(
+    pub(crate) fn length(
         &mut self,
         flexible: bool,
         wide: bool,
