@@ -1,0 +1,34 @@
+# Everything that people and CI run. Build output stays outside the clone unless CARGO_TARGET_DIR says otherwise.
+cache := $(or $(MEDALLION_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/medallion)
+export CARGO_TARGET_DIR ?= $(cache)/target
+
+.PHONY: help demo test setup verify fix soak fuzz
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/'
+
+demo: ## Show a pipeline of taxi trips (TRIPS=file, REPEAT=n, DEMO=once ends by itself)
+	cargo build --bin medallion
+	"$(CARGO_TARGET_DIR)/debug/medallion" demo
+
+setup: ## Bring other people's clients and Apache Kafka for the tests
+	@bash scripts/setup-tests.sh
+
+test: setup ## Run all tests and print their counts
+	@bash scripts/run-tests.sh
+
+verify: ## Check format, lints and documentation; writes nothing
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+
+fix: ## Format, and mend what clippy can
+	cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
+	cargo fmt --all
+
+soak: setup ## Crash and restart under load for long (ROUNDS=1000)
+	cargo build --bins
+	MEDALLION_CRASH_ROUNDS=$(or $(ROUNDS),1000) cargo test -p medallion-tests --test crash -- --nocapture
+
+fuzz: ## Run the property and fuzz tests with many cases (CASES=100000)
+	PROPTEST_CASES=$(or $(CASES),100000) cargo test -p medallion-wire -p medallion-log -p medallion-os

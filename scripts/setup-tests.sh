@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+# Brings what the tests need beside Rust: Apache Kafka (peer and judge), other people's clients, promtool.
+# All of it goes to a cache folder outside the clone; a second run takes a second. What cannot be had is named in
+# $cache/missing/NAME, and the tests that need it say so and are counted as skipped.
+set -u
+top=$(cd "$(dirname "$0")/.." && pwd)
+cache=${MEDALLION_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/medallion}/tests
+clients=$top/tests/clients
+kafka_versions="4.3.1 4.2.2 4.1.2 4.0.2"
+
+mkdir -p "$cache/missing" "$cache/log"
+exec 9>"$cache/.lock"
+flock 9
+
+say() { printf 'setup: %s\n' "$*"; }
+have() { command -v "$1" >/dev/null 2>&1; }
+missing() { # NAME REASON
+  printf '%s\n' "$2" >"$cache/missing/$1"
+  say "MISSING $1: $2"
+}
+# Runs a command with its output kept in a log; on failure shows its end.
+quietly() { # NAME COMMAND...
+  local name=$1
+  shift
+  if "$@" >"$cache/log/$name" 2>&1; then return 0; fi
+  tail -n 15 "$cache/log/$name" | sed "s/^/setup: $name: /"
+  return 1
+}
+stamp() { cat "$@" 2>/dev/null | sha256sum | cut -d' ' -f1; }
+fresh() { [ "$(cat "$cache/$1.stamp" 2>/dev/null)" = "$2" ]; }
+
+install_packages() {
+  local wanted=()
+  { have java && have javac; } || wanted+=(default-jdk-headless)
+  have mvn || wanted+=(maven)
+  have go || wanted+=(golang)
+  have node || wanted+=(nodejs)
+  have npm || wanted+=(npm)
+  have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null || wanted+=(python3-venv)
+  have kcat || wanted+=(kcat)
+  [ ${#wanted[@]} -gt 0 ] || return 0
+  if [ "$(id -u)" -ne 0 ] || ! have apt-get; then
+    say "please install: ${wanted[*]} (names of Debian's packages); tests that need them are skipped"
+    return 0
+  fi
+  say "installing ${wanted[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  quietly apt-update apt-get -o DPkg::Lock::Timeout=300 update -q
+  # One by one where all at once fails, so that one absent package costs only its own tests.
+  quietly apt apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends "${wanted[@]}" && return 0
+  for package in "${wanted[@]}"; do
+    quietly "apt-$package" apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends "$package"
+  done
+}
+
+# Jars stay in Maven's own repository; the class path of each version is kept.
+setup_kafka() { # VERSION
+  local version=$1 path=$cache/kafka-$1.classpath profile=() jar
+  if [ -s "$path" ] && fresh "kafka-$version" "$(stamp "$clients/java/pom.xml")"; then
+    local whole=yes
+    for jar in $(tr : ' ' <"$path"); do [ -f "$jar" ] || whole=no; done
+    [ $whole = no ] || return 0
+  fi
+  { have mvn && have java; } || { missing "kafka-$version" "Apache Kafka $version needs java and maven"; return; }
+  [ "$version" != 4.3.1 ] || profile=(-Ptools)
+  say "Apache Kafka $version"
+  for attempt in 1 2 3; do
+    quietly "kafka-$version" mvn -q -B -f "$clients/java/pom.xml" "${profile[@]}" "-Dkafka.version=$version" \
+      dependency:build-classpath "-Dmdep.outputFile=$path.new" && break
+    sleep $((attempt * 2))
+  done
+  [ -s "$path.new" ] || { missing "kafka-$version" "Maven could not bring Apache Kafka $version"; return; }
+  mv "$path.new" "$path"
+  stamp "$clients/java/pom.xml" >"$cache/kafka-$version.stamp"
+}
+
+setup_java() {
+  local source=$clients/java/KafkaTools.java path=$cache/kafka-4.3.1.classpath
+  local now
+  now=$(stamp "$source" "$path")
+  fresh java "$now" && return 0
+  have javac && [ -s "$path" ] || { missing java "Kafka's tools need a JDK and Apache Kafka's jars"; return; }
+  rm -rf "$cache/java"
+  quietly java javac -cp "$(cat "$path")" -d "$cache/java" "$source" || { missing java "KafkaTools.java does not compile"; return; }
+  echo "$now" >"$cache/java.stamp"
+}
+
+setup_python() {
+  local now
+  now=$(stamp "$clients/python/requirements.txt")
+  fresh python "$now" && "$cache/python/bin/python" -c 'import confluent_kafka, kafka' 2>/dev/null && return 0
+  have python3 || { missing python "needs python3 with venv"; return; }
+  say "Python clients"
+  rm -rf "$cache/python"
+  quietly python python3 -m venv "$cache/python" \
+    && quietly python "$cache/python/bin/pip" install --only-binary :all: -r "$clients/python/requirements.txt" \
+    || { missing python "pip could not install the Python clients"; return; }
+  echo "$now" >"$cache/python.stamp"
+}
+
+setup_node() {
+  local now
+  now=$(stamp "$clients/node/package-lock.json")
+  fresh node "$now" && [ -d "$cache/node/node_modules/kafkajs" ] && return 0
+  { have node && have npm; } || { missing node "needs nodejs and npm"; return; }
+  say "Node clients"
+  mkdir -p "$cache/node"
+  cp "$clients/node/package.json" "$clients/node/package-lock.json" "$cache/node/"
+  quietly node npm --prefix "$cache/node" ci --no-audit --no-fund || { missing node "npm could not install KafkaJS"; return; }
+  echo "$now" >"$cache/node.stamp"
+}
+
+setup_go() {
+  local now
+  now=$(stamp "$clients/go/main.go" "$clients/go/go.mod" "$clients/go/go.sum")
+  fresh go "$now" && [ -x "$cache/franz-go" ] && return 0
+  have go || { missing go "needs golang"; return; }
+  say "Go client"
+  (cd "$clients/go" && quietly go go build -o "$cache/franz-go" .) \
+    || { missing go "the franz-go client does not build ($(go version | cut -d' ' -f3); it needs the Go of tests/clients/go/go.mod)"; return; }
+  echo "$now" >"$cache/go.stamp"
+}
+
+# Only the one program is unpacked: installing the package would start a server.
+setup_promtool() {
+  have promtool && { ln -sf "$(command -v promtool)" "$cache/promtool"; return 0; }
+  [ -x "$cache/promtool" ] && return 0
+  have apt-get && have dpkg-deb || { missing promtool "needs promtool (Prometheus)"; return; }
+  say "promtool"
+  rm -rf "$cache/prometheus" && mkdir -p "$cache/prometheus"
+  (cd "$cache/prometheus" && quietly promtool apt-get download prometheus && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb) \
+    && ln -sf "$cache/prometheus/usr/bin/promtool" "$cache/promtool" \
+    || missing promtool "apt could not bring Debian's package prometheus"
+}
+
+install_packages
+rm -f "$cache"/missing/*
+for version in $kafka_versions; do setup_kafka "$version"; done
+setup_java
+setup_python
+setup_node
+setup_go
+setup_promtool
+have kcat || missing kcat "needs kcat"
+exit 0

@@ -1,0 +1,139 @@
+// KafkaJS as producer and admin; its consumer needs groups.
+'use strict'
+const fs = require('fs')
+const { Kafka, CompressionTypes, CompressionCodecs, ConfigResourceTypes, logLevel } = require('kafkajs')
+
+CompressionCodecs[CompressionTypes.Snappy] = require('kafkajs-snappy')
+const CODECS = { none: CompressionTypes.None, gzip: CompressionTypes.GZIP, snappy: CompressionTypes.Snappy }
+
+const unhex = (text) => (text === null ? null : Buffer.from(text, 'hex'))
+const acksOf = (step) => (step.acks === '0' ? 0 : step.acks === '1' ? 1 : -1)
+
+function kafka(bootstrap) {
+  return new Kafka({
+    clientId: 'medallion-tests',
+    brokers: [bootstrap],
+    logLevel: logLevel.NOTHING,
+    retry: { initialRetryTime: 50, maxRetryTime: 500, retries: 60 },
+  })
+}
+
+async function withProducer(bootstrap, step, body) {
+  const producer = kafka(bootstrap).producer({ idempotent: step.idempotent || false, maxInFlightRequests: 1 })
+  await producer.connect()
+  try {
+    return await body(producer)
+  } finally {
+    await producer.disconnect()
+  }
+}
+
+function messageOf(step, record) {
+  const headers = {}
+  for (const [name, value] of record.headers || []) {
+    if (name in headers) headers[name] = [].concat(headers[name], [unhex(value)])
+    else headers[name] = unhex(value)
+  }
+  const message = { partition: step.partition, key: unhex(record.key), value: unhex(record.value), headers }
+  if (record.timestamp !== null && record.timestamp !== undefined) message.timestamp = String(record.timestamp)
+  return message
+}
+
+async function produce(bootstrap, step) {
+  return withProducer(bootstrap, step, async (producer) => {
+    const offsets = []
+    for (const record of step.records) {
+      const answer = await producer.send({
+        topic: step.topic, acks: acksOf(step), compression: CODECS[step.codec || 'none'], messages: [messageOf(step, record)],
+      })
+      offsets.push(answer.length ? Number(answer[0].baseOffset) : -1)
+    }
+    return { offsets }
+  })
+}
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+
+async function load(bootstrap, step) {
+  return withProducer(bootstrap, step, async (producer) => {
+    const acknowledged = []
+    let failed = 0
+    const started = Date.now()
+    let id = 0
+    while (!fs.existsSync(step.stop) && Date.now() - started < (step.seconds || 60) * 1000) {
+      const due = Math.floor(((Date.now() - started) / 1000) * (step.rate || 1000))
+      const partition = id % step.partitions
+      const ids = []
+      for (let i = 0; i < 10 && id <= due; i++, id += 1) ids.push(id)
+      if (ids.length === 0) {
+        await sleep(5)
+        continue
+      }
+      try {
+        const answer = await producer.send({ topic: step.topic, acks: acksOf(step), messages: ids.map((n) => ({ partition, value: String(n) })) })
+        ids.forEach((n, i) => acknowledged.push([partition, Number(answer[0].baseOffset) + i, n]))
+      } catch (error) {
+        failed += ids.length
+      }
+    }
+    return { acknowledged, failed }
+  })
+}
+
+async function offsetsForTime(bootstrap, step) {
+  const admin = kafka(bootstrap).admin()
+  await admin.connect()
+  const found = await admin.fetchTopicOffsetsByTimestamp(step.topic, step.timestamp)
+  const ends = await admin.fetchTopicOffsets(step.topic)
+  await admin.disconnect()
+  // The client answers with the end where no record is that young.
+  const of = (list) => Number(list.find((p) => p.partition === step.partition).offset)
+  return { offset: of(found) === of(ends) ? -1 : of(found) }
+}
+
+async function adminTour(bootstrap, step) {
+  const admin = kafka(bootstrap).admin()
+  await admin.connect()
+  try {
+    const created = await admin.createTopics({
+      topics: [{ topic: step.topic, numPartitions: 2, configEntries: [{ name: 'retention.ms', value: '3600000' }] }], waitForLeaders: true,
+    })
+    const again = await admin.createTopics({ topics: [{ topic: step.topic, numPartitions: 2 }] })
+    await admin.createPartitions({ topicPartitions: [{ topic: step.topic, count: 3 }] })
+    const resource = { type: ConfigResourceTypes.TOPIC, name: step.topic }
+    await admin.alterConfigs({ validateOnly: false, resources: [{ ...resource, configEntries: [{ name: 'retention.ms', value: '7200000' }] }] })
+    const configs = await admin.describeConfigs({ includeSynonyms: false, resources: [{ ...resource, configNames: ['retention.ms'] }] })
+    const metadata = await admin.fetchTopicMetadata({ topics: [step.topic] })
+    const cluster = await admin.describeCluster()
+    const listed = (await admin.listTopics()).includes(step.topic)
+    await produce(bootstrap, { ...step, partition: 0, records: [{ key: null, value: '61', headers: [] }, { key: null, value: '62', headers: [] }] })
+    await admin.deleteTopicRecords({ topic: step.topic, partitions: [{ partition: 0, offset: '1' }] })
+    const offsets = (await admin.fetchTopicOffsets(step.topic)).find((p) => p.partition === 0)
+    await admin.deleteTopics({ topics: [step.topic] })
+    const leftover = (await admin.listTopics()).includes(step.topic)
+    return {
+      created, again, listed, leftover, brokers: cluster.brokers.length, controller: cluster.controller,
+      partitions: metadata.topics[0].partitions.length, retention: configs.resources[0].configEntries[0].configValue,
+      low: Number(offsets.low), high: Number(offsets.high),
+    }
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+const STEPS = { produce, load, offsets_for_time: offsetsForTime, admin: adminTour }
+
+async function main() {
+  const request = JSON.parse(fs.readFileSync(0, 'utf8'))
+  for (const step of request.steps) {
+    let result
+    try {
+      result = STEPS[step.do] ? await STEPS[step.do](request.bootstrap, step) : { unsupported: step.do }
+    } catch (error) {
+      result = { error: String(error) }
+    }
+    process.stdout.write(JSON.stringify(result) + '\n')
+  }
+}
+
+main()

@@ -1,0 +1,118 @@
+"""confluent-kafka-python (librdkafka)."""
+import time
+
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+
+from scenario import load_ids, main, record_json, unhex
+
+
+def producer(bootstrap, step):
+    return Producer({
+        "bootstrap.servers": bootstrap,
+        "acks": step.get("acks", "all"),
+        "enable.idempotence": step.get("idempotent", False),
+        "compression.type": step.get("codec", "none"),
+        "message.max.bytes": 4 << 20,
+        "linger.ms": step.get("linger_ms", 20),
+        "reconnect.backoff.ms": 20,
+        "reconnect.backoff.max.ms": 200,
+        "retry.backoff.ms": 50,
+        "message.timeout.ms": 60000,
+    })
+
+
+def produce(bootstrap, step):
+    client = producer(bootstrap, step)
+    offsets = [None] * len(step["records"])
+    failures = []
+
+    def delivered(index):
+        def report(error, message):
+            if error:
+                failures.append(str(error))
+            else:
+                offset = message.offset()
+                offsets[index] = -1 if offset is None or offset < 0 else offset
+        return report
+
+    for index, record in enumerate(step["records"]):
+        headers = [(name, unhex(value)) for name, value in record.get("headers", [])]
+        extra = {} if record.get("timestamp") is None else {"timestamp": record["timestamp"]}
+        client.produce(step["topic"], partition=step["partition"], key=unhex(record["key"]), value=unhex(record["value"]),
+                       headers=headers, on_delivery=delivered(index), **extra)
+    left = client.flush(60)
+    if failures or left:
+        return {"error": f"{left} not sent, {failures[:3]}"}
+    return {"offsets": offsets}
+
+
+def consumer(bootstrap, step):
+    return Consumer({
+        "bootstrap.servers": bootstrap,
+        "group.id": "none",  # asked for by the library; assigned partitions and no commits need no group
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "error",
+        "isolation.level": step.get("isolation", "read_uncommitted"),
+        "reconnect.backoff.ms": 20,
+        "reconnect.backoff.max.ms": 200,
+        "fetch.message.max.bytes": 4 << 20,
+    })
+
+
+def read(bootstrap, step):
+    client = consumer(bootstrap, step)
+    client.assign([TopicPartition(step["topic"], step["partition"], step.get("from", 0))])
+    records = []
+    deadline = time.monotonic() + step.get("seconds", 30)
+    while time.monotonic() < deadline:
+        message = client.poll(0.2)
+        if message is None:
+            continue
+        if message.error():
+            if message.error().code() == KafkaError._PARTITION_EOF:
+                if message.offset() >= step["until"]:
+                    break
+                continue
+            if message.error().retriable() or message.error().code() in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
+                continue
+            return {"error": str(message.error())}
+        records.append(record_json(message.offset(), message.timestamp()[1], message.key(), message.value(), message.headers()))
+        if message.offset() + 1 >= step["until"]:
+            break
+    client.close()
+    return {"records": records}
+
+
+def offsets_for_time(bootstrap, step):
+    client = consumer(bootstrap, step)
+    found = client.offsets_for_times([TopicPartition(step["topic"], step["partition"], step["timestamp"])], timeout=20)[0]
+    client.close()
+    if found.error:
+        return {"error": str(found.error)}
+    return {"offset": found.offset if found.offset >= 0 else -1}
+
+
+def load(bootstrap, step):
+    client = producer(bootstrap, step)
+    acknowledged = []
+    failed = [0]
+    for number in load_ids(step):
+        def report(error, message, number=number):
+            if error:
+                failed[0] += 1
+            else:
+                acknowledged.append([message.partition(), message.offset(), number])
+        while True:
+            try:
+                client.produce(step["topic"], partition=number % step["partitions"], value=str(number).encode(), on_delivery=report)
+                break
+            except BufferError:
+                client.poll(0.1)
+        client.poll(0)
+    failed[0] += client.flush(60)
+    return {"acknowledged": acknowledged, "failed": failed[0]}
+
+
+main({"produce": produce, "read": read, "offsets_for_time": offsets_for_time, "load": load})

@@ -1,0 +1,96 @@
+"""kafka-python."""
+import time
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaConnectionError
+
+from scenario import load_ids, main, record_json, unhex
+
+
+def producer(bootstrap, step):
+    acks = step.get("acks", "all")
+    codec = step.get("codec", "none")
+    return KafkaProducer(
+        bootstrap_servers=bootstrap,
+        acks=acks if acks == "all" else int(acks),
+        enable_idempotence=step.get("idempotent", False),
+        compression_type=None if codec == "none" else codec,
+        linger_ms=step.get("linger_ms", 20),
+        max_request_size=4 << 20,
+        reconnect_backoff_ms=20,
+        reconnect_backoff_max_ms=200,
+        retry_backoff_ms=50,
+    )
+
+
+def produce(bootstrap, step):
+    client = producer(bootstrap, step)
+    sent = []
+    for record in step["records"]:
+        headers = [(name, unhex(value)) for name, value in record.get("headers", [])]
+        sent.append(client.send(step["topic"], partition=step["partition"], key=unhex(record["key"]), value=unhex(record["value"]),
+                                headers=headers, timestamp_ms=record.get("timestamp")))
+    client.flush(60)
+    offsets = [future.get(timeout=30).offset for future in sent]
+    client.close()
+    return {"offsets": offsets}
+
+
+def consumer(bootstrap, step):
+    return KafkaConsumer(
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        isolation_level=step.get("isolation", "read_uncommitted"),
+        reconnect_backoff_ms=20,
+        reconnect_backoff_max_ms=200,
+        max_partition_fetch_bytes=4 << 20,
+    )
+
+
+def read(bootstrap, step):
+    client = consumer(bootstrap, step)
+    partition = TopicPartition(step["topic"], step["partition"])
+    client.assign([partition])
+    client.seek(partition, step.get("from", 0))
+    records = []
+    deadline = time.monotonic() + step.get("seconds", 30)
+    while client.position(partition) < step["until"] and time.monotonic() < deadline:
+        try:
+            polled = client.poll(timeout_ms=200).get(partition, [])
+        except KafkaConnectionError:  # the library leaves it to its user to try again
+            time.sleep(0.1)
+            continue
+        for record in polled:
+            records.append(record_json(record.offset, record.timestamp, record.key, record.value, record.headers))
+    client.close()
+    return {"records": records}
+
+
+def offsets_for_time(bootstrap, step):
+    client = consumer(bootstrap, step)
+    partition = TopicPartition(step["topic"], step["partition"])
+    found = client.offsets_for_times({partition: step["timestamp"]})[partition]
+    client.close()
+    return {"offset": -1 if found is None else found.offset}
+
+
+def load(bootstrap, step):
+    client = producer(bootstrap, step)
+    sent = []
+    for number in load_ids(step):
+        sent.append((number, client.send(step["topic"], partition=number % step["partitions"], value=str(number).encode())))
+    acknowledged = []
+    failed = 0
+    client.flush(60)
+    for number, future in sent:
+        try:
+            metadata = future.get(timeout=30)
+            acknowledged.append([metadata.partition, metadata.offset, number])
+        except Exception:
+            failed += 1
+    client.close()
+    return {"acknowledged": acknowledged, "failed": failed}
+
+
+main({"produce": produce, "read": read, "offsets_for_time": offsets_for_time, "load": load})
