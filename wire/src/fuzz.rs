@@ -2,7 +2,7 @@
 //!
 //! They run seeded and bounded in this crate's tests, and under a coverage-guided fuzzer by hand.
 
-use bytes::{Buf, Bytes};
+use bytes::{Bytes, BytesMut};
 
 use crate::api::Api;
 use crate::frame::FrameDecoder;
@@ -12,7 +12,7 @@ use crate::internal_records::{
     ControlRecord, GroupRecordKey, GroupRecordValue, MetadataRecord, ProducerSnapshot, ShareRecordKey,
     ShareRecordValue, TransactionRecordKey, TransactionRecordValue,
 };
-use crate::kafka_protocol::protocol::{Decodable, Message, Request};
+use crate::kafka_protocol::protocol::{Decodable, Encodable, Message, Request};
 #[allow(clippy::wildcard_imports, reason = "all requests there are")]
 use crate::messages::*;
 use crate::newer_messages::{describe_log_dirs, list_offsets, offset_commit, offset_fetch};
@@ -62,10 +62,19 @@ pub fn fuzz_guard_then_decode(data: &[u8]) {
     }
 }
 
-/// Decodes a request and tells whether all its bytes were used; `None` for a version that no decoder here has.
+/// A request that was decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decoded {
+    /// The bytes behind it.
+    pub left_bytes: usize,
+    /// What `kafka_protocol` encodes it to; `None` where it lacks the version.
+    pub encoded: Option<Bytes>,
+}
+
+/// Decodes a request, and encodes it again; `None` for a version that no decoder here has.
 ///
-/// The error is the decoder's reason.
-pub fn decode_request(api_key: i16, version: i16, body: &Bytes) -> Option<Result<bool, String>> {
+/// The error is the decoder's or encoder's reason.
+pub fn decode_request(api_key: i16, version: i16, body: &Bytes) -> Option<Result<Decoded, String>> {
     let mut rest = body.clone();
     let newer = match (api_key, version) {
         (ListOffsetsRequest::KEY, list_offsets::LAST_VERSION) => {
@@ -82,10 +91,11 @@ pub fn decode_request(api_key: i16, version: i16, body: &Bytes) -> Option<Result
         }
         _ => return decode_by_crate(api_key, version, rest),
     };
-    Some(newer.map_or(Ok(!rest.has_remaining()), |error| Err(error.to_string())))
+    let decoded = Decoded { left_bytes: rest.len(), encoded: None };
+    Some(newer.map_or(Ok(decoded), |error| Err(error.to_string())))
 }
 
-fn decode_by_crate(api_key: i16, version: i16, body: Bytes) -> Option<Result<bool, String>> {
+fn decode_by_crate(api_key: i16, version: i16, body: Bytes) -> Option<Result<Decoded, String>> {
     macro_rules! by_key {
         ($($request:ident)*) => {
             match api_key {
@@ -122,14 +132,19 @@ fn decode_by_crate(api_key: i16, version: i16, body: Bytes) -> Option<Result<boo
     )
 }
 
-fn decode<T: Message + Decodable>(version: i16, mut body: Bytes) -> Option<Result<bool, String>> {
+fn decode<T: Message + Decodable + Encodable>(
+    version: i16,
+    mut body: Bytes,
+) -> Option<Result<Decoded, String>> {
     if !(T::VERSIONS.min..=T::VERSIONS.max).contains(&version) {
         return None;
     }
-    Some(match T::decode(&mut body, version) {
-        Ok(_) => Ok(!body.has_remaining()),
-        Err(error) => Err(format!("{error:#}")),
-    })
+    let decoded = T::decode(&mut body, version).and_then(|request| {
+        let mut encoded = BytesMut::new();
+        request.encode(&mut encoded, version)?;
+        Ok(Decoded { left_bytes: body.len(), encoded: Some(encoded.freeze()) })
+    });
+    Some(decoded.map_err(|error| format!("{error:#}")))
 }
 
 /// Reads `data` as each kind of internal record. What can be read must survive a round trip.

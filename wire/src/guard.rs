@@ -26,6 +26,15 @@ pub const ARRAY_ELEMENTS_MAX: usize = 1_000_000;
 /// The most tagged fields that one structure may have (as in Kafka 4.4).
 pub const TAGGED_FIELDS_MAX: usize = 10_000;
 
+/// The memory of a decoded structure, at most.
+const STRUCTURE_BYTES: usize = 160;
+
+/// The memory of a decoded text or byte string, which refers to the request's bytes.
+const TEXT_BYTES: usize = 32;
+
+/// The memory of a decoded tagged field, at most: a structure's first one costs a whole node of a B-tree.
+const TAGGED_FIELD_BYTES: usize = 448;
+
 /// What a request has in it, for an estimate of the memory that it takes once decoded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -41,7 +50,9 @@ impl Usage {
     /// About what the decoded request takes in memory beside the request's own bytes (to which its texts, byte strings and
     /// records refer).
     pub fn decoded_bytes(&self) -> usize {
-        self.structures * 160 + self.texts * 32 + self.unknown_tagged_fields * 96
+        self.structures * STRUCTURE_BYTES
+            + self.texts * TEXT_BYTES
+            + self.unknown_tagged_fields * TAGGED_FIELD_BYTES
     }
 }
 
@@ -261,6 +272,25 @@ mod tests {
         assert_eq!(problem(7, 0, b"").2, Problem::UnknownApi);
         assert_eq!(problem(0, 99, b"").2, Problem::UnknownVersion);
         assert_eq!(problem(0, -1, b"").2, Problem::UnknownVersion);
+    }
+
+    #[test]
+    fn decoded_structures_are_no_larger_than_estimated() {
+        use crate::messages as m;
+
+        let largest = [
+            size_of::<m::create_topics_request::CreatableTopic>(),
+            size_of::<m::create_acls_request::AclCreation>(),
+            size_of::<m::fetch_request::FetchTopic>(),
+            size_of::<m::fetch_request::FetchPartition>(),
+            size_of::<m::offset_fetch_request::OffsetFetchRequestGroup>(),
+            size_of::<m::join_group_request::JoinGroupRequestProtocol>(),
+            size_of::<m::leave_group_request::MemberIdentity>(),
+            size_of::<m::add_partitions_to_txn_request::AddPartitionsToTxnTransaction>(),
+            size_of::<m::alter_user_scram_credentials_request::ScramCredentialUpsertion>(),
+        ];
+        assert!(largest.iter().all(|bytes| *bytes <= STRUCTURE_BYTES), "{largest:?}");
+        assert!(size_of::<kafka_protocol::protocol::StrBytes>() <= TEXT_BYTES);
     }
 
     #[test]
