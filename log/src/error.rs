@@ -1,12 +1,17 @@
 //! What can go wrong with a log, by who asked.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use medallion_wire::{Offset, TopicId};
 
+use crate::append_validation::ValidationError;
+use crate::checkpoint_file::CheckpointError;
+use crate::producer_state::{ProducerBatchError, ProducerStateError};
+
 /// A log could not be opened, written or kept.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum LogError {
     /// The operating system refused.
@@ -18,7 +23,7 @@ pub enum LogError {
         path: PathBuf,
         /// The system's reason.
         #[source]
-        source: io::Error,
+        source: Arc<io::Error>,
     },
     /// The volume is full; what was half written is cut off again and the log stays usable.
     #[error("no room left to {operation} {}", path.display())]
@@ -76,12 +81,23 @@ pub enum LogError {
 
 impl LogError {
     /// Wraps the operating system's error; a full disk becomes [`LogError::DiskFull`].
-    pub(crate) fn io(operation: &'static str, path: &std::path::Path, source: io::Error) -> Self {
+    pub(crate) fn io(operation: &'static str, path: &Path, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 Self::DiskFull { operation, path: path.to_owned() }
             }
-            _ => Self::Io { operation, path: path.to_owned(), source },
+            _ => Self::Io { operation, path: path.to_owned(), source: Arc::new(source) },
+        }
+    }
+}
+
+impl From<CheckpointError> for LogError {
+    fn from(error: CheckpointError) -> Self {
+        match error {
+            CheckpointError::Io { path, source } => Self::io("read or write", &path, source),
+            CheckpointError::Malformed { path, line, reason } => {
+                Self::Damaged { path, reason: format!("line {line}: {reason}") }
+            }
         }
     }
 }
@@ -101,6 +117,15 @@ pub enum AppendError {
         /// The limit, `segment.bytes`.
         segment_bytes: u32,
     },
+    /// The batch breaks a rule of the format or of the topic.
+    #[error(transparent)]
+    Validation(#[from] ValidationError),
+    /// A transaction marker that cannot be read (`CORRUPT_MESSAGE`).
+    #[error(transparent)]
+    Marker(#[from] ProducerBatchError),
+    /// The producer's sequence, epoch or transaction does not allow it.
+    #[error(transparent)]
+    Producer(#[from] ProducerStateError),
     /// A follower was given records that do not continue its log.
     #[error("records start at offset {first_offset}, the log ends at {end_offset}")]
     UnexpectedOffset {

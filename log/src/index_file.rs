@@ -1,0 +1,269 @@
+//! A file of sorted entries of one size, appended by one writer and searched by many readers.
+//!
+//! Written by plain writes, never through a map, and in groups: the newest entries wait in memory until [`WRITE_BYTES`]
+//! are there, the log is flushed or the segment is closed. An index that lacks its newest entries is still right.
+//! A file that a killed Kafka left has its full size, zeros behind the last entry.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use medallion_os::{File, OpenMode};
+use medallion_wire::Offset;
+use parking_lot::Mutex;
+
+use crate::error::LogError;
+use crate::file_names::FileKind;
+use crate::log_directory::LogDirectory;
+
+/// How many bytes of entries wait in memory at most.
+const WRITE_BYTES: usize = 480;
+/// How many bytes of entries one read of a search takes in.
+const BLOCK_BYTES: usize = 4080;
+
+/// An index file with entries of `N` bytes.
+#[derive(Debug)]
+pub(crate) struct IndexFile<const N: usize> {
+    directory: Arc<LogDirectory>,
+    base_offset: Offset,
+    kind: FileKind,
+    opened: OnceLock<Opened<N>>,
+}
+
+#[derive(Debug)]
+struct Opened<const N: usize> {
+    file: Arc<dyn File>,
+    tail: Mutex<Tail<N>>,
+}
+
+#[derive(Debug)]
+struct Tail<const N: usize> {
+    /// Entries in the file.
+    written: usize,
+    /// Entries that are not in the file yet.
+    pending: Vec<[u8; N]>,
+}
+
+impl<const N: usize> Tail<N> {
+    fn len(&self) -> usize {
+        self.written + self.pending.len()
+    }
+}
+
+impl<const N: usize> IndexFile<N> {
+    /// The index of the segment at `base_offset`; its file is opened (or made) when first needed.
+    pub(crate) fn new(directory: &Arc<LogDirectory>, base_offset: Offset, kind: FileKind) -> Self {
+        Self { directory: Arc::clone(directory), base_offset, kind, opened: OnceLock::new() }
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.directory.file(self.base_offset, self.kind)
+    }
+
+    fn error(&self, operation: &'static str, error: std::io::Error) -> LogError {
+        LogError::io(operation, &self.path(), error)
+    }
+
+    fn opened(&self) -> Result<&Opened<N>, LogError> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
+        }
+        let file = self.directory.open(&self.path(), OpenMode::CreateOrOpen)?;
+        let written = self.count_entries(file.as_ref())?;
+        let tail = Mutex::new(Tail { written, pending: Vec::new() });
+        Ok(self.opened.get_or_init(|| Opened { file, tail }))
+    }
+
+    /// Entries in a file that may end with zeros or in the middle of an entry.
+    fn count_entries(&self, file: &dyn File) -> Result<usize, LogError> {
+        let len = file.len().map_err(|error| self.error("measure", error))?;
+        let count = to_usize(len) / N;
+        if count == 0 || self.read_entry(file, count - 1)? != [0; N] {
+            return Ok(count);
+        }
+        let (mut filled, mut end) = (0, count);
+        while filled < end {
+            let middle = usize::midpoint(filled, end);
+            if self.read_entry(file, middle)? == [0; N] {
+                end = middle;
+            } else {
+                filled = middle + 1;
+            }
+        }
+        Ok(filled)
+    }
+
+    fn read_entry(&self, file: &dyn File, index: usize) -> Result<[u8; N], LogError> {
+        let mut entry = [0; N];
+        file.read_at(&mut entry, (index * N) as u64).map_err(|error| self.error("read", error))?;
+        Ok(entry)
+    }
+
+    fn read_entries(&self, file: &dyn File, from: usize, count: usize) -> Result<Vec<[u8; N]>, LogError> {
+        let mut bytes = vec![0; count * N];
+        let read = file.read_at(&mut bytes, (from * N) as u64).map_err(|error| self.error("read", error))?;
+        bytes.truncate(read);
+        Ok(bytes.as_chunks().0.to_vec())
+    }
+
+    /// How many entries there are.
+    pub(crate) fn len(&self) -> Result<usize, LogError> {
+        Ok(self.opened()?.tail.lock().len())
+    }
+
+    /// The entry at `index`, counted from 0; `None` behind the end.
+    pub(crate) fn get(&self, index: usize) -> Result<Option<[u8; N]>, LogError> {
+        let opened = self.opened()?;
+        {
+            let tail = opened.tail.lock();
+            if index >= tail.written {
+                return Ok(tail.pending.get(index - tail.written).copied());
+            }
+        }
+        self.read_entry(opened.file.as_ref(), index).map(Some)
+    }
+
+    /// The newest entry.
+    pub(crate) fn last(&self) -> Result<Option<[u8; N]>, LogError> {
+        match self.len()? {
+            0 => Ok(None),
+            len => self.get(len - 1),
+        }
+    }
+
+    /// The last entry for which `holds` says so, where it does for all entries up to some place and for none behind.
+    pub(crate) fn last_where(&self, holds: impl Fn(&[u8; N]) -> bool) -> Result<Option<[u8; N]>, LogError> {
+        match self.count_where(holds)? {
+            0 => Ok(None),
+            count => self.get(count - 1),
+        }
+    }
+
+    /// How many leading entries there are for which `holds` says so.
+    pub(crate) fn count_where(&self, holds: impl Fn(&[u8; N]) -> bool) -> Result<usize, LogError> {
+        let opened = self.opened()?;
+        let written = {
+            let tail = opened.tail.lock();
+            if tail.pending.first().is_some_and(&holds) {
+                return Ok(tail.written + tail.pending.partition_point(&holds));
+            }
+            tail.written
+        };
+        self.count_in_file(opened.file.as_ref(), written, holds)
+    }
+
+    fn count_in_file(
+        &self,
+        file: &dyn File,
+        written: usize,
+        holds: impl Fn(&[u8; N]) -> bool,
+    ) -> Result<usize, LogError> {
+        let block = BLOCK_BYTES / N;
+        let (mut low, mut high) = (0, written);
+        // The newest entries are asked for most, so that their block is looked at first.
+        let newest = high.saturating_sub(block);
+        if newest > 0 {
+            if holds(&self.read_entry(file, newest)?) {
+                low = newest;
+            } else {
+                high = newest;
+            }
+        }
+        while high - low > block {
+            let middle = usize::midpoint(low, high);
+            if holds(&self.read_entry(file, middle)?) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        let entries = self.read_entries(file, low, high - low)?;
+        Ok(low + entries.partition_point(holds))
+    }
+
+    /// Puts an entry behind the others.
+    pub(crate) fn append(&self, entry: [u8; N]) -> Result<(), LogError> {
+        let opened = self.opened()?;
+        let mut tail = opened.tail.lock();
+        tail.pending.push(entry);
+        if tail.pending.len() * N < WRITE_BYTES {
+            return Ok(());
+        }
+        self.write_out(opened, &mut tail)
+    }
+
+    /// Brings all entries into the file (not: to the disk).
+    pub(crate) fn write_pending(&self) -> Result<(), LogError> {
+        let Some(opened) = self.opened.get() else { return Ok(()) };
+        self.write_out(opened, &mut opened.tail.lock())
+    }
+
+    /// The short lock may be held over a write of a few hundred bytes into the page cache.
+    fn write_out(&self, opened: &Opened<N>, tail: &mut Tail<N>) -> Result<(), LogError> {
+        if tail.pending.is_empty() {
+            return Ok(());
+        }
+        let bytes = tail.pending.as_flattened();
+        match opened.file.write_all_at(&[bytes], (tail.written * N) as u64) {
+            Ok(()) => {
+                tail.written += tail.pending.len();
+                tail.pending.clear();
+                Ok(())
+            }
+            Err(error) => match self.error("write", error) {
+                // The entries stay in memory for a later try; what was half written is overwritten then.
+                LogError::DiskFull { .. } => Ok(()),
+                other => Err(other),
+            },
+        }
+    }
+
+    /// Drops all but the first `count` entries, and whatever follows the entries in the file. Durable at once, so
+    /// that no crash brings dropped entries back.
+    pub(crate) fn truncate(&self, count: usize) -> Result<(), LogError> {
+        let opened = self.opened()?;
+        let mut tail = opened.tail.lock();
+        let keep_pending = count.saturating_sub(tail.written);
+        tail.pending.truncate(keep_pending);
+        tail.written = tail.written.min(count);
+        let len = (tail.written * N) as u64;
+        let cut = opened.file.len().map_err(|error| self.error("measure", error))? != len;
+        if cut {
+            opened.file.set_len(len).map_err(|error| self.error("cut", error))?;
+            opened.file.sync_data().map_err(|error| self.error("flush", error))?;
+        }
+        Ok(())
+    }
+
+    /// Brings all entries into the file and cuts what follows them.
+    pub(crate) fn trim(&self) -> Result<(), LogError> {
+        self.write_pending()?;
+        self.truncate(self.len()?)
+    }
+
+    /// Makes all entries durable.
+    pub(crate) fn sync(&self) -> Result<(), LogError> {
+        self.write_pending()?;
+        match self.opened.get() {
+            Some(opened) => opened.file.sync_data().map_err(|error| self.error("flush", error)),
+            None => Ok(()),
+        }
+    }
+
+    /// All entries in order; for checks and for recovery.
+    pub(crate) fn entries(&self) -> Result<Vec<[u8; N]>, LogError> {
+        let opened = self.opened()?;
+        let tail = opened.tail.lock();
+        let mut entries = self.read_entries(opened.file.as_ref(), 0, tail.written)?;
+        entries.extend_from_slice(&tail.pending);
+        Ok(entries)
+    }
+}
+
+fn to_usize(value: u64) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}
+
+/// The distance of `offset` from `base_offset` where it fits into an index entry.
+pub(crate) fn relative_offset(base_offset: Offset, offset: Offset) -> Option<i32> {
+    i32::try_from(offset - base_offset).ok().filter(|relative| *relative >= 0)
+}
