@@ -7,7 +7,7 @@ use medallion_wire::records::RecordError;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ValidationError {
-    /// `CORRUPT_MESSAGE`: the checksum or the size is wrong.
+    /// `CORRUPT_MESSAGE`: the checksum, the size or the magic byte is wrong.
     #[error(transparent)]
     Corrupt(RecordError),
     /// `INVALID_RECORD`: not exactly one batch of magic 2, or one that contradicts itself or the topic's settings.

@@ -26,7 +26,7 @@ mod tests;
 
 use bytes::Bytes;
 use medallion_wire::records::{
-    BatchHeaderBytes, DecompressionLimits, RecordBatch, RecordError, TimestampType,
+    BatchHeaderBytes, DecompressionLimits, LogEntryHeader, RecordBatch, RecordError, TimestampType,
 };
 use medallion_wire::{LeaderEpoch, Offset};
 
@@ -109,7 +109,7 @@ pub fn validate(
     config: &LogConfig,
     options: &ValidationOptions,
 ) -> Result<ValidatedBatch, ValidationError> {
-    let batch = RecordBatch::parse(records)?;
+    let batch = single_batch(records)?;
     check_header(&batch, options)?;
     let compression = batch.compression()?;
     check_size(&batch, config, options)?;
@@ -126,6 +126,17 @@ pub fn validate(
     };
     check_size(&checked.batch, config, options)?;
     Ok(stamp(checked, config, options))
+}
+
+/// The one batch. As in Kafka, bytes behind it that are no whole batch are dropped.
+fn single_batch(mut records: Bytes) -> Result<RecordBatch, ValidationError> {
+    let batch = RecordBatch::split_from(&mut records)?;
+    match LogEntryHeader::parse(&records) {
+        Err(RecordError::Truncated { .. }) => Ok(batch),
+        Ok(next) if next.size_bytes > records.len() => Ok(batch),
+        Ok(_) => Err(ValidationError::invalid("it is not the only batch")),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What Kafka checks before it looks at the size.
@@ -194,6 +205,7 @@ impl From<RecordError> for ValidationError {
     fn from(error: RecordError) -> Self {
         match error {
             RecordError::CrcMismatch { .. } | RecordError::InvalidSize { .. } => Self::Corrupt(error),
+            RecordError::UnsupportedMagic { magic, .. } if !(0..=1).contains(&magic) => Self::Corrupt(error),
             RecordError::UnknownCompression { code, .. } => Self::UnknownCompression { code },
             RecordError::DecompressedTooLarge { max_bytes, .. } => Self::DecompressedTooLarge { max_bytes },
             other => Self::invalid(other.to_string()),

@@ -116,11 +116,13 @@ impl Rules {
         if self.keys_required && record.key.is_none() {
             return Some(("it has no key, but the topic is compacted".to_owned(), false));
         }
-        if batch.timestamp_type() == TimestampType::LogAppendTime {
-            return Some(("it is marked with LogAppendTime, which only the broker may set".to_owned(), true));
-        }
-        let range = self.create_time.as_ref()?;
-        if record.timestamp == NO_TIMESTAMP || range.contains(record.timestamp) {
+        let Some(range) = self.create_time.as_ref().filter(|_| record.timestamp != NO_TIMESTAMP) else {
+            let is_stamped = batch.timestamp_type() == TimestampType::LogAppendTime;
+            return is_stamped.then(|| {
+                ("it is marked with LogAppendTime, which only the broker may set".to_owned(), true)
+            });
+        };
+        if range.contains(record.timestamp) {
             return None;
         }
         let earliest = range.now_ms.saturating_sub(range.before_max_ms);

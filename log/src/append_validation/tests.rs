@@ -97,13 +97,27 @@ fn exactly_one_batch_of_magic_2_is_taken() {
     let one = plain().into_bytes();
     let two = join(&one, &one);
     let config = LogConfig::default();
-    is_invalid(validate(two, &config, &options()), "bytes lie behind");
+    is_invalid(validate(two, &config, &options()), "not the only batch");
     is_invalid(validate(Bytes::new(), &config, &options()), "cut off");
     is_invalid(validate(one.slice(..one.len() - 1), &config, &options()), "cut off");
-    for magic in [0_u8, 1, 3] {
-        let mut old = BytesMut::from(&one[..]);
-        old[16] = magic;
-        is_invalid(validate(old.freeze(), &config, &options()), "magic");
+    let with_magic = |magic| {
+        let mut other = BytesMut::from(&one[..]);
+        other[16] = magic;
+        validate(other.freeze(), &config, &options())
+    };
+    is_invalid(with_magic(0), "magic 0");
+    is_invalid(with_magic(1), "magic 1");
+    assert!(matches!(with_magic(3), Err(ValidationError::Corrupt(_))));
+}
+
+#[test]
+fn a_part_of_a_batch_behind_the_first_is_dropped() {
+    let one = plain().into_bytes();
+    for behind in [3, 12, 30, one.len() - 1] {
+        let sent = join(&one, &one.slice(..behind));
+        let validated = validate(sent, &LogConfig::default(), &options()).unwrap();
+        assert_eq!(validated.size_bytes(), one.len());
+        assert_eq!(validated.body(), plain().body());
     }
 }
 
@@ -238,11 +252,18 @@ fn a_client_must_not_set_the_brokers_time() {
         BatchOptions { log_append_time: Some(NOW_MS), ..BatchOptions::default() },
         &[(NOW_MS, None, None)],
     );
-    for message_timestamp_type in [MessageTimestampType::CreateTime, MessageTimestampType::LogAppendTime] {
-        let config = LogConfig { message_timestamp_type, ..LogConfig::default() };
-        let error = check(&stamped, &config).unwrap_err();
-        assert!(matches!(error, ValidationError::InvalidTimestamp { .. }), "{error:?}");
-    }
+    let config =
+        LogConfig { message_timestamp_type: MessageTimestampType::LogAppendTime, ..LogConfig::default() };
+    let error = check(&stamped, &config).unwrap_err();
+    assert!(matches!(error, ValidationError::InvalidTimestamp { .. }), "{error:?}");
+}
+
+#[test]
+fn the_brokers_time_set_by_a_client_counts_as_the_clients_own() {
+    let options = BatchOptions { log_append_time: Some(NOW_MS), ..BatchOptions::default() };
+    let stamped = build(options, &[(NOW_MS - 3, None, None)]);
+    let stored = stored(&check(&stamped, &LogConfig::default()).unwrap());
+    assert_eq!((stored.timestamp_type(), stored.max_timestamp), (TimestampType::CreateTime, NOW_MS));
 }
 
 #[test]
