@@ -291,7 +291,7 @@ impl Declaration {
         self
     }
 
-    pub(super) const fn from_broker(mut self, broker_synonyms: &'static [&'static str]) -> Self {
+    pub(super) const fn inherits(mut self, broker_synonyms: &'static [&'static str]) -> Self {
         self.broker_synonyms = broker_synonyms;
         self
     }

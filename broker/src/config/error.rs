@@ -60,6 +60,15 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
+    /// What is wrong, without the place where it stands.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Invalid { message, .. } | Self::Conflict { message, .. } => message.clone(),
+            Self::Refused { name, value, reason, .. } => format!("{name}={value} is refused: {reason}"),
+            Self::Syntax { .. } | Self::Missing { .. } => self.to_string(),
+        }
+    }
+
     /// The setting that it is about; a syntax error has none.
     pub fn name(&self) -> Option<&str> {
         match self {

@@ -7,25 +7,39 @@
 //! - [`properties`]: Java's properties files; [`settings`]: sources and their order;
 //! - [`value`]: values from text, checked;
 //! - [`broker`], [`listener`], [`topic`]: typed settings;
+//! - [`dynamic`]: changes while the broker runs; [`validate`]: which ones are allowed; [`describe`]: what
+//!   `DescribeConfigs` answers;
+//! - [`schema`]: the settings as the controller sees them;
+//! - [`reference`]: the page of all settings;
 //! - [`error`], [`notice`]: what is wrong, and what is good to know.
 
 pub mod broker;
 mod checks;
 pub mod declaration;
 pub mod declarations;
+pub mod describe;
+pub mod dynamic;
 pub mod error;
 pub mod listener;
 pub mod notice;
 pub mod properties;
+pub mod reference;
 mod resolved;
+pub(crate) mod schema;
 pub mod settings;
+#[cfg(test)]
+pub(crate) mod test_support;
 pub mod topic;
+pub mod validate;
 pub mod value;
 
 pub use broker::{BrokerConfig, QuorumVoter};
 pub use declaration::Declaration;
+pub use describe::{ConfigEntry, ConfigSource, ConfigSynonym};
+pub use dynamic::{DynamicConfig, Overrides};
 pub use error::{ConfigError, ConfigErrors};
 pub use listener::{Listener, SecurityProtocol};
 pub use notice::Notice;
 pub use settings::{Origin, Setting, Settings};
 pub use topic::{TopicConfig, TopicDefaults};
+pub use validate::ValidationError;

@@ -24,6 +24,13 @@ pub enum Notice {
         /// Why.
         reason: &'static str,
     },
+    /// A change in the metadata that cannot be applied. To be logged as a warning.
+    NotApplied {
+        /// The setting.
+        name: String,
+        /// Why.
+        reason: String,
+    },
     /// A listener without authentication that other machines can reach. To be logged as a warning.
     OpenListener {
         /// The listener as `NAME://host:port`.
@@ -52,6 +59,7 @@ impl fmt::Display for Notice {
                 write!(f, "unknown setting {name} ({origin}) is ignored")
             }
             Self::WithoutEffect { name, reason } => write!(f, "{name} has no effect: {reason}"),
+            Self::NotApplied { name, reason } => write!(f, "the change of {name} is not applied: {reason}"),
             Self::OpenListener { listener } => {
                 write!(f, "listener {listener} has no authentication and is reachable from other machines")
             }

@@ -46,7 +46,10 @@ impl Value {
             });
             valid_list(name, items, of, *empty)?;
         }
-        value.validate(&declaration.validator).map_err(|allowed| invalid_value(name, shown, &allowed))?;
+        value.validate(name, &declaration.validator).map_err(|allowed| {
+            let parsed = if declaration.is_sensitive() { shown.to_owned() } else { value.in_message() };
+            invalid_value(name, &parsed, &allowed)
+        })?;
         Ok(value)
     }
 
@@ -55,6 +58,14 @@ impl Value {
         match declaration.default {
             DefaultValue::Value(text) => Self::parse_type(declaration.value_type, text).unwrap_or(Self::Null),
             DefaultValue::Required | DefaultValue::Null => Self::Null,
+        }
+    }
+
+    /// As Java prints it in an error.
+    fn in_message(&self) -> String {
+        match self {
+            Self::List(items) => format!("[{}]", items.join(", ")),
+            other => other.to_string(),
         }
     }
 
@@ -76,7 +87,7 @@ impl Value {
         })
     }
 
-    fn validate(&self, validator: &Validator) -> Result<(), String> {
+    fn validate(&self, name: &str, validator: &Validator) -> Result<(), String> {
         match (validator, self) {
             (Validator::AtLeast(minimum), Self::Number(number)) => at_least(*number, *minimum),
             (Validator::Between(minimum, maximum), Self::Number(number)) => {
@@ -101,18 +112,18 @@ impl Value {
             }
             (Validator::QuorumVoters, Self::List(items)) => each(items, quorum_voter),
             (Validator::BootstrapServers, Self::List(items)) => each(items, bootstrap_server),
-            (Validator::ThrottledReplicas, Self::List(items)) => throttled_replicas(items),
-            (Validator::ShareAutoOffsetReset, Self::Text(text)) => share_auto_offset_reset(text),
+            (Validator::ThrottledReplicas, Self::List(items)) => throttled_replicas(name, items),
+            (Validator::ShareAutoOffsetReset, Self::Text(text)) => share_auto_offset_reset(name, text),
             _ => Ok(()),
         }
     }
 }
 
-fn at_least<N: PartialOrd + fmt::Display>(number: N, minimum: N) -> Result<(), String> {
+fn at_least<N: Copy + PartialOrd + fmt::Display>(number: N, minimum: N) -> Result<(), String> {
     if number < minimum { Err(format!("Value must be at least {minimum}")) } else { Ok(()) }
 }
 
-fn at_most<N: PartialOrd + fmt::Display>(number: N, maximum: N) -> Result<(), String> {
+fn at_most<N: Copy + PartialOrd + fmt::Display>(number: N, maximum: N) -> Result<(), String> {
     if number > maximum { Err(format!("Value must be no more than {maximum}")) } else { Ok(()) }
 }
 
@@ -151,7 +162,7 @@ fn bootstrap_server(item: &str) -> Result<(), String> {
     if valid { Ok(()) } else { Err(format!("'{item}' must be {{host}}:{{port}}")) }
 }
 
-fn throttled_replicas(items: &[String]) -> Result<(), String> {
+fn throttled_replicas(name: &str, items: &[String]) -> Result<(), String> {
     let pair = |item: &String| {
         item.split_once(':').is_some_and(|(partition, broker)| {
             partition.parse::<i32>().is_ok_and(|id| id >= 0) && broker.parse::<i32>().is_ok_and(|id| id >= 0)
@@ -160,23 +171,34 @@ fn throttled_replicas(items: &[String]) -> Result<(), String> {
     if items.is_empty() || items == ["*"] || items.iter().all(pair) {
         return Ok(());
     }
-    Err("Must be the literal '*' or a list of replicas in the following format: \
+    Err(format!(
+        "{name} must be the literal '*' or a list of replicas in the following format: \
          [partitionId]:[brokerId],[partitionId]:[brokerId],..."
-        .into())
+    ))
 }
 
-fn share_auto_offset_reset(text: &str) -> Result<(), String> {
+fn share_auto_offset_reset(name: &str, text: &str) -> Result<(), String> {
     let valid = matches!(text, "latest" | "earliest")
         || text.strip_prefix("by_duration:").is_some_and(|duration| {
             let body = duration.strip_prefix('P').unwrap_or("");
-            body.bytes().any(|b| b.is_ascii_digit())
-                && body.bytes().all(|b| b.is_ascii_digit() || b"DTHMS.".contains(&b))
+            body.bytes().any(|byte| byte.is_ascii_digit())
+                && body.bytes().all(|byte| byte.is_ascii_digit() || b"DTHMS.".contains(&byte))
         });
     if valid {
-        Ok(())
-    } else {
-        Err("Must be latest, earliest or by_duration: with an ISO 8601 duration of the form PnDTnHnMn.nS"
-            .into())
+        return Ok(());
+    }
+    Err(format!("{name} must be latest, earliest or by_duration:<PnDTnHnMn.nS>"))
+}
+
+/// As Java's `Double.toString`.
+fn java_double(value: f64) -> String {
+    if value == 0.0 || (1e-3..1e7).contains(&value.abs()) {
+        return format!("{value:?}");
+    }
+    let text = format!("{value:E}");
+    match text.split_once('E') {
+        Some((mantissa, exponent)) if !mantissa.contains('.') => format!("{mantissa}.0E{exponent}"),
+        _ => text,
     }
 }
 
@@ -187,9 +209,107 @@ impl fmt::Display for Value {
             Self::Null => Ok(()),
             Self::Boolean(value) => write!(f, "{value}"),
             Self::Number(value) => write!(f, "{value}"),
-            Self::Double(value) => write!(f, "{value:?}"),
+            Self::Double(value) => f.write_str(&java_double(*value)),
             Self::Text(text) => f.write_str(text),
             Self::List(items) => f.write_str(&items.join(",")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::declarations;
+
+    fn topic(name: &str, text: &str) -> Result<String, String> {
+        Value::parse(declarations::topic()[name], text).map(|value| value.to_string())
+    }
+
+    #[test]
+    fn values_are_trimmed_and_printed_as_kafka_does() {
+        assert_eq!(topic("retention.ms", " 5 ").as_deref(), Ok("5"));
+        assert_eq!(topic("min.cleanable.dirty.ratio", "1").as_deref(), Ok("1.0"));
+        assert_eq!(topic("cleanup.policy", "compact , delete").as_deref(), Ok("compact,delete"));
+        assert_eq!(topic("cleanup.policy", "compact,delete,compact").as_deref(), Ok("compact,delete"));
+        assert_eq!(topic("cleanup.policy", "").as_deref(), Ok(""));
+        assert_eq!(topic("preallocate", "TRUE").as_deref(), Ok("true"));
+        for (number, text) in
+            [(0.0, "0.0"), (0.9, "0.9"), (1e7, "1.0E7"), (12345.5, "12345.5"), (5e-4, "5.0E-4")]
+        {
+            assert_eq!(Value::Double(number).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn errors_are_in_kafkas_words() {
+        for (name, text, message) in [
+            (
+                "retention.ms",
+                "x",
+                "Invalid value x for configuration retention.ms: Not a number of type LONG",
+            ),
+            (
+                "retention.ms",
+                "-5",
+                "Invalid value -5 for configuration retention.ms: Value must be at least -1",
+            ),
+            (
+                "segment.bytes",
+                "2147483648",
+                "Invalid value 2147483648 for configuration segment.bytes: Not a number of type INT",
+            ),
+            (
+                "cleanup.policy",
+                "none",
+                "Invalid value none for configuration cleanup.policy: String must be one of: compact, delete",
+            ),
+            ("cleanup.policy", "compact,,delete", "Configuration 'cleanup.policy' values must not be empty."),
+            (
+                "compression.gzip.level",
+                "10",
+                "Invalid value 10 for configuration compression.gzip.level: Value must be between 1 and 9 or equal to -1",
+            ),
+            (
+                "preallocate",
+                "maybe",
+                "Invalid value maybe for configuration preallocate: Expected value to be either true or false",
+            ),
+            (
+                "min.cleanable.dirty.ratio",
+                "2",
+                "Invalid value 2.0 for configuration min.cleanable.dirty.ratio: Value must be no more than 1",
+            ),
+            (
+                "leader.replication.throttled.replicas",
+                "1:a",
+                "Invalid value [1:a] for configuration leader.replication.throttled.replicas: leader.replication.throttled.replicas must be the literal '*' or a list of replicas in the following format: [partitionId]:[brokerId],[partitionId]:[brokerId],...",
+            ),
+        ] {
+            assert_eq!(topic(name, text).unwrap_err(), message);
+        }
+        let roles = Value::parse(declarations::broker()["process.roles"], "").unwrap_err();
+        assert_eq!(
+            roles,
+            "Configuration 'process.roles' must not be empty. Valid values include: [broker, controller]"
+        );
+        let secret = Value::parse(declarations::broker()["sasl.jaas.config"], "hush");
+        assert!(secret.is_ok());
+    }
+
+    #[test]
+    fn every_default_passes_its_own_validator() {
+        for table in [
+            declarations::broker(),
+            declarations::topic(),
+            declarations::group(),
+            declarations::client_metrics(),
+        ] {
+            for declaration in table.values() {
+                if let Some(text) = declaration.default_text() {
+                    let value = Value::parse(declaration, text).unwrap_or_else(|error| panic!("{error}"));
+                    assert_eq!(value.to_string(), text, "{}", declaration.name);
+                }
+            }
         }
     }
 }

@@ -11,7 +11,14 @@ pub(crate) struct Metrics {}
 
 impl Metrics {
     /// A request was answered.
-    pub(crate) fn request_done(&self, _api: ApiKey, _request_bytes: usize, _response_bytes: usize, _time: Duration) {}
+    pub(crate) fn request_done(
+        &self,
+        _api: ApiKey,
+        _request_bytes: usize,
+        _response_bytes: usize,
+        _time: Duration,
+    ) {
+    }
 
     /// A partition's records were refused.
     pub(crate) fn produce_refused(&self, _topic: &str, _error: ResponseError) {}

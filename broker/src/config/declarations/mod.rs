@@ -69,3 +69,78 @@ pub(super) fn chapters() -> [(&'static str, &'static [Declaration]); 10] {
         ("Tiered storage", tiered_storage::SETTINGS),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::declaration::DefaultValue;
+    use std::collections::BTreeSet;
+
+    /// What Apache Kafka 4.3.1 declares.
+    const KAFKA: &str = include_str!("../../../testdata/kafka-4.3.1-settings.tsv");
+
+    fn table_of(kind: &str) -> &'static Table {
+        match kind {
+            "broker" => broker(),
+            "topic" => topic(),
+            "group" => group(),
+            _ => client_metrics(),
+        }
+    }
+
+    #[test]
+    fn every_setting_of_kafka_is_declared_with_its_facts() {
+        let mut rows = 0;
+        for line in KAFKA.lines().skip(1) {
+            let fields: Vec<&str> = line.split('\t').collect();
+            let [kind, name, value_type, default, importance, internal, update_mode, synonyms] = fields[..]
+            else {
+                panic!("{line}");
+            };
+            let declaration =
+                table_of(kind).get(name).unwrap_or_else(|| panic!("{kind} {name} is not declared"));
+            let ours = match declaration.default {
+                DefaultValue::Required => "<none>",
+                DefaultValue::Null => "<null>",
+                DefaultValue::Value(text) => text,
+            };
+            assert_eq!(ours, default, "{name}");
+            assert_eq!(declaration.value_type.to_string(), value_type, "{name}");
+            assert_eq!(declaration.importance.to_string(), importance, "{name}");
+            assert_eq!(declaration.internal.to_string(), internal, "{name}");
+            if kind == "broker" {
+                assert_eq!(declaration.update_mode.to_string(), update_mode, "{name}");
+            }
+            assert_eq!(declaration.broker_synonyms.join(" "), synonyms, "{name}");
+            rows += 1;
+        }
+        assert_eq!(rows, 414);
+    }
+
+    #[test]
+    fn every_declaration_is_kafkas_or_our_own_and_stands_once() {
+        let kafkas: BTreeSet<(&str, &str)> = KAFKA
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split_once('\t'))
+            .map(|(kind, rest)| (kind, rest.split('\t').next().unwrap_or_default()))
+            .collect();
+        for kind in ["broker", "topic", "group", "client-metrics"] {
+            for name in table_of(kind).keys() {
+                let own = kind == "broker" && name.starts_with(OWN_PREFIX);
+                assert!(own != kafkas.contains(&(kind, name)), "{kind} {name}");
+            }
+        }
+        let rows: usize = chapters().iter().map(|(_, rows)| rows.len()).sum();
+        assert_eq!(rows, broker().len(), "a setting stands in two tables");
+    }
+
+    #[test]
+    fn every_declaration_says_what_it_is() {
+        for kind in ["broker", "topic", "group", "client-metrics"] {
+            for declaration in table_of(kind).values() {
+                assert!(declaration.doc.ends_with('.'), "{}", declaration.name);
+            }
+        }
+    }
+}
