@@ -39,7 +39,7 @@ impl From<ApiError> for Refusal {
 impl From<AppendFailure> for Refusal {
     fn from(failure: AppendFailure) -> Self {
         match failure {
-            AppendFailure::Log(error) => append_refusal(error),
+            AppendFailure::Log(error) => append_refusal(&error),
             AppendFailure::Partition(error) => Self::new(partition_code(&error), error.to_string()),
         }
     }
@@ -55,7 +55,7 @@ impl From<PartitionError> for Refusal {
 pub(crate) fn partition_code(error: &PartitionError) -> ResponseError {
     match error {
         PartitionError::Opening(_) => ResponseError::NotLeaderOrFollower,
-        PartitionError::Offline { .. } | PartitionError::DiskReserve(_) => ResponseError::KafkaStorageError,
+        PartitionError::Offline { .. } => ResponseError::KafkaStorageError,
         PartitionError::Deleted(_) => ResponseError::UnknownTopicOrPartition,
     }
 }
@@ -77,8 +77,8 @@ pub(crate) fn log_code(error: &LogError) -> ResponseError {
     }
 }
 
-fn append_refusal(error: AppendError) -> Refusal {
-    let code = match &error {
+fn append_refusal(error: &AppendError) -> Refusal {
+    let code = match error {
         AppendError::Log(inner) => log_code(inner),
         AppendError::LargerThanSegment { .. } => ResponseError::RecordListTooLarge,
         AppendError::Corrupt { .. } => ResponseError::CorruptMessage,

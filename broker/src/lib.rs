@@ -1,14 +1,25 @@
 //! A Kafka-compatible broker and controller.
+//!
+//! A request's way: [`server`] cuts a frame out of a connection and finds the API in [`handler`], which looks things up in
+//! the metadata ([`controller`]) and in partitions ([`replica`]), whose logs are `medallion-log`'s.
+//!
+//! - [`broker`]: what is started and stopped in which order;
+//! - [`config`]: one declaration a setting; [`live_config`]: what holds now;
+//! - [`controller`]: the metadata, a replicated state machine on `__cluster_metadata-0`; [`storage`]: `log.dirs`;
+//! - [`replica`]: partitions, their logs, who waits for them;
+//! - [`handler`]: one file an API; [`error`]: from errors to Kafka's codes;
+//! - [`server`]: sockets, frames, limits, the operators' HTTP port; [`metrics`] and [`observed`]: what that shows.
 
-#![allow(dead_code, reason = "wip")]
-
+pub mod broker;
 pub mod config;
 #[allow(dead_code, unused_imports, reason = "its callers are being built")]
 mod controller;
 mod error;
 mod handler;
+mod live_config;
 pub mod loggers;
 mod metrics;
+mod observed;
 mod producer_ids;
 mod random;
 mod replica;
@@ -16,3 +27,5 @@ mod server;
 #[allow(dead_code, unused_imports, reason = "its callers are being built")]
 pub mod storage;
 mod topics;
+
+pub use broker::{BoundListener, Broker, StartError};

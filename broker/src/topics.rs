@@ -26,7 +26,9 @@ pub(crate) fn check_name(name: &str) -> Result<(), String> {
     }
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     match name.chars().find(|c| !allowed(*c)) {
-        Some(c) => Err(format!("it contains {c:?}; only ASCII letters, digits, '.', '_' and '-' may be used")),
+        Some(c) => {
+            Err(format!("it contains {c:?}; only ASCII letters, digits, '.', '_' and '-' may be used"))
+        }
         None => Ok(()),
     }
 }

@@ -38,7 +38,8 @@ impl Handler for AlterConfigs {
                 Ok(response) => responses.extend(response.responses),
                 Err(error) => {
                     let refusal = Refusal::from(error);
-                    responses.extend(forwarded.iter().map(|resource| respond(resource, Err(refusal.clone()))));
+                    responses
+                        .extend(forwarded.iter().map(|resource| respond(resource, Err(refusal.clone()))));
                 }
             }
         }

@@ -30,7 +30,8 @@ impl Handler for AlterReplicaLogDirs {
         for directory in &request.dirs {
             for topic in &directory.topics {
                 for index in &topic.partitions {
-                    let outcome = authorized.and_then(|()| start_move(&state, &directory.path, &topic.name, *index));
+                    let outcome =
+                        authorized.and_then(|()| start_move(&state, &directory.path, &topic.name, *index));
                     let result = AlterReplicaLogDirPartitionResult::default()
                         .with_partition_index(*index)
                         .with_error_code(outcome.err().map_or(0, |error| error.code()));

@@ -14,6 +14,8 @@ use crate::server::reply::Reply;
 
 /// From this version on the client names itself (KIP-511).
 const CLIENT_SOFTWARE_MIN: i16 = 3;
+/// From this version on responses tell features (KIP-584).
+const FEATURES_MIN: i16 = 3;
 
 /// The API.
 pub(crate) struct ApiVersions;
@@ -27,11 +29,16 @@ impl Handler for ApiVersions {
         request: ApiVersionsRequest,
     ) -> ApiVersionsResponse {
         if context.version >= CLIENT_SOFTWARE_MIN
-            && !(is_software_name(&request.client_software_name) && is_software_name(&request.client_software_version))
+            && !(is_software_name(&request.client_software_name)
+                && is_software_name(&request.client_software_version))
         {
             return ApiVersionsResponse::default().with_error_code(ResponseError::InvalidRequest.code());
         }
         let image = state.image();
+        let response = ApiVersionsResponse::default().with_api_keys(advertised(context.listener.kind));
+        if context.version < FEATURES_MIN {
+            return response;
+        }
         let finalized = image
             .features
             .finalized
@@ -43,8 +50,7 @@ impl Handler for ApiVersions {
                     .with_min_version_level(*level)
             })
             .collect();
-        ApiVersionsResponse::default()
-            .with_api_keys(advertised(context.listener.kind))
+        response
             .with_supported_features(supported_features(context.version))
             .with_finalized_features_epoch(image.provenance.last_offset.get())
             .with_finalized_features(finalized)
@@ -81,7 +87,7 @@ fn supported_features(version: i16) -> Vec<SupportedFeatureKey> {
             .with_min_version(feature.minimum())
             .with_max_version(feature.maximum())
     })
-        .collect()
+    .collect()
 }
 
 /// Letters and digits, with dots and dashes within (KIP-511).

@@ -86,7 +86,11 @@ const CLUSTER_OPERATIONS: [Operation; 7] = [
 ];
 
 /// The bit set of what `principal` may do to `resource` (KIP-430).
-pub(crate) fn authorized_operations(authorizer: &dyn Authorizer, principal: &Principal, resource: Resource<'_>) -> i32 {
+pub(crate) fn authorized_operations(
+    authorizer: &dyn Authorizer,
+    principal: &Principal,
+    resource: Resource<'_>,
+) -> i32 {
     let all: &[Operation] = match resource {
         Resource::Topic(_) => &TOPIC_OPERATIONS,
         Resource::Cluster => &CLUSTER_OPERATIONS,

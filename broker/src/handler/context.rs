@@ -1,31 +1,31 @@
 //! What every handler gets: the broker, and who asks.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use bytes::Bytes;
 use medallion_os::Clock;
 use medallion_wire::ResponseError;
-use medallion_wire::kafka_protocol::protocol::{Request, StrBytes};
+use medallion_wire::kafka_protocol::protocol::{Decodable, Request, StrBytes};
 use parking_lot::Mutex;
 
 use super::authorize::{Authorizer, Operation, Resource};
-use crate::config::BrokerConfig;
 use crate::controller::ControllerHandle;
 use crate::controller::image::MetadataImage;
+use crate::live_config::LiveConfig;
 use crate::loggers::Loggers;
 use crate::metrics::Metrics;
 use crate::producer_ids::ProducerIds;
 use crate::replica::ReplicaManager;
 use crate::replica::fetch_session::FetchSessionCache;
+use crate::server::reply::Reply;
 
 /// The broker, as handlers see it.
 #[derive(Debug)]
 pub(crate) struct BrokerState {
     pub(crate) node_id: i32,
     pub(crate) cluster_id: StrBytes,
-    pub(crate) config: ArcSwap<BrokerConfig>,
+    pub(crate) config: Arc<LiveConfig>,
     pub(crate) controller: ControllerHandle,
     pub(crate) replicas: Arc<ReplicaManager>,
     pub(crate) fetch_sessions: Mutex<FetchSessionCache>,
@@ -43,7 +43,12 @@ impl BrokerState {
     }
 
     /// Whether whoever sent the request may do this.
-    pub(crate) fn allows(&self, context: &RequestContext, operation: Operation, resource: Resource<'_>) -> bool {
+    pub(crate) fn allows(
+        &self,
+        context: &RequestContext,
+        operation: Operation,
+        resource: Resource<'_>,
+    ) -> bool {
         self.authorizer.allows(&context.principal, operation, resource)
     }
 
@@ -106,13 +111,25 @@ pub(crate) struct RequestContext {
     pub(crate) client_id: Option<StrBytes>,
     pub(crate) principal: Principal,
     pub(crate) listener: Arc<ListenerInfo>,
-    pub(crate) peer: SocketAddr,
 }
 
 /// One API whose reply is built as a whole.
 pub(crate) trait Handler: 'static {
     /// The request; it knows its key and its response.
     type Request: Request + Send;
+
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// Why the bytes are no such request; the connection is closed then.
+    fn decode(version: i16, body: &mut Bytes) -> Result<Self::Request, String> {
+        Self::Request::decode(body, version).map_err(|error| error.to_string())
+    }
+
+    /// Writes a response.
+    fn encode(response: &<Self::Request as Request>::Response, version: i16, correlation_id: i32) -> Reply {
+        Reply::encode(response, version, correlation_id)
+    }
 
     /// Answers a request.
     fn handle(

@@ -42,7 +42,8 @@ fn refuse(
 ) -> Vec<CreatePartitionsTopicResult> {
     let message = message.map(StrBytes::from_string);
     let refused = topics.into_iter().map(|topic| {
-        let result = CreatePartitionsTopicResult::default().with_name(topic.name).with_error_code(error.code());
+        let result =
+            CreatePartitionsTopicResult::default().with_name(topic.name).with_error_code(error.code());
         result.with_error_message(message.clone())
     });
     refused.collect()

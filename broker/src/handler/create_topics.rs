@@ -10,6 +10,9 @@ use medallion_wire::messages::{CreateTopicsRequest, CreateTopicsResponse};
 use super::authorize::{Operation, Resource};
 use super::context::{BrokerState, Handler, RequestContext};
 
+/// The first version whose responses tell the new topics' configs (KIP-525).
+const CONFIGS_MIN: i16 = 5;
+
 /// The API.
 pub(crate) struct CreateTopics;
 
@@ -42,6 +45,9 @@ impl Handler for CreateTopics {
             CreateTopicsResponse::default().with_topics(results.collect())
         });
         response.topics.extend(refused);
+        if context.version < CONFIGS_MIN {
+            response.topics.iter_mut().for_each(|topic| topic.configs = None);
+        }
         response
     }
 }

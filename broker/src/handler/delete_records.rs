@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use medallion_wire::messages::delete_records_response::{DeleteRecordsPartitionResult, DeleteRecordsTopicResult};
+use medallion_wire::messages::delete_records_response::{
+    DeleteRecordsPartitionResult, DeleteRecordsTopicResult,
+};
 use medallion_wire::messages::{DeleteRecordsRequest, DeleteRecordsResponse};
 use medallion_wire::types::Uuid;
 use medallion_wire::{Offset, ResponseError};
@@ -35,13 +37,15 @@ impl Handler for DeleteRecords {
                     Ok(partition) => delete(partition, asked.offset).await,
                     Err(error) => Err(error),
                 };
-                let result = DeleteRecordsPartitionResult::default().with_partition_index(asked.partition_index);
+                let result =
+                    DeleteRecordsPartitionResult::default().with_partition_index(asked.partition_index);
                 partitions.push(match outcome {
                     Ok(low_watermark) => result.with_low_watermark(low_watermark.get()),
                     Err(error) => result.with_error_code(error.code()).with_low_watermark(-1),
                 });
             }
-            topics.push(DeleteRecordsTopicResult::default().with_name(topic.name).with_partitions(partitions));
+            topics
+                .push(DeleteRecordsTopicResult::default().with_name(topic.name).with_partitions(partitions));
         }
         DeleteRecordsResponse::default().with_topics(topics)
     }

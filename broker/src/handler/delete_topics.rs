@@ -31,7 +31,11 @@ impl Handler for DeleteTopics {
         }
         let asked = std::mem::take(&mut request.topics);
         if !state.config.load().delete_topic_enable {
-            let error = if context.version < 3 { ResponseError::InvalidRequest } else { ResponseError::TopicDeletionDisabled };
+            let error = if context.version < 3 {
+                ResponseError::InvalidRequest
+            } else {
+                ResponseError::TopicDeletionDisabled
+            };
             return DeleteTopicsResponse::default().with_responses(refuse(asked, error, None));
         }
         let (allowed, refused) = authorize(&state, &context, asked);
@@ -59,7 +63,11 @@ fn authorize(
     (allowed, refuse(refused, ResponseError::TopicAuthorizationFailed, None))
 }
 
-fn refuse(asked: Vec<DeleteTopicState>, error: ResponseError, message: Option<String>) -> Vec<DeletableTopicResult> {
+fn refuse(
+    asked: Vec<DeleteTopicState>,
+    error: ResponseError,
+    message: Option<String>,
+) -> Vec<DeletableTopicResult> {
     let message = message.map(StrBytes::from_string);
     let refused = asked.into_iter().map(|topic| {
         DeletableTopicResult::default()

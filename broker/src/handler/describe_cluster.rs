@@ -66,13 +66,17 @@ fn check_endpoint_type(listener: ListenerKind, asked: i8) -> Result<(), (Respons
     }
 }
 
-fn brokers(context: &RequestContext, image: &MetadataImage, include_fenced: bool) -> Vec<DescribeClusterBroker> {
+fn brokers(
+    context: &RequestContext,
+    image: &MetadataImage,
+    include_fenced: bool,
+) -> Vec<DescribeClusterBroker> {
     let visible = image.brokers.values().filter(|broker| include_fenced || !broker.fenced);
     visible
         .filter_map(|broker| {
             let node = node(broker.id, broker.endpoint(&context.listener.name)?);
             let rack = broker.rack.as_ref().map(|rack| StrBytes::from_string(rack.to_string()));
-            Some(node.with_rack(rack).with_is_fenced(broker.fenced))
+            Some(node.with_rack(rack).with_is_fenced(broker.fenced && include_fenced))
         })
         .collect()
 }

@@ -3,23 +3,54 @@
 use std::sync::Arc;
 
 use medallion_wire::ResponseError;
+use medallion_wire::kafka_protocol::protocol::StrBytes;
+use medallion_wire::messages::describe_configs_request::DescribeConfigsResource;
+use medallion_wire::messages::describe_configs_response::{
+    DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
+};
 use medallion_wire::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 
+use super::authorize::{Operation, Resource};
 use super::context::{BrokerState, Handler, RequestContext};
-use crate::controller::image::ResourceType;
+use crate::config::describe::{ConfigEntry, describe_client_metrics};
+use crate::controller::image::{MetadataImage, ResourceType};
+use crate::error::Refusal;
+use crate::live_config::overrides;
+use crate::topics;
 
 /// The API.
 pub(crate) struct DescribeConfigs;
+
+/// What a client wants to see of each setting.
+#[derive(Debug, Clone, Copy)]
+struct Detail {
+    synonyms: bool,
+    documentation: bool,
+}
 
 impl Handler for DescribeConfigs {
     type Request = DescribeConfigsRequest;
 
     async fn handle(
-        _state: Arc<BrokerState>,
-        _context: RequestContext,
-        _request: DescribeConfigsRequest,
+        state: Arc<BrokerState>,
+        context: RequestContext,
+        request: DescribeConfigsRequest,
     ) -> DescribeConfigsResponse {
-        DescribeConfigsResponse::default()
+        let image = state.image();
+        let detail =
+            Detail { synonyms: request.include_synonyms, documentation: request.include_documentation };
+        let describe = |resource: DescribeConfigsResource| {
+            let result = DescribeConfigsResult::default()
+                .with_resource_type(resource.resource_type)
+                .with_resource_name(resource.resource_name.clone());
+            match entries(&state, &context, &image, &resource) {
+                Ok(entries) => result.with_configs(respond(entries, &resource, detail)),
+                Err(refusal) => result
+                    .with_error_code(refusal.error.code())
+                    .with_error_message(refusal.message.map(StrBytes::from_string)),
+            }
+        };
+        DescribeConfigsResponse::default().with_results(request.resources.into_iter().map(describe).collect())
     }
 }
 
@@ -30,4 +61,102 @@ pub(crate) fn authorization_error(kind: Option<ResourceType>) -> ResponseError {
         Some(ResourceType::Group) => ResponseError::GroupAuthorizationFailed,
         _ => ResponseError::ClusterAuthorizationFailed,
     }
+}
+
+fn entries(
+    state: &BrokerState,
+    context: &RequestContext,
+    image: &MetadataImage,
+    resource: &DescribeConfigsResource,
+) -> Result<Vec<ConfigEntry>, Refusal> {
+    let name = resource.resource_name.as_str();
+    let kind = ResourceType::from_code(resource.resource_type);
+    let asked = match kind {
+        Some(ResourceType::Topic) => Resource::Topic(name),
+        _ => Resource::Cluster,
+    };
+    if !state.allows(context, Operation::DescribeConfigs, asked) {
+        return Err(authorization_error(kind).into());
+    }
+    let kind = kind.ok_or_else(|| {
+        let reason = format!("Unsupported resource type: {}", resource.resource_type);
+        Refusal::new(ResponseError::InvalidRequest, reason)
+    })?;
+    let own = || overrides(&image.configs_of(kind, name));
+    match kind {
+        ResourceType::Topic => {
+            topics::check_name(name)
+                .map_err(|reason| Refusal::new(ResponseError::InvalidTopicException, reason))?;
+            image.topics.by_name(name).ok_or(ResponseError::UnknownTopicOrPartition)?;
+            let defaults = &state.config.load().topic_defaults;
+            Ok(state.config.dynamic().describe_topic(defaults, &own()))
+        }
+        ResourceType::Broker if name.is_empty() => Ok(state.config.dynamic().describe_cluster()),
+        ResourceType::Broker => {
+            check_broker(state, name)?;
+            Ok(state.config.dynamic().describe_broker())
+        }
+        ResourceType::BrokerLogger => {
+            check_broker(state, name)?;
+            let levels = state.loggers.levels();
+            Ok(levels.iter().map(|(logger, level)| ConfigEntry::logger(logger, level)).collect())
+        }
+        ResourceType::ClientMetrics if name.is_empty() => Err(Refusal::new(
+            ResponseError::InvalidRequest,
+            "Client metrics subscription name must not be empty",
+        )),
+        ResourceType::ClientMetrics => Ok(describe_client_metrics(&own())),
+        ResourceType::Group if name.is_empty() => {
+            Err(Refusal::new(ResponseError::InvalidRequest, "Group name must not be empty"))
+        }
+        ResourceType::Group => Ok(state.config.dynamic().describe_group(&own())),
+    }
+}
+
+fn check_broker(state: &BrokerState, name: &str) -> Result<(), Refusal> {
+    match name.parse::<i32>() {
+        Ok(id) if id == state.node_id => Ok(()),
+        Ok(id) => {
+            let reason = format!(
+                "Unexpected broker id, expected {} or empty string, but received {id}",
+                state.node_id
+            );
+            Err(Refusal::new(ResponseError::InvalidRequest, reason))
+        }
+        Err(_) => Err(Refusal::new(
+            ResponseError::InvalidRequest,
+            format!("Broker id must be an integer, but it is: {name}"),
+        )),
+    }
+}
+
+fn respond(
+    entries: Vec<ConfigEntry>,
+    resource: &DescribeConfigsResource,
+    detail: Detail,
+) -> Vec<DescribeConfigsResourceResult> {
+    let asked = resource.configuration_keys.as_ref().filter(|keys| !keys.is_empty());
+    let wanted =
+        |entry: &ConfigEntry| asked.is_none_or(|keys| keys.iter().any(|key| key.as_str() == entry.name));
+    entries.into_iter().filter(wanted).map(|entry| respond_entry(entry, detail)).collect()
+}
+
+fn respond_entry(entry: ConfigEntry, detail: Detail) -> DescribeConfigsResourceResult {
+    let synonyms = entry.synonyms.into_iter().map(|synonym| {
+        DescribeConfigsSynonym::default()
+            .with_name(StrBytes::from_string(synonym.name))
+            .with_value(synonym.value.map(StrBytes::from_string))
+            .with_source(synonym.source.id())
+    });
+    DescribeConfigsResourceResult::default()
+        .with_name(StrBytes::from_string(entry.name))
+        .with_value(entry.value.map(StrBytes::from_string))
+        .with_read_only(entry.read_only)
+        .with_config_source(entry.source.id())
+        .with_is_sensitive(entry.sensitive)
+        .with_synonyms(if detail.synonyms { synonyms.collect() } else { Vec::new() })
+        .with_config_type(entry.value_type)
+        .with_documentation(
+            entry.documentation.filter(|_| detail.documentation).map(StrBytes::from_static_str),
+        )
 }

@@ -3,23 +3,40 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use medallion_wire::ResponseError;
-use medallion_wire::kafka_protocol::protocol::StrBytes;
+use medallion_wire::kafka_protocol::protocol::{HeaderVersion, StrBytes};
 use medallion_wire::messages::describe_log_dirs_response::{
     DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
 };
 use medallion_wire::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
 
+use medallion_wire::newer_messages::describe_log_dirs;
+
 use super::authorize::Operation;
 use super::context::{BrokerState, Handler, RequestContext};
 use super::topic_lookup::topic_name;
 use crate::replica::LogDirectory;
+use crate::server::reply::Reply;
 
 /// The API.
 pub(crate) struct DescribeLogDirs;
 
 impl Handler for DescribeLogDirs {
     type Request = DescribeLogDirsRequest;
+
+    fn decode(version: i16, body: &mut Bytes) -> Result<DescribeLogDirsRequest, String> {
+        describe_log_dirs::decode_request(version, body).map_err(|error| error.to_string())
+    }
+
+    fn encode(response: &DescribeLogDirsResponse, version: i16, correlation_id: i32) -> Reply {
+        let header_version = DescribeLogDirsResponse::header_version(version);
+        let cordoned = |_: &DescribeLogDirsResult| false; // `cordoned.log.dirs` is refused
+        Reply::encode_by(header_version, version, correlation_id, |frame| {
+            describe_log_dirs::encode_response(version, response, cordoned, frame)
+                .map_err(|error| error.to_string())
+        })
+    }
 
     async fn handle(
         state: Arc<BrokerState>,

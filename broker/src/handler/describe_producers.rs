@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use medallion_log::ActiveProducer;
-use medallion_wire::ResponseError;
 use medallion_wire::kafka_protocol::protocol::StrBytes;
-use medallion_wire::messages::describe_producers_response::{PartitionResponse, ProducerState, TopicResponse};
+use medallion_wire::messages::describe_producers_response::{
+    PartitionResponse, ProducerState, TopicResponse,
+};
 use medallion_wire::messages::{DescribeProducersRequest, DescribeProducersResponse};
 use medallion_wire::types::Uuid;
+use medallion_wire::{Offset, ResponseError};
 
 use super::authorize::Operation;
 use super::context::{BrokerState, Handler, RequestContext};
@@ -31,7 +33,9 @@ impl Handler for DescribeProducers {
             for index in topic.partition_indexes {
                 let response = PartitionResponse::default().with_partition_index(index);
                 partitions.push(match describe(&state, &context, &topic.name, index).await {
-                    Ok(producers) => response.with_active_producers(producers.iter().map(describe_one).collect()),
+                    Ok(producers) => {
+                        response.with_active_producers(producers.iter().map(describe_one).collect())
+                    }
                     Err(error) => response
                         .with_error_code(error.code())
                         .with_error_message(Some(StrBytes::from_string(error.to_string()))),
@@ -65,5 +69,5 @@ fn describe_one(producer: &ActiveProducer) -> ProducerState {
         .with_last_sequence(producer.last_sequence)
         .with_last_timestamp(producer.last_timestamp_ms)
         .with_coordinator_epoch(producer.coordinator_epoch)
-        .with_current_txn_start_offset(producer.current_transaction_start_offset.map_or(-1, |offset| offset.get()))
+        .with_current_txn_start_offset(producer.current_transaction_start_offset.map_or(-1, Offset::get))
 }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use medallion_wire::kafka_protocol::protocol::StrBytes;
 use medallion_wire::messages::{DescribeQuorumRequest, DescribeQuorumResponse};
+use medallion_wire::types::Uuid;
 
 use super::authorize::Operation;
 use super::context::{BrokerState, Handler, RequestContext};
+
+/// The first version whose responses tell nodes and directories (KIP-853).
+const NODES_MIN: i16 = 2;
 
 /// The API.
 pub(crate) struct DescribeQuorum;
@@ -22,7 +25,16 @@ impl Handler for DescribeQuorum {
         if let Err(error) = state.authorize_cluster(&context, Operation::Describe) {
             return DescribeQuorumResponse::default().with_error_code(error.code());
         }
-        let _ = request;
-        DescribeQuorumResponse::default().with_error_message(Some(StrBytes::from_static_str("")))
+        let mut response = state.controller.describe_quorum(&request, state.clock.now_ms());
+        if context.version < NODES_MIN {
+            response.nodes.clear();
+            let replicas = response.topics.iter_mut().flat_map(|topic| &mut topic.partitions);
+            for replica in replicas
+                .flat_map(|partition| partition.current_voters.iter_mut().chain(&mut partition.observers))
+            {
+                replica.replica_directory_id = Uuid::nil();
+            }
+        }
+        response
     }
 }

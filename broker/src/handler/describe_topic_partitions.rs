@@ -7,7 +7,6 @@ use medallion_wire::messages::describe_topic_partitions_response::{
     Cursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
 };
 use medallion_wire::messages::{BrokerId, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse};
-use medallion_wire::types::Uuid;
 use medallion_wire::{PartitionIndex, ResponseError};
 
 use super::authorize::{Operation, Resource, authorized_operations};
@@ -56,7 +55,11 @@ impl Handler for DescribeTopicPartitions {
             }
             let Some(topic) = image.topics.by_name(&name) else {
                 let valid = topics::check_name(&name).is_ok();
-                let error = if valid { ResponseError::UnknownTopicOrPartition } else { ResponseError::InvalidTopicException };
+                let error = if valid {
+                    ResponseError::UnknownTopicOrPartition
+                } else {
+                    ResponseError::InvalidTopicException
+                };
                 response.topics.push(refused(&name, error));
                 continue;
             };
@@ -93,13 +96,17 @@ fn describe(
     limit: usize,
 ) -> (DescribeTopicPartitionsResponseTopic, Option<i32>) {
     let mut rest = topic.partitions.range(PartitionIndex(begin)..);
-    let partitions: Vec<_> =
-        rest.by_ref().take(limit).map(|(index, partition)| describe_partition(image, *index, partition)).collect();
+    let partitions: Vec<_> = rest
+        .by_ref()
+        .take(limit)
+        .map(|(index, partition)| describe_partition(image, *index, partition))
+        .collect();
     let next = rest.next().map(|(index, _)| index.get());
-    let operations = authorized_operations(&*state.authorizer, &context.principal, Resource::Topic(&topic.name));
+    let operations =
+        authorized_operations(&*state.authorizer, &context.principal, Resource::Topic(&topic.name));
     let described = DescribeTopicPartitionsResponseTopic::default()
         .with_name(Some(topic_name(&topic.name)))
-        .with_topic_id(Uuid::from(topic.id.0))
+        .with_topic_id(topic.id.0)
         .with_is_internal(topics::is_internal(&topic.name))
         .with_partitions(partitions)
         .with_topic_authorized_operations(operations);

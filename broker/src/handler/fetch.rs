@@ -51,7 +51,11 @@ struct Wanted {
 ///
 /// # Errors
 /// A reason to close the connection.
-pub(crate) fn start(state: Arc<BrokerState>, context: RequestContext, mut body: Bytes) -> Result<PendingReply, String> {
+pub(crate) fn start(
+    state: Arc<BrokerState>,
+    context: RequestContext,
+    mut body: Bytes,
+) -> Result<PendingReply, String> {
     let request = FetchRequest::decode(&mut body, context.version).map_err(|error| error.to_string())?;
     Ok(Box::pin(async move { answer(&state, &context, request).await }))
 }
@@ -63,7 +67,9 @@ async fn answer(state: &BrokerState, context: &RequestContext, request: FetchReq
     let (wanted, session, session_id, incremental) = match opened {
         Err(error) => return fetch_reply::error(context, error),
         Ok(FetchContext::Sessionless(wanted)) => (wanted, None, 0, false),
-        Ok(FetchContext::Full(session, id)) => (session.lock().requests(), Some(Arc::clone(&session)), id, false),
+        Ok(FetchContext::Full(session, id)) => {
+            (session.lock().requests(), Some(Arc::clone(&session)), id, false)
+        }
         Ok(FetchContext::Incremental(session, id)) => {
             (session.lock().requests(), Some(Arc::clone(&session)), id, true)
         }
@@ -123,7 +129,8 @@ async fn prepare(
         }
     }
     let broker_max = state.config.load().fetch_max_bytes;
-    let replica_id = if context.version >= 15 { request.replica_state.replica_id } else { request.replica_id };
+    let replica_id =
+        if context.version >= 15 { request.replica_state.replica_id } else { request.replica_id };
     let limits = ReadLimits {
         max_bytes: usize::try_from(request.max_bytes.min(broker_max)).unwrap_or(0),
         read_committed: request.isolation_level == 1,

@@ -1,22 +1,26 @@
 //! Builds fetch responses whose records stay in their files until they are sent.
 
-use bytes::Bytes;
+use medallion_log::LogSlice;
 use medallion_wire::ResponseError;
-use medallion_wire::messages::fetch_response::{
-    AbortedTransaction, EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, PartitionData,
+use medallion_wire::fetch_response::{
+    Chunk as WireChunk, EncodedFetchResponse, FetchPartition, FetchResponse, FetchTopic, Records,
 };
-use medallion_wire::messages::{FetchResponse, ProducerId};
-use medallion_wire::types::{PartitionIndex, TopicId};
+use medallion_wire::types::{BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicId};
 
 use super::context::{BrokerState, RequestContext};
 use super::fetch_partition::ReadOutcome;
 use crate::replica::fetch_session::{PartitionKey, TopicKey};
-use crate::server::reply::Reply;
+use crate::server::reply::{Chunk, FileRange, Reply};
+
+impl Records for FileRange {
+    fn byte_len(&self) -> usize {
+        self.len
+    }
+}
 
 /// A response that refuses the whole request.
 pub(crate) fn error(context: &RequestContext, error: ResponseError) -> Reply {
-    let response = FetchResponse::default().with_error_code(error.code());
-    Reply::encode(&response, context.version, context.correlation_id)
+    send(context, response(0, error.code(), Vec::new()))
 }
 
 /// The response for the partitions of `outcomes`, neighbours of one topic put together.
@@ -26,64 +30,85 @@ pub(crate) fn encode(
     session_id: i32,
     outcomes: Vec<(PartitionKey, ReadOutcome)>,
 ) -> Reply {
-    let mut topics: Vec<FetchableTopicResponse> = Vec::new();
+    let mut topics: Vec<FetchTopic<Vec<FileRange>>> = Vec::new();
     let mut last: Option<TopicKey> = None;
     for (key, outcome) in outcomes {
-        let data = partition_data(state, &key, outcome);
+        let partition = partition(state, &key, outcome);
         match topics.last_mut() {
-            Some(topic) if last.as_ref() == Some(&key.topic) => topic.partitions.push(data),
-            _ => topics.push(topic_response(&key.topic).with_partitions(vec![data])),
+            Some(topic) if last.as_ref() == Some(&key.topic) => topic.partitions.push(partition),
+            _ => topics.push(topic(&key.topic, partition)),
         }
         last = Some(key.topic);
     }
-    let response = FetchResponse::default().with_session_id(session_id).with_responses(topics);
-    Reply::encode(&response, context.version, context.correlation_id)
+    send(context, response(session_id, 0, topics))
 }
 
-fn topic_response(key: &TopicKey) -> FetchableTopicResponse {
-    match key {
-        TopicKey::Name(name) => FetchableTopicResponse::default().with_topic(name.clone()),
-        TopicKey::Id(id) => FetchableTopicResponse::default().with_topic_id(*id),
+fn response(
+    session_id: i32,
+    error_code: i16,
+    topics: Vec<FetchTopic<Vec<FileRange>>>,
+) -> FetchResponse<Vec<FileRange>> {
+    FetchResponse { throttle_time_ms: 0, error_code, session_id, topics, node_endpoints: Vec::new() }
+}
+
+fn send(context: &RequestContext, response: FetchResponse<Vec<FileRange>>) -> Reply {
+    match response.encode(context.version, context.correlation_id) {
+        Ok(EncodedFetchResponse { chunks, .. }) => {
+            let mut sent = Vec::with_capacity(chunks.len());
+            for chunk in chunks {
+                match chunk {
+                    WireChunk::Bytes(bytes) => sent.push(Chunk::Bytes(bytes)),
+                    WireChunk::Records(ranges) => sent.extend(ranges.into_iter().map(Chunk::File)),
+                }
+            }
+            Reply::Send(sent)
+        }
+        Err(error) => Reply::Close(format!("fetch response of version {}: {error}", context.version)),
     }
 }
 
-fn partition_data(state: &BrokerState, key: &PartitionKey, outcome: ReadOutcome) -> PartitionData {
-    let records = outcome.slice.as_ref().map(|slice| slice.read_to_vec().unwrap_or_default());
-    let mut data = PartitionData::default()
-        .with_partition_index(key.partition)
-        .with_error_code(outcome.error.map_or(0, |error| error.code()))
-        .with_high_watermark(outcome.high_watermark)
-        .with_last_stable_offset(outcome.last_stable_offset)
-        .with_log_start_offset(outcome.log_start_offset)
-        .with_aborted_transactions(outcome.aborted.map(|list| list.iter().map(aborted).collect()))
-        .with_records(Some(Bytes::from(records.unwrap_or_default())));
-    if let Some((epoch, end)) = outcome.diverging {
-        data = data.with_diverging_epoch(
-            EpochEndOffset::default().with_epoch(epoch.get()).with_end_offset(end.get()),
-        );
-    }
-    if matches!(outcome.error, Some(ResponseError::NotLeaderOrFollower | ResponseError::FencedLeaderEpoch)) {
-        data = data.with_current_leader(current_leader(state, key));
-    }
-    data
+fn topic(key: &TopicKey, partition: FetchPartition<Vec<FileRange>>) -> FetchTopic<Vec<FileRange>> {
+    let (topic, topic_id) = match key {
+        TopicKey::Name(name) => (name.to_string(), TopicId::NONE),
+        TopicKey::Id(id) => (String::new(), TopicId(*id)),
+    };
+    FetchTopic { topic, topic_id, partitions: vec![partition] }
 }
 
-fn aborted(transaction: &medallion_log::AbortedTransaction) -> AbortedTransaction {
-    AbortedTransaction::default()
-        .with_producer_id(ProducerId(transaction.producer_id.get()))
-        .with_first_offset(transaction.first_offset.get())
+fn partition(
+    state: &BrokerState,
+    key: &PartitionKey,
+    outcome: ReadOutcome,
+) -> FetchPartition<Vec<FileRange>> {
+    let moved =
+        matches!(outcome.error, Some(ResponseError::NotLeaderOrFollower | ResponseError::FencedLeaderEpoch));
+    let aborted = outcome.aborted.map(|transactions| {
+        transactions.iter().map(|transaction| (transaction.producer_id, transaction.first_offset)).collect()
+    });
+    FetchPartition {
+        partition_index: PartitionIndex(key.partition),
+        error_code: outcome.error.map_or(0, |error| error.code()),
+        high_watermark: Offset(outcome.high_watermark),
+        last_stable_offset: Offset(outcome.last_stable_offset),
+        log_start_offset: Offset(outcome.log_start_offset),
+        diverging_epoch: outcome.diverging,
+        current_leader: if moved { current_leader(state, key) } else { None },
+        aborted_transactions: aborted,
+        preferred_read_replica: None,
+        records: Some(outcome.slice.map(file_range).into_iter().collect()),
+    }
 }
 
-fn current_leader(state: &BrokerState, key: &PartitionKey) -> LeaderIdAndEpoch {
+fn file_range(slice: LogSlice) -> FileRange {
+    FileRange { file: slice.file, position: slice.position, len: slice.len }
+}
+
+fn current_leader(state: &BrokerState, key: &PartitionKey) -> Option<(BrokerId, LeaderEpoch)> {
     let image = state.image();
     let topic = match &key.topic {
         TopicKey::Name(name) => image.topics.by_name(name),
         TopicKey::Id(id) => image.topics.by_id(TopicId(*id)),
-    };
-    match topic.and_then(|topic| topic.partitions.get(&PartitionIndex(key.partition))) {
-        Some(registration) => LeaderIdAndEpoch::default()
-            .with_leader_id(registration.leader.into())
-            .with_leader_epoch(registration.leader_epoch.get()),
-        None => LeaderIdAndEpoch::default(),
-    }
+    }?;
+    let registration = topic.partitions.get(&PartitionIndex(key.partition))?;
+    Some((BrokerId(registration.leader), registration.leader_epoch))
 }

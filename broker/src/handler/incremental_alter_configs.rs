@@ -43,7 +43,8 @@ impl Handler for IncrementalAlterConfigs {
                 Ok(response) => responses.extend(response.responses),
                 Err(error) => {
                     let refusal = Refusal::from(error);
-                    responses.extend(forwarded.iter().map(|resource| respond(resource, Err(refusal.clone()))));
+                    responses
+                        .extend(forwarded.iter().map(|resource| respond(resource, Err(refusal.clone()))));
                 }
             }
         }
@@ -98,7 +99,10 @@ fn change_loggers(
     let checked = state.loggers.check(&changes);
     checked.map_err(|reason| Refusal::new(ResponseError::InvalidConfig, reason))?;
     if !validate_only {
-        state.loggers.change(&changes).map_err(|reason| Refusal::new(ResponseError::InvalidConfig, reason))?;
+        state
+            .loggers
+            .change(&changes)
+            .map_err(|reason| Refusal::new(ResponseError::InvalidConfig, reason))?;
     }
     Ok(())
 }

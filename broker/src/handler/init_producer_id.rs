@@ -39,7 +39,9 @@ async fn decide(
         Some(_) => return Err(ResponseError::TransactionalIdAuthorizationFailed),
         None => {}
     }
-    if !state.allows(context, Operation::IdempotentWrite, Resource::Cluster) && !may_write_somewhere(state, context) {
+    if !state.allows(context, Operation::IdempotentWrite, Resource::Cluster)
+        && !may_write_somewhere(state, context)
+    {
         return Err(ResponseError::ClusterAuthorizationFailed);
     }
     state.producer_ids.next(&state.controller).await.map_err(|error| error.error)

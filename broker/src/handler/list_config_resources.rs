@@ -59,14 +59,18 @@ impl Handler for ListConfigResources {
 fn list(image: &MetadataImage, kind: ResourceType) -> Vec<ConfigResource> {
     let names: BTreeSet<String> = match kind {
         ResourceType::Topic => image.topics.iter().map(|topic| topic.name.to_string()).collect(),
-        ResourceType::Broker | ResourceType::BrokerLogger => image.brokers.keys().map(ToString::to_string).collect(),
+        ResourceType::Broker | ResourceType::BrokerLogger => {
+            image.brokers.keys().map(ToString::to_string).collect()
+        }
         ResourceType::ClientMetrics | ResourceType::Group => {
             let of_kind = image.configs.keys().filter(|resource| resource.kind == kind);
             of_kind.map(|resource| resource.name.to_string()).collect()
         }
     };
     let resources = names.into_iter().map(|name| {
-        ConfigResource::default().with_resource_name(StrBytes::from_string(name)).with_resource_type(kind.code())
+        ConfigResource::default()
+            .with_resource_name(StrBytes::from_string(name))
+            .with_resource_type(kind.code())
     });
     resources.collect()
 }

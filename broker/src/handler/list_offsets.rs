@@ -3,18 +3,24 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use medallion_log::{LogReader, ReadError, TimestampedOffset};
+use medallion_wire::kafka_protocol::protocol::HeaderVersion;
 use medallion_wire::messages::list_offsets_request::ListOffsetsPartition;
-use medallion_wire::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
+use medallion_wire::messages::list_offsets_response::{
+    ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
+};
 use medallion_wire::messages::{ListOffsetsRequest, ListOffsetsResponse};
+use medallion_wire::newer_messages::list_offsets;
 use medallion_wire::types::Uuid;
-use medallion_wire::{Offset, ResponseError};
+use medallion_wire::{LeaderEpoch, Offset, ResponseError};
 
 use super::authorize::Operation;
 use super::context::{BrokerState, Handler, RequestContext};
 use super::topic_lookup::{find_topic, led_partition};
 use crate::error::{partition_code, read_code};
 use crate::replica::Partition;
+use crate::server::reply::Reply;
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
@@ -22,6 +28,8 @@ const MAX_TIMESTAMP: i64 = -3;
 const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
 const EARLIEST_PENDING_UPLOAD: i64 = -6;
+/// The first version whose responses tell leader epochs.
+const LEADER_EPOCH_MIN: i16 = 4;
 /// The replica id of a tool that may see the log's end.
 const DEBUGGING_CONSUMER: i32 = -2;
 
@@ -38,6 +46,17 @@ enum Visible {
 
 impl Handler for ListOffsets {
     type Request = ListOffsetsRequest;
+
+    fn decode(version: i16, body: &mut Bytes) -> Result<ListOffsetsRequest, String> {
+        list_offsets::decode_request(version, body).map_err(|error| error.to_string())
+    }
+
+    fn encode(response: &ListOffsetsResponse, version: i16, correlation_id: i32) -> Reply {
+        let header_version = ListOffsetsResponse::header_version(version);
+        Reply::encode_by(header_version, version, correlation_id, |frame| {
+            list_offsets::encode_response(version, response, frame).map_err(|error| error.to_string())
+        })
+    }
 
     async fn handle(
         state: Arc<BrokerState>,
@@ -60,28 +79,35 @@ impl Handler for ListOffsets {
                 } else {
                     Err(ResponseError::InvalidRequest)
                 };
-                partitions.push(partition_response(index, answer));
+                partitions.push(partition_response(context.version, index, answer));
             }
-            topics.push(ListOffsetsTopicResponse::default().with_name(topic.name).with_partitions(partitions));
+            topics
+                .push(ListOffsetsTopicResponse::default().with_name(topic.name).with_partitions(partitions));
         }
         ListOffsetsResponse::default().with_topics(topics)
     }
 }
 
 fn partition_response(
+    version: i16,
     index: i32,
     answer: Result<Option<TimestampedOffset>, ResponseError>,
 ) -> ListOffsetsPartitionResponse {
-    let response = ListOffsetsPartitionResponse::default().with_partition_index(index);
+    let response = ListOffsetsPartitionResponse::default()
+        .with_partition_index(index)
+        .with_offset(-1)
+        .with_timestamp(-1)
+        .with_leader_epoch(-1);
     match answer {
-        Ok(Some(found)) => response
-            .with_offset(found.offset.get())
-            .with_timestamp(found.timestamp_ms)
-            .with_leader_epoch(found.leader_epoch.map_or(-1, |epoch| epoch.get())),
-        Ok(None) => response.with_offset(-1).with_timestamp(-1).with_leader_epoch(-1),
-        Err(error) => {
-            response.with_error_code(error.code()).with_offset(-1).with_timestamp(-1).with_leader_epoch(-1)
+        Ok(Some(found)) => {
+            let epoch = found.leader_epoch.filter(|_| version >= LEADER_EPOCH_MIN);
+            response
+                .with_offset(found.offset.get())
+                .with_timestamp(found.timestamp_ms)
+                .with_leader_epoch(epoch.map_or(-1, LeaderEpoch::get))
         }
+        Ok(None) => response,
+        Err(error) => response.with_error_code(error.code()),
     }
 }
 
@@ -120,7 +146,8 @@ fn oldest_version(timestamp: i64) -> i16 {
 }
 
 fn special(reader: &LogReader, timestamp: i64, visible: Visible) -> Option<TimestampedOffset> {
-    let at = |offset: Offset, leader_epoch| Some(TimestampedOffset { offset, timestamp_ms: -1, leader_epoch });
+    let at =
+        |offset: Offset, leader_epoch| Some(TimestampedOffset { offset, timestamp_ms: -1, leader_epoch });
     match timestamp {
         LATEST => at(end(reader, visible), reader.latest_epoch()),
         EARLIEST | EARLIEST_LOCAL => {
@@ -149,7 +176,11 @@ async fn scan(
 ) -> Result<Option<TimestampedOffset>, ResponseError> {
     let bound = end(&reader, visible);
     let found = tokio::task::spawn_blocking(move || {
-        if timestamp == MAX_TIMESTAMP { reader.max_timestamp() } else { reader.offset_for_timestamp(timestamp) }
+        if timestamp == MAX_TIMESTAMP {
+            reader.max_timestamp()
+        } else {
+            reader.offset_for_timestamp(timestamp)
+        }
     })
     .await
     .map_err(|_| ResponseError::UnknownServerError)?;

@@ -9,7 +9,6 @@ use medallion_wire::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
 use medallion_wire::messages::{CreateTopicsRequest, MetadataRequest, MetadataResponse};
-use medallion_wire::types::Uuid;
 use medallion_wire::{PartitionIndex, ResponseError, TopicId};
 
 use super::authorize::{Operation, Resource, authorized_operations};
@@ -29,7 +28,11 @@ pub(crate) struct Metadata;
 impl Handler for Metadata {
     type Request = MetadataRequest;
 
-    async fn handle(state: Arc<BrokerState>, context: RequestContext, request: MetadataRequest) -> MetadataResponse {
+    async fn handle(
+        state: Arc<BrokerState>,
+        context: RequestContext,
+        request: MetadataRequest,
+    ) -> MetadataResponse {
         let all = asks_for_all(context.version, &request);
         let may_create = context.version < 4 || request.allow_auto_topic_creation;
         if !all && may_create && state.config.load().auto_create_topics_enable {
@@ -88,7 +91,8 @@ fn brokers(context: &RequestContext, image: &MetadataImage) -> Vec<MetadataRespo
 async fn create_missing(state: &BrokerState, context: &RequestContext, asked: &[MetadataRequestTopic]) {
     let missing: Vec<CreatableTopic> = {
         let image = state.image();
-        let names = asked.iter().filter(|topic| topic.topic_id.is_nil()).filter_map(|topic| topic.name.as_deref());
+        let names =
+            asked.iter().filter(|topic| topic.topic_id.is_nil()).filter_map(|topic| topic.name.as_deref());
         names
             .filter(|name| topics::check_name(name).is_ok() && image.topics.by_name(name).is_none())
             .filter(|name| {
@@ -106,7 +110,8 @@ async fn create_missing(state: &BrokerState, context: &RequestContext, asked: &[
     if missing.is_empty() {
         return;
     }
-    let request = CreateTopicsRequest::default().with_topics(missing).with_timeout_ms(AUTO_CREATION_TIMEOUT_MS);
+    let request =
+        CreateTopicsRequest::default().with_topics(missing).with_timeout_ms(AUTO_CREATION_TIMEOUT_MS);
     match state.controller.create_topics(request).await {
         Ok(response) => {
             for topic in response.topics.iter().filter(|topic| topic.error_code != 0) {
@@ -124,8 +129,10 @@ fn all_topics(
     image: &MetadataImage,
     operations: bool,
 ) -> Vec<MetadataResponseTopic> {
-    let visible =
-        image.topics.iter().filter(|topic| state.allows(context, Operation::Describe, Resource::Topic(&topic.name)));
+    let visible = image
+        .topics
+        .iter()
+        .filter(|topic| state.allows(context, Operation::Describe, Resource::Topic(&topic.name)));
     visible.map(|topic| describe(state, context, image, topic, operations)).collect()
 }
 
@@ -175,7 +182,8 @@ fn describe(
     topic: &TopicImage,
     operations: bool,
 ) -> MetadataResponseTopic {
-    let partitions = topic.partitions.iter().map(|(index, partition)| describe_partition(image, *index, partition));
+    let partitions =
+        topic.partitions.iter().map(|(index, partition)| describe_partition(image, *index, partition));
     let operations = if operations {
         authorized_operations(&*state.authorizer, &context.principal, Resource::Topic(&topic.name))
     } else {
@@ -183,7 +191,7 @@ fn describe(
     };
     MetadataResponseTopic::default()
         .with_name(Some(topic_name(&topic.name)))
-        .with_topic_id(Uuid::from(topic.id.0))
+        .with_topic_id(topic.id.0)
         .with_is_internal(topics::is_internal(&topic.name))
         .with_partitions(partitions.collect())
         .with_topic_authorized_operations(operations)

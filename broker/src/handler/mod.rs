@@ -35,5 +35,4 @@ pub(crate) mod table;
 pub(crate) mod topic_lookup;
 pub(crate) mod update_features;
 
-pub(crate) use authorize::{Authorizer, Operation, Resource};
-pub(crate) use context::{BrokerState, Handler, Principal, RequestContext};
+pub(crate) use context::{BrokerState, Principal, RequestContext};

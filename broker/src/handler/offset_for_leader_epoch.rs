@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use medallion_wire::messages::offset_for_leader_epoch_request::OffsetForLeaderPartition;
-use medallion_wire::messages::offset_for_leader_epoch_response::{EpochEndOffset, OffsetForLeaderTopicResult};
+use medallion_wire::messages::offset_for_leader_epoch_response::{
+    EpochEndOffset, OffsetForLeaderTopicResult,
+};
 use medallion_wire::messages::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
 use medallion_wire::types::Uuid;
 use medallion_wire::{LeaderEpoch, ResponseError};
@@ -32,7 +34,9 @@ impl Handler for OffsetForLeaderEpoch {
                 let response = EpochEndOffset::default().with_partition(asked.partition);
                 partitions.push(match answer {
                     Ok((epoch, end)) => response.with_leader_epoch(epoch).with_end_offset(end),
-                    Err(error) => response.with_error_code(error.code()).with_leader_epoch(-1).with_end_offset(-1),
+                    Err(error) => {
+                        response.with_error_code(error.code()).with_leader_epoch(-1).with_end_offset(-1)
+                    }
                 });
             }
             let result = OffsetForLeaderTopicResult::default().with_topic(topic.topic);

@@ -33,6 +33,8 @@ pub(crate) const ADVERTISED_MIN: i16 = 0;
 pub(crate) const SERVED_MIN: i16 = 3;
 /// The client id with which Kafka's own tools may write to internal topics.
 const ADMIN_CLIENT_ID: &str = "__admin_client";
+/// The first version whose responses name the current leader (KIP-951).
+const CURRENT_LEADER_MIN: i16 = 10;
 /// The first version that may carry zstd (KIP-110).
 const ZSTD_MIN: i16 = 7;
 
@@ -51,7 +53,11 @@ enum PendingPartition {
 ///
 /// # Errors
 /// A reason to close the connection.
-pub(crate) fn start(state: Arc<BrokerState>, context: RequestContext, mut body: Bytes) -> Result<PendingReply, String> {
+pub(crate) fn start(
+    state: Arc<BrokerState>,
+    context: RequestContext,
+    mut body: Bytes,
+) -> Result<PendingReply, String> {
     if context.version < SERVED_MIN {
         return Err(format!("produce version {} is not served, the oldest is {SERVED_MIN}", context.version));
     }
@@ -76,7 +82,14 @@ fn queue(state: &BrokerState, context: &RequestContext, request: ProduceRequest)
                     "transactions are not supported",
                 ))
             } else {
-                match queue_partition(state, context, (&topic.name, topic.topic_id), data.index, records, acks) {
+                match queue_partition(
+                    state,
+                    context,
+                    (&topic.name, topic.topic_id),
+                    data.index,
+                    records,
+                    acks,
+                ) {
                     Ok(receiver) => PendingPartition::Queued(receiver),
                     Err(refusal) => PendingPartition::Refused(refusal),
                 }
@@ -114,7 +127,8 @@ fn queue_partition(
         let reason = "the disk reserve is reached, writes are refused until there is room again";
         return Err(Refusal::new(ResponseError::KafkaStorageError, reason));
     }
-    let request = AppendRequest { records, leader_epoch: partition.leader_epoch(), origin: AppendOrigin::Client };
+    let request =
+        AppendRequest { records, leader_epoch: partition.leader_epoch(), origin: AppendOrigin::Client };
     let durable = acks == -1 && state.config.load().acks_all_fsync;
     Ok(partition.append(request, durable))
 }
@@ -149,7 +163,13 @@ async fn reply(
                 Ok(outcome) => partitions.push(success(index, &outcome)),
                 Err(refusal) => {
                     state.metrics.produce_refused(&topic.name, refusal.error);
-                    partitions.push(refused(state, &topic, index, &refusal));
+                    let mut response = refused(index, &refusal);
+                    if context.version >= CURRENT_LEADER_MIN
+                        && refusal.error == ResponseError::NotLeaderOrFollower
+                    {
+                        response.current_leader = current_leader(state, &topic, index);
+                    }
+                    partitions.push(response);
                     failure.get_or_insert((topic.name.clone(), index, refusal));
                 }
             }
@@ -203,24 +223,20 @@ fn success(index: i32, outcome: &AppendOutcome) -> PartitionProduceResponse {
         .with_log_start_offset(outcome.log_start_offset.get())
 }
 
-fn refused(state: &BrokerState, topic: &PendingTopic, index: i32, refusal: &Refusal) -> PartitionProduceResponse {
+fn refused(index: i32, refusal: &Refusal) -> PartitionProduceResponse {
     let record_errors = refusal.records.iter().map(|(batch_index, message)| {
         BatchIndexAndErrorMessage::default()
             .with_batch_index(*batch_index)
             .with_batch_index_error_message(Some(StrBytes::from_string(message.clone())))
     });
-    let mut response = PartitionProduceResponse::default()
+    PartitionProduceResponse::default()
         .with_index(index)
         .with_error_code(refusal.error.code())
         .with_base_offset(-1)
         .with_log_append_time_ms(-1)
         .with_log_start_offset(-1)
         .with_record_errors(record_errors.collect())
-        .with_error_message(refusal.message.clone().map(StrBytes::from_string));
-    if refusal.error == ResponseError::NotLeaderOrFollower {
-        response = response.with_current_leader(current_leader(state, topic, index));
-    }
-    response
+        .with_error_message(refusal.message.clone().map(StrBytes::from_string))
 }
 
 fn current_leader(state: &BrokerState, topic: &PendingTopic, index: i32) -> LeaderIdAndEpoch {

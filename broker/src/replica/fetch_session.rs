@@ -94,7 +94,8 @@ impl FetchSession {
         let order = self.next_order;
         self.next_order += 1;
         self.by_order.insert(order, key.clone());
-        self.partitions.insert(key, CachedPartition { order, request, high_watermark: -1, log_start_offset: -1 });
+        self.partitions
+            .insert(key, CachedPartition { order, request, high_watermark: -1, log_start_offset: -1 });
     }
 
     fn forget(&mut self, key: &PartitionKey) {
@@ -132,7 +133,8 @@ impl FetchSession {
     }
 
     /// Checks that both maps describe the same set.
-    pub(crate) fn check_invariants(&self) {
+    #[cfg(test)]
+    fn check_invariants(&self) {
         assert_eq!(self.partitions.len(), self.by_order.len(), "session {}: order and set differ", self.id);
         for (order, key) in &self.by_order {
             assert_eq!(self.partitions[key].order, *order, "session {}: {key:?} has another order", self.id);
@@ -235,7 +237,8 @@ impl FetchSessionCache {
     }
 
     fn resume(&mut self, request: SessionRequest, now_ms: i64) -> Result<FetchContext, ResponseError> {
-        let entry = self.sessions.get_mut(&request.session_id).ok_or(ResponseError::FetchSessionIdNotFound)?;
+        let entry =
+            self.sessions.get_mut(&request.session_id).ok_or(ResponseError::FetchSessionIdNotFound)?;
         let handle = Arc::clone(&entry.session);
         let mut session = handle.lock();
         if session.epoch != request.epoch {
@@ -331,9 +334,15 @@ mod tests {
         let mut cache = FetchSessionCache::new(10);
         let (_, id) = open_full(&mut cache, &[0]);
         assert!(matches!(cache.open(request(id, 1, &[]), 0, || 1), Ok(FetchContext::Incremental(..))));
-        assert_eq!(cache.open(request(id, 1, &[]), 0, || 1).err(), Some(ResponseError::InvalidFetchSessionEpoch));
+        assert_eq!(
+            cache.open(request(id, 1, &[]), 0, || 1).err(),
+            Some(ResponseError::InvalidFetchSessionEpoch)
+        );
         assert!(matches!(cache.open(request(id, 2, &[]), 0, || 1), Ok(FetchContext::Incremental(..))));
-        assert_eq!(cache.open(request(999, 1, &[]), 0, || 1).err(), Some(ResponseError::FetchSessionIdNotFound));
+        assert_eq!(
+            cache.open(request(999, 1, &[]), 0, || 1).err(),
+            Some(ResponseError::FetchSessionIdNotFound)
+        );
         let mut by_name = request(id, 3, &[]);
         by_name.uses_topic_ids = false;
         assert_eq!(cache.open(by_name, 0, || 1).err(), Some(ResponseError::FetchSessionTopicIdError));
@@ -380,7 +389,10 @@ mod tests {
         let (_, first) = open_full(&mut cache, &[0, 1]);
         assert!(matches!(cache.open(request(0, 0, &[0, 1]), 10, || 7), Ok(FetchContext::Sessionless(_))));
         assert!(matches!(cache.open(request(0, 0, &[0, 1, 2]), 10, || 8), Ok(FetchContext::Full(_, 8))));
-        assert_eq!(cache.open(request(first, 1, &[]), 10, || 1).err(), Some(ResponseError::FetchSessionIdNotFound));
+        assert_eq!(
+            cache.open(request(first, 1, &[]), 10, || 1).err(),
+            Some(ResponseError::FetchSessionIdNotFound)
+        );
         let late = 10 + EVICTION_MS + 1;
         assert!(matches!(cache.open(request(0, 0, &[0]), late, || 9), Ok(FetchContext::Full(_, 9))));
         assert_eq!(cache.evictions(), 2);

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use medallion_log::checkpoint_file::{
-    self, CheckpointError, LOG_START_OFFSET_CHECKPOINT, RECOVERY_POINT_CHECKPOINT, REPLICATION_OFFSET_CHECKPOINT,
+    self, CheckpointError, LOG_START_OFFSET_CHECKPOINT, RECOVERY_POINT_CHECKPOINT,
+    REPLICATION_OFFSET_CHECKPOINT,
 };
 use medallion_log::{LogReader, OpenOptions};
 use medallion_os::FileSystem;
@@ -72,7 +73,12 @@ impl LogDirectory {
     }
 
     /// What is known about a partition's log before it is opened.
-    pub(crate) fn open_options(&self, partition: &TopicPartition, topic_id: TopicId, now_ms: i64) -> OpenOptions {
+    pub(crate) fn open_options(
+        &self,
+        partition: &TopicPartition,
+        topic_id: TopicId,
+        now_ms: i64,
+    ) -> OpenOptions {
         let mut options = OpenOptions::new(now_ms);
         options.recovery_point = self.recovery_points.get(partition).copied().unwrap_or(Offset::ZERO);
         options.log_start_offset = self.log_start_offsets.get(partition).copied().unwrap_or(Offset::ZERO);

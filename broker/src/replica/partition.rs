@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use arc_swap::ArcSwap;
 use medallion_log::{AppendError, AppendOutcome, AppendRequest, LogError, LogReader, PartitionLog};
 use medallion_os::Clock;
-use medallion_wire::{LeaderEpoch, Offset, TopicId, TopicPartition};
+use medallion_wire::{LeaderEpoch, TopicId, TopicPartition};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
@@ -31,9 +31,6 @@ pub(crate) enum PartitionError {
     /// The topic was deleted.
     #[error("{0} was deleted")]
     Deleted(TopicPartition),
-    /// The volume has no room left for writes.
-    #[error("{0}: the disk reserve is reached; writes are refused until there is room again")]
-    DiskReserve(TopicPartition),
 }
 
 /// What became of an append.
@@ -283,14 +280,13 @@ impl Partition {
         }))
     }
 
-    /// The folder of the open log.
-    pub(crate) fn directory(&self) -> Option<PathBuf> {
-        self.log.lock().as_ref().map(|log| log.directory().to_owned())
-    }
-
     /// Queues an append. Requests of one caller are written in the order of their calls; `durable` asks for a flush
     /// before the reply.
-    pub(crate) fn append(self: &Arc<Self>, request: AppendRequest, durable: bool) -> oneshot::Receiver<AppendReply> {
+    pub(crate) fn append(
+        self: &Arc<Self>,
+        request: AppendRequest,
+        durable: bool,
+    ) -> oneshot::Receiver<AppendReply> {
         let (reply, receiver) = oneshot::channel();
         self.queue.lock().pending.push(PendingAppend { request, durable, reply });
         match &**self.state.load() {
@@ -364,11 +360,6 @@ impl Partition {
         for ((_, reply), outcome) in replies.into_iter().zip(outcomes) {
             let _ = reply.send(outcome.map_err(AppendFailure::from));
         }
-    }
-
-    /// The end of what a consumer of this isolation may read.
-    pub(crate) fn readable_end(reader: &LogReader, read_committed: bool) -> Offset {
-        if read_committed { reader.last_stable_offset() } else { reader.high_watermark() }
     }
 }
 

@@ -17,7 +17,10 @@ use super::log_directory::LogDirectory;
 use super::opening::OpeningQueue;
 use super::partition::Partition;
 use crate::config::TopicConfig;
-use crate::controller::image::{MetadataDelta, MetadataImage, PartitionRegistration, ResourceType, TopicImage};
+use crate::controller::image::{
+    MetadataDelta, MetadataImage, PartitionRegistration, ResourceType, TopicImage,
+};
+use crate::storage::folders::SettledFolders;
 
 /// A partition's key: a topic that is created again under its name is another one.
 pub(crate) type PartitionKey = (TopicId, PartitionIndex);
@@ -158,16 +161,18 @@ impl ReplicaManager {
         (partition, directory)
     }
 
-    /// The directory that the metadata names; else the one that holds the folder; else the one with the fewest.
+    /// The directory that holds the folder; else the one that the metadata names; else the one with the fewest.
     fn choose_directory(&self, id: &TopicPartition, registration: &PartitionRegistration) -> usize {
         let directories = &self.settings.directories;
-        let assigned = registration.directory(self.settings.node_id);
-        if let Some(found) = directories.iter().position(|directory| Some(directory.id()) == assigned) {
-            return found;
+        if directories.len() == 1 {
+            return 0;
         }
         let fs = &self.settings.environment.fs;
         let holds = |directory: &LogDirectory| fs.exists(&directory.folder(id)).unwrap_or(false);
-        directories.iter().position(holds).unwrap_or_else(|| {
+        let assigned = registration.directory(self.settings.node_id);
+        let is_assigned = |directory: &LogDirectory| Some(directory.id()) == assigned;
+        let found = directories.iter().position(holds).or_else(|| directories.iter().position(is_assigned));
+        found.unwrap_or_else(|| {
             let fewest = directories.iter().enumerate().min_by_key(|(_, directory)| directory.partitions());
             fewest.map_or(0, |(index, _)| index)
         })
@@ -234,7 +239,12 @@ impl ReplicaManager {
             let id = replica.partition.id().clone();
             if replica.directory == directory {
                 let size_bytes = reader.as_ref().map_or(0, LogReader::size_bytes);
-                logs.push(LogDescription { partition: id.clone(), size_bytes, offset_lag: 0, is_future: false });
+                logs.push(LogDescription {
+                    partition: id.clone(),
+                    size_bytes,
+                    offset_lag: 0,
+                    is_future: false,
+                });
             }
             if let Some(moving) = replica.moving.as_ref().filter(|moving| moving.to == directory) {
                 let end = reader.map_or(Offset::ZERO, |reader| reader.log_end_offset());
@@ -387,7 +397,8 @@ impl ReplicaManager {
     /// Removes folders of deleted partitions whose time has come.
     pub(crate) fn remove_deleted(&self, now_ms: i64) {
         let mut deleted = self.deleted.lock();
-        let (due, later): (Vec<_>, Vec<_>) = deleted.drain(..).partition(|folder| folder.remove_at_ms <= now_ms);
+        let (due, later): (Vec<_>, Vec<_>) =
+            deleted.drain(..).partition(|folder| folder.remove_at_ms <= now_ms);
         *deleted = later;
         drop(deleted);
         for folder in due {
@@ -397,9 +408,38 @@ impl ReplicaManager {
         }
     }
 
+    /// Takes over what an earlier process left: folders that it meant to delete go now, moves between directories that
+    /// it had begun are begun anew.
+    pub(crate) fn adopt(self: &Arc<Self>, settled: SettledFolders) {
+        for folder in settled.deleted {
+            self.adopt_deleted(folder, 0);
+        }
+        for ((topic, index), folder) in settled.future {
+            self.adopt_deleted(folder.path, 0);
+            let (manager, to) =
+                (Arc::clone(self), self.settings.directories[folder.directory].path().to_owned());
+            let Some(partition) = self.get(topic, index) else { continue };
+            self.settings.runtime.spawn(async move {
+                if partition.opened_reader().await.is_ok()
+                    && let Err(error) = manager.start_move(topic, index, &to)
+                {
+                    warn!(partition = %partition.id(), %error, "a move that was cut short cannot go on");
+                }
+            });
+        }
+        self.remove_deleted(0);
+    }
+
     /// Adds a folder that an earlier process meant to delete.
     pub(crate) fn adopt_deleted(&self, path: PathBuf, remove_at_ms: i64) {
         self.deleted.lock().push(DeletedFolder { path, remove_at_ms });
+    }
+
+    /// Lets all parked fetches answer with what there is.
+    pub(crate) fn wake_all(&self) {
+        for replica in self.partitions.read().values() {
+            replica.partition.waiters().wake_all();
+        }
     }
 
     /// Writes the checkpoints of every directory.
@@ -440,7 +480,9 @@ impl ReplicaManager {
             match directory.write_checkpoints(&readers) {
                 Ok(()) if all_closed => clean.push(directory),
                 Ok(()) => {}
-                Err(error) => error!(directory = %directory.path().display(), %error, "checkpoints cannot be written"),
+                Err(error) => {
+                    error!(directory = %directory.path().display(), %error, "checkpoints cannot be written")
+                }
             }
         }
         clean

@@ -55,7 +55,8 @@ fn admit(stream: TcpStream, address: SocketAddr, info: &Arc<ListenerInfo>, share
         per_ip: per_ip.unwrap_or(config.max_connections_per_ip),
     };
     let Some(counted) = shared.counter.admit(address.ip(), maxima) else { return };
-    if let Err(error) = prepare(&stream, config.socket_send_buffer_bytes, config.socket_receive_buffer_bytes) {
+    if let Err(error) = prepare(&stream, config.socket_send_buffer_bytes, config.socket_receive_buffer_bytes)
+    {
         debug!(peer = %address, %error, "socket options could not be set");
         return;
     }
@@ -75,7 +76,13 @@ fn limits(config: &BrokerConfig) -> ConnectionLimits {
     }
 }
 
-async fn run(stream: TcpStream, peer: Peer, limits: ConnectionLimits, shared: Shared, counted: CountedConnection) {
+async fn run(
+    stream: TcpStream,
+    peer: Peer,
+    limits: ConnectionLimits,
+    shared: Shared,
+    counted: CountedConnection,
+) {
     let Shared { state, budget, mut stopping, .. } = shared;
     let start = |frame| dispatch::start(&state, &peer, frame);
     let stopped = async move {

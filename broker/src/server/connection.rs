@@ -64,7 +64,8 @@ pub(crate) enum ConnectionEnd {
 
 struct InFlight {
     reply: PendingReply,
-    lease: MemoryLease,
+    /// Given back when the reply is sent.
+    _lease: MemoryLease,
 }
 
 /// Reads whole frames from a socket.
@@ -161,7 +162,7 @@ pub(crate) async fn serve(
                     Err(end) => return end,
                 };
                 match start(frame) {
-                    Ok(reply) => in_flight.push_back(InFlight { reply, lease }),
+                    Ok(reply) => in_flight.push_back(InFlight { reply, _lease: lease }),
                     Err(reason) => return ConnectionEnd::Refused(reason),
                 }
             }
@@ -203,7 +204,8 @@ fn overdue(
     if frame_began.is_some_and(|began| began.elapsed() >= limits.frame_time_max) {
         return Some(ConnectionEnd::SlowFrame(limits.frame_time_max));
     }
-    (nothing_in_flight && last_activity.elapsed() >= limits.idle_max).then_some(ConnectionEnd::Idle(limits.idle_max))
+    (nothing_in_flight && last_activity.elapsed() >= limits.idle_max)
+        .then_some(ConnectionEnd::Idle(limits.idle_max))
 }
 
 #[cfg(test)]
@@ -284,20 +286,25 @@ mod tests {
 
     #[tokio::test]
     async fn a_frame_above_the_limit_closes_the_connection() {
-        let (mut client, serving) = connect(limits(), MemoryBudget::new(1 << 20), |_| Err("not reached".into())).await;
+        let (mut client, serving) =
+            connect(limits(), MemoryBudget::new(1 << 20), |_| Err("not reached".into())).await;
         client.write_all(&i32::MAX.to_be_bytes()).await.expect("sent");
-        assert!(matches!(ended(serving).await, ConnectionEnd::Refused(reason) if reason.contains("socket.request.max.bytes")));
+        assert!(
+            matches!(ended(serving).await, ConnectionEnd::Refused(reason) if reason.contains("socket.request.max.bytes"))
+        );
     }
 
     #[tokio::test]
     async fn half_a_frame_and_silence_are_ended_by_their_timeouts() {
         let slow = ConnectionLimits { frame_time_max: Duration::from_millis(100), ..limits() };
-        let (mut client, serving) = connect(slow, MemoryBudget::new(1 << 20), |_| Err("not reached".into())).await;
+        let (mut client, serving) =
+            connect(slow, MemoryBudget::new(1 << 20), |_| Err("not reached".into())).await;
         client.write_all(&frame(b"abc")[..5]).await.expect("sent");
         assert!(matches!(ended(serving).await, ConnectionEnd::SlowFrame(_)));
 
         let idle = ConnectionLimits { idle_max: Duration::from_millis(100), ..limits() };
-        let (_client, serving) = connect(idle, MemoryBudget::new(1 << 20), |_| Err("not reached".into())).await;
+        let (_client, serving) =
+            connect(idle, MemoryBudget::new(1 << 20), |_| Err("not reached".into())).await;
         assert!(matches!(ended(serving).await, ConnectionEnd::Idle(_)));
     }
 

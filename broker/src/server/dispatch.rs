@@ -42,14 +42,14 @@ pub(crate) fn start(state: &Arc<BrokerState>, peer: &Peer, mut frame: Bytes) -> 
         return Err(format!("version {version} of {:?} is not served", api.key));
     }
     let header = RequestHeader::parse(&mut frame).map_err(|error| error.to_string())?;
-    guard::check(key, version, &frame).map_err(|error| format!("{:?} version {version}: {error}", api.key))?;
+    guard::check(key, version, &frame)
+        .map_err(|error| format!("{:?} version {version}: {error}", api.key))?;
     let context = RequestContext {
         version,
         correlation_id,
         client_id: header.client_id,
         principal: peer.principal.clone(),
         listener: Arc::clone(&peer.listener),
-        peer: peer.address,
     };
     let pending = (api.start)(Arc::clone(state), context, frame)
         .map_err(|error| format!("{:?} version {version}: {error}", api.key))?;

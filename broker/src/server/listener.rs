@@ -12,27 +12,29 @@ use tokio::net::{TcpListener, TcpStream};
 use tracing::warn;
 
 /// After this silence the kernel asks a peer whether it is still there.
-const KEEPALIVE: Duration = Duration::from_secs(60);
-/// Connections that wait to be accepted (`socket.listen.backlog.size` bounds it further).
-const BACKLOG: i32 = 1024;
+const KEEPALIVE: Duration = Duration::from_mins(1);
 
-/// Binds a listening socket.
+/// Binds a listening socket; at most `backlog` connections wait to be accepted.
 ///
 /// # Errors
 /// What the operating system says, with the address.
-pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub(crate) fn bind(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket
         .bind(&address.into())
         .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))?;
-    socket.listen(BACKLOG)?;
+    socket.listen(backlog.max(1))?;
     TcpListener::from_std(socket.into())
 }
 
 /// Socket options of an accepted connection; -1 leaves a buffer size to the operating system.
-pub(crate) fn prepare(stream: &TcpStream, send_buffer_bytes: i32, receive_buffer_bytes: i32) -> io::Result<()> {
+pub(crate) fn prepare(
+    stream: &TcpStream,
+    send_buffer_bytes: i32,
+    receive_buffer_bytes: i32,
+) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;

@@ -39,8 +39,25 @@ pub(crate) enum Reply {
 
 impl Reply {
     /// Encodes a whole response with its length and header.
-    pub(crate) fn encode<R: Encodable + HeaderVersion>(response: &R, version: i16, correlation_id: i32) -> Self {
-        match encode_frame(response, version, correlation_id) {
+    pub(crate) fn encode<R: Encodable + HeaderVersion>(
+        response: &R,
+        version: i16,
+        correlation_id: i32,
+    ) -> Self {
+        Self::encode_by(R::header_version(version), version, correlation_id, |frame| {
+            frame.reserve(response.compute_size(version).map_err(|error| error.to_string())?);
+            response.encode(frame, version).map_err(|error| error.to_string())
+        })
+    }
+
+    /// As [`Reply::encode`] with a body that `body` appends, behind a header of this version.
+    pub(crate) fn encode_by(
+        header_version: i16,
+        version: i16,
+        correlation_id: i32,
+        body: impl FnOnce(&mut BytesMut) -> Result<(), String>,
+    ) -> Self {
+        match encode_frame(header_version, correlation_id, body) {
             Ok(frame) => Self::Send(vec![Chunk::Bytes(frame)]),
             Err(error) => Self::Close(format!("response of version {version} cannot be encoded: {error}")),
         }
@@ -59,20 +76,20 @@ impl Reply {
     }
 }
 
-fn encode_frame<R: Encodable + HeaderVersion>(
-    response: &R,
-    version: i16,
+fn encode_frame(
+    header_version: i16,
     correlation_id: i32,
+    body: impl FnOnce(&mut BytesMut) -> Result<(), String>,
 ) -> Result<Bytes, String> {
-    let body_len = response.compute_size(version).map_err(|error| error.to_string())?;
-    let mut frame = BytesMut::with_capacity(body_len + 9);
+    let mut frame = BytesMut::with_capacity(64);
     frame.put_i32(0);
     frame.put_i32(correlation_id);
-    if R::header_version(version) >= 1 {
+    if header_version >= 1 {
         frame.put_u8(0); // no tagged fields
     }
-    response.encode(&mut frame, version).map_err(|error| error.to_string())?;
-    let len = i32::try_from(frame.len() - 4).map_err(|_| format!("{} bytes do not fit a frame", frame.len()))?;
+    body(&mut frame)?;
+    let len =
+        i32::try_from(frame.len() - 4).map_err(|_| format!("{} bytes do not fit a frame", frame.len()))?;
     frame[..4].copy_from_slice(&len.to_be_bytes());
     Ok(frame.freeze())
 }
@@ -104,7 +121,10 @@ mod tests {
     #[test]
     fn flexible_responses_carry_an_empty_tag_section() {
         let bytes = frame(Reply::encode(&MetadataResponse::default(), 9, 1));
-        assert_eq!(usize::try_from(i32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).ok(), Some(bytes.len() - 4));
+        assert_eq!(
+            usize::try_from(i32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).ok(),
+            Some(bytes.len() - 4)
+        );
         assert_eq!(bytes[8], 0);
     }
 }

@@ -22,7 +22,11 @@ const COPY_BYTES: usize = 64 << 10;
 /// # Errors
 /// What the socket says; `TimedOut` when the peer takes nothing for `stall_max`; `UnexpectedEof` when a file is
 /// shorter than its range.
-pub(crate) async fn send_chunks(stream: &Arc<TcpStream>, chunks: Vec<Chunk>, stall_max: Duration) -> io::Result<()> {
+pub(crate) async fn send_chunks(
+    stream: &Arc<TcpStream>,
+    chunks: Vec<Chunk>,
+    stall_max: Duration,
+) -> io::Result<()> {
     let mut rest = chunks.into_iter().peekable();
     while let Some(chunk) = rest.next() {
         match chunk {
@@ -103,7 +107,8 @@ fn sendfile_until_blocked(stream: &TcpStream, range: &mut FileRange) -> io::Resu
 
 fn sendfile_once(stream: &TcpStream, range: &mut FileRange) -> io::Result<()> {
     let sent = stream.try_io(Interest::WRITABLE, || {
-        let descriptor = range.file.descriptor().ok_or_else(|| io::Error::other("the file has no descriptor"))?;
+        let descriptor =
+            range.file.descriptor().ok_or_else(|| io::Error::other("the file has no descriptor"))?;
         let mut position = range.position;
         let wanted = range.len.min(SENDFILE_BYTES_MAX);
         Ok(rustix::fs::sendfile(stream, descriptor, Some(&mut position), wanted)?)
@@ -121,7 +126,10 @@ async fn copy_file(stream: &TcpStream, mut range: FileRange, stall_max: Duration
         let mut buffer = vec![0; range.len.min(COPY_BYTES)];
         let read = range.file.read_at(&mut buffer, range.position)?;
         if read == 0 {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a segment is shorter than its index says"));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "a segment is shorter than its index says",
+            ));
         }
         buffer.truncate(read);
         range.position += u64::try_from(read).unwrap_or(0);

@@ -199,7 +199,14 @@ fn parse_message(text: &str) -> Result<Message> {
     }
     let structs = vec![Struct { name: name.clone(), fields: Vec::new() }];
     let versions = versions.context("no versions")?;
-    Ok(Message { name, key, versions, flexible: flexible.context("no flexible versions")?, listeners, structs })
+    Ok(Message {
+        name,
+        key,
+        versions,
+        flexible: flexible.context("no flexible versions")?,
+        listeners,
+        structs,
+    })
 }
 
 fn parse_field(text: &str) -> Result<Field> {
