@@ -1,0 +1,113 @@
+//! What is looked up when somebody asks for metrics, rather than counted all the time.
+
+use super::names;
+use super::process::ProcessUsage;
+use prometheus::{IntGaugeVec, Registry};
+use std::sync::Arc;
+
+/// The broker at one moment.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Snapshot {
+    /// Partitions whose log is open.
+    pub(crate) partitions: Vec<PartitionSnapshot>,
+    /// Partitions whose log cannot be used.
+    pub(crate) partitions_offline: usize,
+    /// Partitions whose log is still being opened.
+    pub(crate) partitions_opening: usize,
+    /// The log directories.
+    pub(crate) directories: Vec<DirectorySnapshot>,
+    /// Open connections.
+    pub(crate) connections: usize,
+    /// Bytes that requests and responses take.
+    pub(crate) request_memory_bytes: u64,
+    /// Bytes that they may take.
+    pub(crate) request_memory_limit_bytes: u64,
+    /// Requests that wait, by API.
+    pub(crate) waiting_requests: Vec<(&'static str, usize)>,
+    /// The offset of the last applied metadata record.
+    pub(crate) metadata_applied_offset: i64,
+    /// The process.
+    pub(crate) process: ProcessUsage,
+}
+
+/// A partition whose log is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PartitionSnapshot {
+    /// The topic.
+    pub(crate) topic: Arc<str>,
+    /// The partition's index.
+    pub(crate) partition: i32,
+    /// Bytes of its segments.
+    pub(crate) size_bytes: u64,
+    /// Its first readable offset.
+    pub(crate) log_start_offset: i64,
+    /// The offset of its next record.
+    pub(crate) log_end_offset: i64,
+    /// The offset up to which it is replicated.
+    pub(crate) high_watermark: i64,
+}
+
+/// A log directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DirectorySnapshot {
+    /// Its path.
+    pub(crate) path: String,
+    /// Whether it can be used.
+    pub(crate) online: bool,
+    /// Free bytes of its file system.
+    pub(crate) free_bytes: u64,
+    /// All bytes of its file system.
+    pub(crate) size_bytes: u64,
+}
+
+impl Snapshot {
+    /// Makes the metrics of this moment in a registry of their own, so that what is gone leaves none behind.
+    pub(super) fn register(&self, registry: &Registry) {
+        set(&names::PARTITIONS.gauge(registry), &[], self.partitions.len());
+        set(&names::PARTITIONS_OFFLINE.gauge(registry), &[], self.partitions_offline);
+        set(&names::PARTITIONS_OPENING.gauge(registry), &[], self.partitions_opening);
+        set(&names::CONNECTIONS.gauge(registry), &[], self.connections);
+        set(&names::REQUEST_MEMORY.gauge(registry), &[], self.request_memory_bytes);
+        set(&names::REQUEST_MEMORY_LIMIT.gauge(registry), &[], self.request_memory_limit_bytes);
+        set(&names::METADATA_OFFSET.gauge(registry), &[], self.metadata_applied_offset);
+        let waiting = names::WAITING_REQUESTS.gauge(registry);
+        for (api, count) in &self.waiting_requests {
+            set(&waiting, &[api], *count);
+        }
+        self.register_partitions(registry);
+        self.register_directories(registry);
+        set(&names::PROCESS_MEMORY.gauge(registry), &[], self.process.resident_bytes);
+        set(&names::PROCESS_FILES.gauge(registry), &[], self.process.open_files);
+    }
+
+    fn register_partitions(&self, registry: &Registry) {
+        let sizes = names::LOG_SIZE.gauge(registry);
+        let starts = names::LOG_START_OFFSET.gauge(registry);
+        let ends = names::LOG_END_OFFSET.gauge(registry);
+        let high_watermarks = names::HIGH_WATERMARK.gauge(registry);
+        for partition in &self.partitions {
+            let index = partition.partition.to_string();
+            let labels: [&str; 2] = [&partition.topic, &index];
+            set(&sizes, &labels, partition.size_bytes);
+            set(&starts, &labels, partition.log_start_offset);
+            set(&ends, &labels, partition.log_end_offset);
+            set(&high_watermarks, &labels, partition.high_watermark);
+        }
+    }
+
+    fn register_directories(&self, registry: &Registry) {
+        let online = names::DIRECTORY_ONLINE.gauge(registry);
+        let free = names::DIRECTORY_FREE.gauge(registry);
+        let sizes = names::DIRECTORY_SIZE.gauge(registry);
+        for directory in &self.directories {
+            let labels: [&str; 1] = [&directory.path];
+            set(&online, &labels, i64::from(directory.online));
+            set(&free, &labels, directory.free_bytes);
+            set(&sizes, &labels, directory.size_bytes);
+        }
+    }
+}
+
+fn set(gauge: &IntGaugeVec, labels: &[&str], value: impl TryInto<i64>) {
+    gauge.with_label_values(labels).set(value.try_into().unwrap_or(i64::MAX));
+}

@@ -1,0 +1,152 @@
+//! Tests of the metrics as a whole.
+
+use super::process::ProcessUsage;
+use super::snapshot::{DirectorySnapshot, PartitionSnapshot};
+use super::*;
+use std::fmt::Write as _;
+
+/// The text that a broker with one partition and some traffic serves.
+fn sample() -> (Metrics, String) {
+    let metrics = Metrics::default();
+    metrics.request_began();
+    metrics.request_done(ApiKey::Produce, 100, 20, Duration::from_millis(3));
+    metrics.request_done(ApiKey::Produce, 100, 20, Duration::from_millis(300));
+    metrics.produce_refused("t", ResponseError::NotLeaderOrFollower);
+    metrics.topic("t").received(1000, 10);
+    metrics.topic("t").sent(500);
+    metrics.connection_accepted("PLAINTEXT");
+    metrics.connection_refused("max.connections");
+    metrics.connection_closed("idle");
+    metrics.flushed(Duration::from_micros(800), true);
+    metrics.flushed(Duration::from_secs(1), false);
+    let snapshot = Snapshot {
+        partitions: vec![PartitionSnapshot {
+            topic: "t".into(),
+            partition: 3,
+            size_bytes: 4096,
+            log_start_offset: 5,
+            log_end_offset: 15,
+            high_watermark: 14,
+        }],
+        directories: vec![DirectorySnapshot {
+            path: "/d\"1".into(),
+            online: true,
+            free_bytes: 7,
+            size_bytes: 9,
+        }],
+        connections: 2,
+        waiting_requests: vec![("Fetch", 1)],
+        metadata_applied_offset: 42,
+        process: ProcessUsage { cpu_seconds: 1.5, resident_bytes: 1024, open_files: 8 },
+        ..Snapshot::default()
+    };
+    let text = metrics.render(&snapshot);
+    (metrics, text)
+}
+
+#[test]
+fn what_happened_is_shown() {
+    let (_, text) = sample();
+    for line in [
+        "medallion_request_duration_seconds_count{api=\"Produce\"} 2",
+        "medallion_request_duration_seconds_bucket{api=\"Produce\",le=\"0.005\"} 1",
+        "medallion_request_duration_seconds_bucket{api=\"Produce\",le=\"0.5\"} 2",
+        "medallion_request_bytes_total{api=\"Produce\"} 200",
+        "medallion_response_bytes_total{api=\"Produce\"} 40",
+        "medallion_request_errors_total{api=\"Produce\",error=\"NOT_LEADER_OR_FOLLOWER\"} 1",
+        "medallion_requests_in_flight 1",
+        "medallion_topic_received_bytes_total{topic=\"t\"} 1000",
+        "medallion_topic_received_records_total{topic=\"t\"} 10",
+        "medallion_topic_sent_bytes_total{topic=\"t\"} 500",
+        "medallion_connections 2",
+        "medallion_connections_refused_total{reason=\"max.connections\"} 1",
+        "medallion_log_flush_duration_seconds_count 2",
+        "medallion_log_flush_failures_total 1",
+        "medallion_partitions 1",
+        "medallion_log_end_offset{partition=\"3\",topic=\"t\"} 15",
+        "medallion_log_directory_online{directory=\"/d\\\"1\"} 1",
+        "medallion_metadata_applied_offset 42",
+        "process_cpu_seconds_total 1.5",
+        "process_resident_memory_bytes 1024",
+    ] {
+        assert!(text.lines().any(|shown| shown == line), "{line} is not in\n{text}");
+    }
+}
+
+#[test]
+fn every_metric_of_the_table_is_shown_once_with_its_help_and_type() {
+    let (_, text) = sample();
+    for metric in names::ALL {
+        let help = format!("# HELP {} {}", metric.name, metric.help);
+        let kind = format!("# TYPE {} {}", metric.name, metric.kind);
+        for line in [help, kind] {
+            assert_eq!(text.lines().filter(|shown| **shown == line).count(), 1, "{line}");
+        }
+    }
+    assert_eq!(text.lines().filter(|line| line.starts_with("# TYPE")).count(), names::ALL.len());
+}
+
+#[test]
+fn names_follow_prometheus_conventions() {
+    for metric in names::ALL {
+        let name = metric.name;
+        let counter = metric.kind == declaration::Kind::Counter;
+        assert_eq!(name.ends_with("_total"), counter, "{name}");
+        assert!(name.starts_with("medallion_") || name.starts_with("process_"), "{name}");
+        assert!(metric.help.ends_with('.') && !metric.help.contains('|'), "{name}");
+        if let declaration::Kind::Histogram(buckets) = metric.kind {
+            assert!(name.ends_with("_seconds"), "{name}");
+            assert!(buckets.windows(2).all(|pair| pair[0] < pair[1]), "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_is_gone_leaves_nothing_behind() {
+    let (metrics, text) = sample();
+    assert!(text.contains("topic=\"t\""));
+    metrics.topic_deleted("t");
+    metrics.topic_deleted("never was");
+    let text = metrics.render(&Snapshot::default());
+    assert!(!text.contains("topic=\"t\""), "{text}");
+    metrics.topic("t").received(1, 1);
+    assert!(
+        metrics
+            .render(&Snapshot::default())
+            .contains("medallion_topic_received_bytes_total{topic=\"t\"} 1\n")
+    );
+}
+
+#[test]
+fn errors_have_kafkas_names() {
+    assert_eq!(kafka_name(ResponseError::UnknownTopicOrPartition), "UNKNOWN_TOPIC_OR_PARTITION");
+    assert_eq!(kafka_name(ResponseError::InvalidRequest), "INVALID_REQUEST");
+}
+
+#[test]
+fn the_reference_page_is_fresh() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/metrics.md");
+    crate::config::test_support::check_page(path, &page());
+}
+
+/// The reference page of all metrics as Markdown.
+fn page() -> String {
+    let mut page = String::from(
+        "# Metrics\n\nThis page is made from the table in `broker/src/metrics/names.rs` (`UPDATE_DOCS=1 cargo test -p \
+         medallion-broker reference`); a test fails where it is stale.\n\nThey are served for Prometheus at `/metrics` of \
+         `medallion.metrics.listener` (`127.0.0.1:8080` unless told otherwise).\n\n\
+         | Metric | Type | Labels | |\n|---|---|---|---|\n",
+    );
+    for metric in names::ALL {
+        let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+        let _ = writeln!(
+            page,
+            "| `{}` | {} | {} | {} |",
+            metric.name,
+            metric.kind,
+            labels.join(", "),
+            metric.help
+        );
+    }
+    page
+}
