@@ -8,8 +8,7 @@ help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/'
 
 demo: ## Show a pipeline of taxi trips (TRIPS=file, REPEAT=n, DEMO=once ends by itself)
-	cargo build --bin medallion
-	"$(CARGO_TARGET_DIR)/debug/medallion" demo
+	@bash scripts/demo.sh
 
 setup: ## Bring other people's clients and Apache Kafka for the tests
 	@bash scripts/setup-tests.sh

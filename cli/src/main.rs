@@ -16,7 +16,6 @@ mod input;
 mod logging;
 mod output;
 mod time;
-#[allow(dead_code, unused_imports, reason = "the demo is being built")]
 mod trips;
 
 use std::process::ExitCode;

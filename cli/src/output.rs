@@ -39,6 +39,11 @@ impl Output {
         self.is_json
     }
 
+    /// Whether only results are printed.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.is_quiet
+    }
+
     /// Whether progress may be drawn: on a terminal, unless it must be quiet.
     pub(crate) fn draws_progress(&self) -> bool {
         !self.is_quiet && !self.is_json && io::stderr().is_terminal()

@@ -195,9 +195,9 @@ impl Producer {
         self.finish_round().await
     }
 
-    /// What has been done so far, without the round that is under way.
-    pub(crate) fn statistics(&self) -> Option<&ProducerStatistics> {
-        self.sender.as_ref().map(|sender| &sender.statistics)
+    /// What has been done since the last time, without a round that is under way.
+    pub(crate) fn take_statistics(&mut self) -> ProducerStatistics {
+        self.sender.as_mut().map(|sender| std::mem::take(&mut sender.statistics)).unwrap_or_default()
     }
 
     /// Waits for the round under way, then starts the next.

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use medallion_wire::{Offset, PartitionIndex, TopicPartition};
 use serde_json::{Value, json};
 
-use super::produce::{per_second, whole};
+use super::produce::{RATE_RECORDS_MIN, per_second, whole};
 use crate::client::{Client, ConsumedRecord, Consumer, ConsumerOptions, Metadata, OffsetAt};
 use crate::failure::UsageError;
 use crate::output::{Output, counted, hex};
@@ -126,11 +126,14 @@ pub(crate) async fn run(arguments: ConsumeArguments, bootstrap: &str, output: &O
     let mut printer = Printer::new(&arguments, output.is_json());
     tokio::select! {
         result = read(&mut consumer, &arguments, ends, &mut printer) => result?,
-        _ = tokio::signal::ctrl_c() => printer.out.flush()?,
+        () = super::stopping() => printer.out.flush()?,
     }
     let seconds = started.elapsed().as_secs_f64();
-    let rate = whole(per_second(printer.count, seconds));
-    output.note(&format!("consumed {} in {seconds:.2} s, {rate} a second", counted(printer.count, "record")));
+    let mut text = format!("consumed {} in {seconds:.2} s", counted(printer.count, "record"));
+    if printer.count >= RATE_RECORDS_MIN {
+        text = format!("{text}, {} a second", whole(per_second(printer.count, seconds)));
+    }
+    output.note(&text);
     Ok(())
 }
 

@@ -8,10 +8,11 @@ pub(crate) mod demo;
 pub(crate) mod format;
 pub(crate) mod log;
 pub(crate) mod produce;
+mod server;
 pub(crate) mod topic;
 pub(crate) mod up;
 
-use std::future::Future;
+use std::future::{Future, pending};
 
 use anyhow::Context;
 
@@ -32,6 +33,26 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
         Command::Log(command) => log::run(&command, output),
         Command::Demo(command) => block_on(demo::run(command, output)),
         Command::Completions(command) => completions::run(&command),
+    }
+}
+
+/// Ends when the process is asked to stop: by Ctrl-C or by SIGTERM.
+pub(crate) async fn stopping() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signals) => drop(signals.recv().await),
+            Err(_) => pending().await,
+        }
+    };
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = terminated => {}
+        () = interrupted => {}
     }
 }
 

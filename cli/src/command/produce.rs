@@ -24,6 +24,8 @@ use crate::time::now_ms;
 const QUEUE_RECORDS: usize = 4096;
 /// A typed line is sent after this time without another one.
 const LINGER: Duration = Duration::from_millis(10);
+/// A rate of fewer records than this says nothing.
+pub(crate) const RATE_RECORDS_MIN: u64 = 100;
 /// How often the progress bar and a rate limit are looked at, in records.
 const TICK_RECORDS: u64 = 64;
 
@@ -108,7 +110,7 @@ pub(crate) async fn run(arguments: ProduceArguments, bootstrap: &str, output: &O
     let sent = send_all(&mut producer, input, &arguments, &progress).await;
     let flushed = producer.flush().await;
     progress.finish_and_clear();
-    let statistics = producer.statistics().cloned().unwrap_or_default();
+    let statistics = producer.take_statistics();
     let summary = Summary::new(&arguments.topic, &statistics, started.elapsed());
     if sent.is_err() || flushed.is_err() {
         output.note(&format!("{} acknowledged before the error", counted(summary.records, "record")));
@@ -198,11 +200,11 @@ fn progress_bar(input: &Input, output: &Output) -> ProgressBar {
 pub(crate) struct Summary {
     topic: String,
     records: u64,
-    bytes: u64,
-    seconds: f64,
-    records_per_second: f64,
-    ack_p50_ms: Option<f64>,
-    ack_p99_ms: Option<f64>,
+    pub(crate) bytes: u64,
+    pub(crate) seconds: f64,
+    pub(crate) records_per_second: f64,
+    pub(crate) ack_p50_ms: Option<f64>,
+    pub(crate) ack_p99_ms: Option<f64>,
 }
 
 impl Summary {
@@ -228,7 +230,7 @@ impl Summary {
             self.topic,
             self.seconds
         );
-        if self.records > 1 {
+        if self.records >= RATE_RECORDS_MIN {
             let _ = write!(text, ", {} a second", whole(self.records_per_second));
         }
         if let (Some(p50), Some(p99)) = (self.ack_p50_ms, self.ack_p99_ms) {

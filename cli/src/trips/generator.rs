@@ -167,9 +167,9 @@ impl Iterator for Generator {
 /// 2.50 dollars, and 50 cents for every fifth of a mile in motion or minute in slow traffic.
 #[expect(clippy::cast_possible_truncation, reason = "a fare is small")]
 fn metered_fare(miles: f64, seconds: f64) -> Cents {
-    let minutes_in_motion = miles / 14.0 * 60.0;
+    let minutes_in_motion = miles / 18.0 * 60.0;
     let minutes_slow = (seconds / 60.0 - minutes_in_motion).max(0.0);
-    let units = (miles * 5.0 * 0.85 + minutes_slow).ceil() as i64;
+    let units = (miles * 5.0 * 0.92 + minutes_slow).ceil() as i64;
     Cents(250 + 50 * units)
 }
 

@@ -18,4 +18,4 @@ mod zones;
 pub(crate) use file::FileTrips;
 pub(crate) use generator::Generator;
 pub(crate) use totals::{BoroughTotals, Totals};
-pub(crate) use trip::Trip;
+pub(crate) use trip::{Cents, Trip};

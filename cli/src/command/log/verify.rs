@@ -1,0 +1,299 @@
+//! What must hold in a segment's files.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use medallion_wire::Offset;
+use medallion_wire::records::{AnyBatch, DecompressionLimits};
+use serde::Serialize;
+
+use super::index::{offset_entries, time_entries};
+use super::segment::{Found, SegmentReader};
+use super::{Kind, base_offset, kind};
+
+/// A place where something does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Damage {
+    pub(super) file: PathBuf,
+    /// Byte in the file.
+    pub(super) position: u64,
+    /// The offset there, where it can be told.
+    pub(super) offset: Option<i64>,
+    /// What does not hold.
+    pub(super) problem: String,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, position {}", self.file.display(), self.position)?;
+        if let Some(offset) = self.offset {
+            write!(f, ", offset {offset}")?;
+        }
+        write!(f, ": {}", self.problem)
+    }
+}
+
+/// What has been checked and found.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    pub(super) files: u64,
+    pub(super) batches: u64,
+    pub(super) records: u64,
+    pub(super) bytes: u64,
+    pub(super) damage: Vec<Damage>,
+}
+
+/// What indexes are held against: where each batch of a segment begins, and what it holds.
+#[derive(Debug, Clone, Copy)]
+struct BatchPlace {
+    base_offset: i64,
+    last_offset: i64,
+    max_timestamp_ms: i64,
+}
+
+/// Checks one file. An index is held against the segment beside it.
+pub(super) fn file(path: &Path, report: &mut Report) -> io::Result<()> {
+    report.files += 1;
+    match kind(path) {
+        Some(Kind::Log) => segment(path, report),
+        Some(Kind::Index) => offset_index(path, report),
+        Some(Kind::TimeIndex) => time_index(path, report),
+        None => Ok(()),
+    }
+}
+
+fn segment(path: &Path, report: &mut Report) -> io::Result<()> {
+    let mut reader = SegmentReader::open(path)?;
+    report.bytes += reader.length();
+    let mut next_offset = base_offset(path).unwrap_or(0);
+    let mut leader_epoch = i32::MIN;
+    while let Some((position, found)) = reader.next()? {
+        let mut damaged = |offset: Option<i64>, problem: String| {
+            report.damage.push(Damage { file: path.to_owned(), position, offset, problem });
+        };
+        let batch = match found {
+            Found::Batch(batch) => batch,
+            Found::Damage(error) => {
+                damaged(Some(next_offset), format!("{error}; what follows cannot be read"));
+                break;
+            }
+            Found::Zeros => break,
+        };
+        let last_offset = batch.last_offset().get();
+        let base_offset = batch.base_offset(DecompressionLimits::default());
+        let base_offset = base_offset.map_or(last_offset, Offset::get);
+        if base_offset < next_offset {
+            damaged(Some(base_offset), format!("the batch should not begin before offset {next_offset}"));
+        }
+        if let AnyBatch::Batch(batch) = &batch {
+            let epoch = batch.partition_leader_epoch.get();
+            if epoch < leader_epoch {
+                let problem = format!("leader epoch {epoch} comes behind {leader_epoch}");
+                damaged(Some(base_offset), problem);
+            }
+            leader_epoch = leader_epoch.max(epoch);
+        }
+        match records_of(&batch) {
+            Ok(records) => report.records += records,
+            Err(problem) => damaged(Some(base_offset), problem),
+        }
+        report.batches += 1;
+        next_offset = next_offset.max(last_offset.saturating_add(1));
+    }
+    Ok(())
+}
+
+/// Checks CRC and records of a batch and counts them.
+fn records_of(batch: &AnyBatch) -> Result<u64, String> {
+    batch.verify_crc().map_err(|error| error.to_string())?;
+    let mut count = 0;
+    for record in batch.records(DecompressionLimits::default()).map_err(|error| error.to_string())? {
+        record.map_err(|error| error.to_string())?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn offset_index(path: &Path, report: &mut Report) -> io::Result<()> {
+    let bytes = std::fs::read(path)?;
+    report.bytes += bytes.len() as u64;
+    let (entries, rest) = offset_entries(&bytes, base_offset(path).unwrap_or(0));
+    let batches = places(&path.with_extension("log"))?;
+    let mut damaged = |index: usize, offset, problem| {
+        let position = index as u64 * 8;
+        report.damage.push(Damage { file: path.to_owned(), position, offset, problem });
+    };
+    let mut before = None;
+    for (index, entry) in entries.iter().enumerate() {
+        let offset = Some(entry.offset);
+        if before.is_some_and(|before| entry.offset <= before) {
+            damaged(index, offset, format!("offset {} does not come behind the one before", entry.offset));
+        }
+        before = Some(entry.offset);
+        match batches.get(&entry.position) {
+            None => damaged(
+                index,
+                offset,
+                format!("no batch begins at position {} of the segment", entry.position),
+            ),
+            Some(batch) if batch.last_offset != entry.offset => {
+                let problem = format!(
+                    "the batch at position {} ends with offset {}, not {}",
+                    entry.position, batch.last_offset, entry.offset
+                );
+                damaged(index, offset, problem);
+            }
+            Some(_) => {}
+        }
+    }
+    if rest > 0 {
+        damaged(entries.len(), None, format!("{rest} bytes at the end are no entry"));
+    }
+    Ok(())
+}
+
+fn time_index(path: &Path, report: &mut Report) -> io::Result<()> {
+    let bytes = std::fs::read(path)?;
+    report.bytes += bytes.len() as u64;
+    let (entries, rest) = time_entries(&bytes, base_offset(path).unwrap_or(0));
+    let batches: Vec<BatchPlace> = places(&path.with_extension("log"))?.into_values().collect();
+    let mut damaged = |index: usize, offset, problem| {
+        let position = index as u64 * 12;
+        report.damage.push(Damage { file: path.to_owned(), position, offset, problem });
+    };
+    let mut before = None;
+    for (index, entry) in entries.iter().enumerate() {
+        let offset = Some(entry.offset);
+        if before.is_some_and(|(timestamp, offset)| entry.timestamp_ms < timestamp || entry.offset < offset) {
+            damaged(index, offset, "the entry does not come behind the one before".to_owned());
+        }
+        before = Some((entry.timestamp_ms, entry.offset));
+        let up_to_it = batches.iter().take_while(|batch| batch.base_offset <= entry.offset);
+        match up_to_it.map(|batch| batch.max_timestamp_ms).max() {
+            None => damaged(index, offset, format!("no batch holds offset {}", entry.offset)),
+            Some(largest) if largest > entry.timestamp_ms => {
+                let problem =
+                    format!("timestamp {} is not the largest up to here, {largest} is", entry.timestamp_ms);
+                damaged(index, offset, problem);
+            }
+            Some(_) => {}
+        }
+    }
+    if rest > 0 {
+        damaged(entries.len(), None, format!("{rest} bytes at the end are no entry"));
+    }
+    Ok(())
+}
+
+/// Where the batches of a segment begin; none when there is no segment.
+fn places(log: &Path) -> io::Result<BTreeMap<u64, BatchPlace>> {
+    let mut reader = match SegmentReader::open(log) {
+        Ok(reader) => reader,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) => return Err(error),
+    };
+    let mut places = BTreeMap::new();
+    while let Some((position, found)) = reader.next()? {
+        if let Found::Batch(batch) = found {
+            let last_offset = batch.last_offset().get();
+            let base_offset = batch.base_offset(DecompressionLimits::default());
+            let place = BatchPlace {
+                base_offset: base_offset.map_or(last_offset, Offset::get),
+                last_offset,
+                max_timestamp_ms: batch.max_timestamp(),
+            };
+            places.insert(position, place);
+        }
+    }
+    Ok(places)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use medallion_wire::records::{BatchBuilder, BatchOptions};
+
+    use super::*;
+
+    fn batch(base_offset: i64, values: &[&str]) -> Vec<u8> {
+        let options = BatchOptions { base_offset: Offset(base_offset), ..BatchOptions::default() };
+        let mut builder = BatchBuilder::new(options);
+        for value in values {
+            builder.append(1000 + base_offset, None, Some(value.as_bytes()), &[]).unwrap();
+        }
+        builder.build().unwrap().into_bytes().to_vec()
+    }
+
+    /// A segment of two batches, offsets 5 to 6 and 7, with their indexes.
+    fn folder() -> (tempfile::TempDir, PathBuf, u64) {
+        let directory = tempfile::tempdir().unwrap();
+        let log = directory.path().join("00000000000000000005.log");
+        let first = batch(5, &["a", "b"]);
+        let position = first.len() as u64;
+        fs::write(&log, [first, batch(7, &["c"])].concat()).unwrap();
+        let position_bytes = u32::try_from(position).unwrap().to_be_bytes();
+        fs::write(log.with_extension("index"), [&[0, 0, 0, 2][..], &position_bytes, &[0; 16]].concat())
+            .unwrap();
+        let time = [&1007_i64.to_be_bytes()[..], &2_u32.to_be_bytes()].concat();
+        fs::write(log.with_extension("timeindex"), time).unwrap();
+        (directory, log, position)
+    }
+
+    fn verify(path: &Path) -> Report {
+        let mut report = Report::default();
+        file(path, &mut report).unwrap();
+        report
+    }
+
+    #[test]
+    fn a_sound_segment_has_no_damage() {
+        let (_directory, log, _) = folder();
+        let report = verify(&log);
+        assert_eq!((report.batches, report.records, report.damage.len()), (2, 3, 0));
+        for extension in ["index", "timeindex"] {
+            assert_eq!(verify(&log.with_extension(extension)).damage, []);
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_is_named_with_position_and_offset() {
+        let (_directory, log, position) = folder();
+        let mut bytes = fs::read(&log).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&log, bytes).unwrap();
+        let damage = verify(&log).damage;
+        assert_eq!(damage.len(), 1);
+        assert_eq!((damage[0].position, damage[0].offset), (position, Some(7)));
+        assert!(damage[0].problem.contains("CRC"), "{}", damage[0]);
+    }
+
+    #[test]
+    fn a_cut_batch_and_one_out_of_order_are_damage_but_zeros_are_not() {
+        let (_directory, log, position) = folder();
+        let bytes = fs::read(&log).unwrap();
+        fs::write(&log, &bytes[..bytes.len() - 3]).unwrap();
+        let damage = verify(&log).damage;
+        assert_eq!((damage.len(), damage[0].position, damage[0].offset), (1, position, Some(7)));
+        fs::write(&log, [&bytes[..], &batch(6, &["again"])].concat()).unwrap();
+        let damage = verify(&log).damage;
+        assert_eq!((damage.len(), damage[0].offset), (1, Some(6)));
+        fs::write(&log, [&bytes[..], &[0; 5000]].concat()).unwrap();
+        assert_eq!(verify(&log).damage, []);
+    }
+
+    #[test]
+    fn an_index_that_points_elsewhere_is_damage() {
+        let (_directory, log, _) = folder();
+        let index = log.with_extension("index");
+        fs::write(&index, [0, 0, 0, 2, 0, 0, 0, 1]).unwrap();
+        assert!(verify(&index).damage[0].problem.contains("no batch begins at position 1"));
+        fs::write(&index, [0, 0, 0, 2, 0, 0, 0, 0]).unwrap();
+        assert!(verify(&index).damage[0].problem.contains("ends with offset 6"));
+        let times = log.with_extension("timeindex");
+        fs::write(&times, [&1006_i64.to_be_bytes()[..], &2_u32.to_be_bytes()].concat()).unwrap();
+        assert!(verify(&times).damage[0].problem.contains("1007"));
+    }
+}

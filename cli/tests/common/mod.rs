@@ -1,0 +1,105 @@
+//! A broker of this binary for a test, and the binary's commands against it.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const START_MAX: Duration = Duration::from_secs(30);
+
+/// A running `medallion up`; it is stopped when dropped.
+pub(crate) struct Server {
+    child: Child,
+    port: u16,
+    /// Removed with the server.
+    folder: Option<TempDir>,
+}
+
+impl Server {
+    /// A broker with its data in a folder of its own.
+    pub(crate) fn start() -> Self {
+        let folder = TempDir::new().unwrap();
+        let mut server = Self::start_in(folder.path());
+        server.folder.replace(folder);
+        server
+    }
+
+    /// A broker with its data below `folder`.
+    pub(crate) fn start_in(folder: &Path) -> Self {
+        let ports = [(); 2].map(|()| TcpListener::bind(("127.0.0.1", 0)).unwrap());
+        let [port, controller_port] = ports.map(|listener| listener.local_addr().unwrap().port());
+        let child = Command::new(env!("CARGO_BIN_EXE_medallion"))
+            .args(["up", "--stop-with-stdin", "--set", "medallion.metrics.listener=", "--quiet"])
+            .args(["--port", &port.to_string(), "--controller-port", &controller_port.to_string()])
+            .arg("--data")
+            .arg(folder.join("data"))
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut server = Self { child, port, folder: None };
+        let started = Instant::now();
+        while !server.run(&["topic", "list"]).status.success() {
+            assert!(started.elapsed() < START_MAX, "the broker does not answer");
+            assert!(server.child.try_wait().unwrap().is_none(), "the broker has ended");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        server
+    }
+
+    /// Stops in order; panics when the broker says that something went wrong.
+    pub(crate) fn stop(mut self) {
+        drop(self.child.stdin.take());
+        assert!(self.child.wait().unwrap().success(), "the broker did not stop in order");
+    }
+
+    /// Runs a command.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with(arguments, b"")
+    }
+
+    /// Runs a command with this on its standard input.
+    pub(crate) fn run_with(&self, arguments: &[&str], input: &[u8]) -> Output {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_medallion"))
+            .args(arguments)
+            .args(["--bootstrap-server", &format!("127.0.0.1:{}", self.port)])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A command that reads no input may have closed it.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        child.wait_with_output().unwrap()
+    }
+
+    /// What a command that must succeed prints.
+    pub(crate) fn text(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The JSON that a command that must succeed prints.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.text(&[arguments, &["--json"]].concat())).unwrap()
+    }
+
+    /// The JSON lines that a command that must succeed prints.
+    pub(crate) fn json_lines(&self, arguments: &[&str]) -> Vec<Value> {
+        let text = self.text(&[arguments, &["--json"]].concat());
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

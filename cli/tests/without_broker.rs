@@ -1,0 +1,63 @@
+//! What commands say when there is no broker.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::net::TcpListener;
+use std::process::{Command, Output};
+
+fn medallion(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_medallion")).args(arguments).output().unwrap()
+}
+
+/// A port where nobody listens.
+fn closed_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn an_unreachable_broker_is_named_with_what_to_do() {
+    let address = format!("127.0.0.1:{}", closed_port());
+    let output = medallion(&["topic", "list", "--bootstrap-server", &address]);
+    assert_eq!(output.status.code(), Some(3));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains(&format!("cannot reach {address}: connection refused")), "{text}");
+    assert!(text.contains("medallion up"), "{text}");
+    let output = medallion(&["topic", "list", "--json", "--bootstrap-server", &address]);
+    let error: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(error["exit_code"], 3);
+}
+
+#[test]
+fn wrong_usage_ends_with_two() {
+    assert_eq!(medallion(&["topic", "create"]).status.code(), Some(2));
+    assert_eq!(medallion(&["config", "get", "trips", "retention.ms"]).status.code(), Some(2));
+    assert_eq!(medallion(&["consume", "a", "--from", "yesterday"]).status.code(), Some(2));
+    assert_eq!(medallion(&["broker", "--set", "nonsense"]).status.code(), Some(2));
+}
+
+#[test]
+fn completions_and_help_need_nothing() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = medallion(&["completions", shell]);
+        assert!(output.status.success() && !output.stdout.is_empty(), "{shell}");
+    }
+    let help = String::from_utf8(medallion(&["--help"]).stdout).unwrap();
+    assert!(help.contains("Exit codes") && help.contains("produce"), "{help}");
+}
+
+#[test]
+fn directories_are_formatted_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let directories = format!("log.dirs={}", folder.path().join("data").display());
+    let id = "MkU3OEVBNTcwNTJENDM2Qk";
+    let format = |more: &[&str]| {
+        medallion(&[&["format", "--set", &directories, "--cluster-id", id, "--json"], more].concat())
+    };
+    let output = format(&["--release-version", "4.1"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(value["cluster_id"], id);
+    assert_eq!(format(&[]).status.code(), Some(1));
+    assert!(format(&["--ignore-formatted"]).status.success());
+    assert_eq!(format(&["--release-version", "1.0"]).status.code(), Some(2));
+}
