@@ -1,5 +1,7 @@
 //! From what can go wrong in the layers below to Kafka's codes: one place, at the edge.
 
+use medallion_log::append_validation::ValidationError;
+use medallion_log::producer_state::ProducerStateError;
 use medallion_log::{AppendError, LogError, ReadError};
 use medallion_wire::ResponseError;
 
@@ -81,8 +83,40 @@ fn append_refusal(error: &AppendError) -> Refusal {
     let code = match error {
         AppendError::Log(inner) => log_code(inner),
         AppendError::LargerThanSegment { .. } => ResponseError::RecordListTooLarge,
-        AppendError::Corrupt { .. } => ResponseError::CorruptMessage,
+        AppendError::Validation(inner) => return validation_refusal(inner),
+        AppendError::Producer(inner) => producer_code(inner),
+        AppendError::Corrupt { .. } | AppendError::Marker(_) => ResponseError::CorruptMessage,
         _ => ResponseError::UnknownServerError,
     };
     Refusal::new(code, error.to_string())
+}
+
+fn validation_refusal(error: &ValidationError) -> Refusal {
+    let code = match error {
+        ValidationError::Corrupt(_) => ResponseError::CorruptMessage,
+        ValidationError::InvalidRecord { .. } => ResponseError::InvalidRecord,
+        ValidationError::InvalidTimestamp { .. } => ResponseError::InvalidTimestamp,
+        ValidationError::TooLarge { .. } | ValidationError::DecompressedTooLarge { .. } => {
+            ResponseError::MessageTooLarge
+        }
+        ValidationError::LargerThanSegment { .. } => ResponseError::RecordListTooLarge,
+        ValidationError::UnknownCompression { .. } => ResponseError::UnsupportedCompressionType,
+        ValidationError::TransactionalWrite { .. } => ResponseError::InvalidTxnState,
+        _ => ResponseError::UnknownServerError,
+    };
+    let records = error.failures().iter().map(|failure| (failure.batch_index, failure.message.clone()));
+    Refusal { records: records.collect(), ..Refusal::new(code, error.to_string()) }
+}
+
+fn producer_code(error: &ProducerStateError) -> ResponseError {
+    match error {
+        ProducerStateError::OutOfOrderSequence { .. } | ProducerStateError::NewEpochNotFromZero { .. } => {
+            ResponseError::OutOfOrderSequenceNumber
+        }
+        ProducerStateError::InvalidProducerEpoch { .. } => ResponseError::InvalidProducerEpoch,
+        ProducerStateError::InvalidTransactionState { .. } => ResponseError::InvalidTxnState,
+        ProducerStateError::CoordinatorFenced { .. } => ResponseError::TransactionCoordinatorFenced,
+        #[expect(unreachable_patterns, reason = "errors that later releases add")]
+        _ => ResponseError::UnknownServerError,
+    }
 }
