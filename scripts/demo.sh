@@ -14,5 +14,5 @@ if ! command -v kcat >/dev/null 2>&1 && ! command -v kafkacat >/dev/null 2>&1 &&
     { $as_root apt-get update -qq >/dev/null 2>&1 && $as_root apt-get install -y -qq --no-install-recommends kcat >/dev/null 2>&1; } || true
 fi
 
-cargo build --quiet -p medallion-cli
+cargo build -p medallion-cli
 exec "${CARGO_TARGET_DIR:-target}/debug/medallion" demo

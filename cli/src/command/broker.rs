@@ -48,5 +48,9 @@ fn announce(broker: &Broker, started: Instant) {
     if let Some(address) = broker.metrics_address() {
         info!(%address, "metrics and health");
     }
-    info!(cluster_id = broker.cluster_id(), after_ms = started.elapsed().as_millis(), "started");
+    info!(
+        cluster_id = broker.cluster_id(),
+        after_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "started"
+    );
 }

@@ -175,6 +175,11 @@ fn own_source(resource: &ConfigResource) -> ConfigSource {
 async fn list_resources(client: &mut Client, output: &Output) -> anyhow::Result<()> {
     let mut resources = client.config_resources().await?;
     resources.retain(|resource| resource.kind != ResourceType::BrokerLogger);
+    // Kafka does not list the default of all brokers.
+    let brokers = ConfigResource { kind: ResourceType::Broker, name: String::new() };
+    if !resources.contains(&brokers) {
+        resources.insert(0, brokers);
+    }
     let mut listed = Vec::new();
     for resource in resources {
         let mut configs = client.describe_configs(&resource, None, false).await?;

@@ -16,6 +16,8 @@ use super::stopping;
 use crate::failure::{Failure, UsageError};
 use crate::logging::{self, LogFormat};
 
+/// A variable of the client commands that is no setting.
+const BOOTSTRAP_SERVER: &str = "MEDALLION_BOOTSTRAP_SERVER";
 const LOG_LEVEL: &str = "medallion.log.level";
 
 /// Settings of a properties file, then of the environment, then of `--set`; the later ones win.
@@ -26,7 +28,9 @@ pub(crate) fn settings(file: Option<&Path>, arguments: &[String]) -> anyhow::Res
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
         settings.add_file(&shown, &text)?;
     }
-    settings.add_environment(std::env::vars());
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    settings.add_environment(variables.filter(|(name, _)| name != BOOTSTRAP_SERVER));
     for argument in arguments {
         settings.add_argument(argument).map_err(|error| UsageError(error.to_string()))?;
     }

@@ -73,7 +73,38 @@ fn number(value: f64) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::parser::parse_message_type;
+
+    use super::super::InputFormat;
+    use super::super::tests::{options, text};
     use super::*;
+
+    #[test]
+    fn rows_become_objects_and_are_counted() {
+        let schema = "message schema { OPTIONAL INT64 zone; OPTIONAL BYTE_ARRAY name (UTF8); }";
+        let schema = Arc::new(parse_message_type(schema).unwrap());
+        let file = tempfile::tempfile().unwrap();
+        let mut writer =
+            SerializedFileWriter::new(file.try_clone().unwrap(), schema, Arc::default()).unwrap();
+        let mut group = writer.next_row_group().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int64Type>().write_batch(&[4, 132], Some(&[1, 1]), None).unwrap();
+        column.close().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<ByteArrayType>().write_batch(&[ByteArray::from("JFK")], Some(&[0, 1]), None).unwrap();
+        column.close().unwrap();
+        group.close().unwrap();
+        writer.close().unwrap();
+        let options = InputOptions { key_field: Some("zone".to_owned()), ..options(InputFormat::Parquet) };
+        let input = open(file, options).unwrap();
+        let records: Vec<_> = input.records.map(|record| record.unwrap().record).collect();
+        assert_eq!((input.length, input.position.load(Ordering::Relaxed)), (Some(2), 2));
+        assert_eq!(text(records[1].key.as_ref()), Some("132"));
+        let values: Vec<_> = records.iter().map(|record| text(record.value.as_ref())).collect();
+        assert_eq!(values, [Some(r#"{"zone":4,"name":null}"#), Some(r#"{"zone":132,"name":"JFK"}"#)]);
+    }
 
     #[test]
     fn fields_become_json() {
