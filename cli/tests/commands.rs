@@ -68,7 +68,7 @@ fn a_file_of_rows_becomes_keyed_json() {
     );
     let missing = server.run(&["produce", "zones", "--file", file, "--key-field", "name"]);
     assert_eq!(missing.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&missing.stderr).contains("line 2"));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("zones.csv: line 2"));
     server.stop();
 }
 

@@ -49,7 +49,7 @@ pub(crate) struct ConsumeArguments {
     /// How a record is printed; --json prints records too
     #[arg(long, value_enum, default_value = "value")]
     format: RecordFormat,
-    /// What stands between key and value
+    /// What stands between key and value [default: a tab]
     #[arg(long, short = 'K', default_value = "\t", value_name = "TEXT", hide_default_value = true)]
     key_separator: String,
     /// Leave out what belongs to open or aborted transactions

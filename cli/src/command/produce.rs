@@ -78,6 +78,10 @@ pub(crate) struct ProduceArguments {
 }
 
 impl ProduceArguments {
+    fn input_name(&self) -> String {
+        self.file.as_ref().map_or_else(|| "standard input".to_owned(), |path| path.display().to_string())
+    }
+
     fn input_options(&self) -> InputOptions {
         let of_file = self.file.as_deref().map(InputFormat::of_path);
         let header = |one: &Assignment| (one.name.clone(), Some(Bytes::from(one.value.clone())));
@@ -112,7 +116,7 @@ pub(crate) async fn run(arguments: ProduceArguments, bootstrap: &str, output: &O
     progress.finish_and_clear();
     let statistics = producer.take_statistics();
     let summary = Summary::new(&arguments.topic, &statistics, started.elapsed());
-    if sent.is_err() || flushed.is_err() {
+    if summary.records > 0 && (sent.is_err() || flushed.is_err()) {
         output.note(&format!("{} acknowledged before the error", counted(summary.records, "record")));
     }
     sent?;
@@ -138,7 +142,7 @@ async fn send_all(
             records.recv().await
         };
         let Some(next) = next else { break };
-        let mut next: InputRecord = next?;
+        let mut next: InputRecord = next.with_context(|| arguments.input_name())?;
         if next.record.timestamp_ms < 0 {
             next.record.timestamp_ms = now_ms();
         }

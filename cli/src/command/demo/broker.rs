@@ -46,8 +46,12 @@ impl DemoBroker {
     }
 
     /// Starts a broker and waits for its first answer.
-    pub(super) async fn start(port: Option<u16>, data: Option<PathBuf>) -> anyhow::Result<Self> {
-        let (ports, note) = choose_ports(port)?;
+    pub(super) async fn start(
+        port: Option<u16>,
+        metrics_port: Option<u16>,
+        data: Option<PathBuf>,
+    ) -> anyhow::Result<Self> {
+        let (ports, note) = choose_ports(port, metrics_port)?;
         let is_temporary = data.is_none();
         let folder = data
             .unwrap_or_else(|| std::env::temp_dir().join(format!("medallion-demo-{}", std::process::id())));
@@ -216,8 +220,12 @@ struct Ports {
 }
 
 /// The usual ports where they are free; free ones instead, unless a port was asked for.
-fn choose_ports(asked: Option<u16>) -> anyhow::Result<(Ports, Option<String>)> {
-    let metrics = if is_free(METRICS_PORT) { METRICS_PORT } else { free_port()? };
+fn choose_ports(asked: Option<u16>, metrics: Option<u16>) -> anyhow::Result<(Ports, Option<String>)> {
+    let metrics = match metrics {
+        Some(port) => port,
+        None if is_free(METRICS_PORT) => METRICS_PORT,
+        None => free_port()?,
+    };
     let port = asked.unwrap_or(PORT);
     if port < u16::MAX && is_free(port) && is_free(port + 1) {
         return Ok((Ports { broker: port, controller: port + 1, metrics }, None));
@@ -248,6 +256,6 @@ mod tests {
         let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
         assert!(!is_free(port));
-        assert!(choose_ports(Some(port)).unwrap_err().to_string().contains(&port.to_string()));
+        assert!(choose_ports(Some(port), None).unwrap_err().to_string().contains(&port.to_string()));
     }
 }

@@ -64,11 +64,14 @@ pub(crate) struct DemoArguments {
     /// The broker's port; the controller takes the next one [default: 9092, or free ones when it is taken]
     #[arg(long)]
     port: Option<u16>,
+    /// The port of the broker's metrics [default: 8080, or a free one when it is taken]
+    #[arg(long)]
+    metrics_port: Option<u16>,
     /// Keep the broker's data in this folder instead of a temporary one
     #[arg(long, value_hint = ValueHint::DirPath)]
     data: Option<PathBuf>,
     /// Use a running cluster instead of starting a broker; its topic trips is deleted first
-    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["port", "data"])]
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["port", "metrics_port", "data"])]
     cluster: Option<String>,
 }
 
@@ -102,7 +105,7 @@ pub(crate) async fn run(arguments: DemoArguments, output: &Output) -> anyhow::Re
     screen.step("trips", &source.describe());
     let broker = match &arguments.cluster {
         Some(address) => DemoBroker::running(address),
-        None => DemoBroker::start(arguments.port, arguments.data.clone()).await?,
+        None => DemoBroker::start(arguments.port, arguments.metrics_port, arguments.data.clone()).await?,
     };
     screen.step("broker", &broker.describe());
     let shown = tokio::select! {
