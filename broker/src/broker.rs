@@ -39,6 +39,7 @@ use crate::observed::ObservedBroker;
 use crate::producer_ids::ProducerIds;
 use crate::replica::background::{self, StopSignal};
 use crate::replica::fetch_session::FetchSessionCache;
+use crate::replica::partition::Surroundings;
 use crate::replica::{LogDirectory, Partition, ReplicaManager, ReplicaSettings};
 use crate::server::acceptor::{self, Shared};
 use crate::server::admin_http;
@@ -153,8 +154,9 @@ impl Broker {
         live.follow(controller.image());
         let settled = settle_folders(&*fs, &config, &directories, controller.image())?;
         let (failed_sender, failed) = watch::channel(None);
+        let metrics = Arc::new(Metrics::default());
         let handle_later: Arc<OnceLock<ControllerHandle>> = Arc::default();
-        let replicas = open_replicas(&fs, &clock, &config, &directories, &live, &handle_later)?;
+        let replicas = open_replicas(&fs, &clock, &config, &directories, &live, &metrics, &handle_later)?;
         directories.remove_clean_shutdown_marks()?;
         replicas.start(controller.image());
         replicas.adopt(settled);
@@ -172,7 +174,7 @@ impl Broker {
             )),
             producer_ids: ProducerIds::new(config.node_id),
             authorizer: Arc::new(AllowAll),
-            metrics: Arc::new(Metrics::default()),
+            metrics,
             config: live,
             clock,
             loggers,
@@ -405,6 +407,7 @@ fn open_replicas(
     config: &BrokerConfig,
     directories: &LogDirectories,
     live: &Arc<LiveConfig>,
+    metrics: &Arc<Metrics>,
     controller: &Arc<OnceLock<ControllerHandle>>,
 ) -> Result<Arc<ReplicaManager>, StartError> {
     let mut loaded = Vec::new();
@@ -424,8 +427,11 @@ fn open_replicas(
             producer_id_expiration_ms: config.producer_id_expiration_ms,
             ..LogEnvironment::new(Arc::clone(fs))
         },
-        clock: Arc::clone(clock),
-        runtime: runtime.clone(),
+        surroundings: Surroundings {
+            clock: Arc::clone(clock),
+            runtime: runtime.clone(),
+            metrics: Arc::clone(metrics),
+        },
         directories: loaded,
         topic_settings: Box::new(move |image: &MetadataImage, topic: &str| {
             Arc::new(live.topic(image, topic))

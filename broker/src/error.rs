@@ -116,7 +116,6 @@ fn producer_code(error: &ProducerStateError) -> ResponseError {
         ProducerStateError::InvalidProducerEpoch { .. } => ResponseError::InvalidProducerEpoch,
         ProducerStateError::InvalidTransactionState { .. } => ResponseError::InvalidTxnState,
         ProducerStateError::CoordinatorFenced { .. } => ResponseError::TransactionCoordinatorFenced,
-        #[expect(unreachable_patterns, reason = "errors that later releases add")]
         _ => ResponseError::UnknownServerError,
     }
 }

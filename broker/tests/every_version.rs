@@ -5,7 +5,7 @@ mod common;
 
 use bytes::Bytes;
 use common::{Connection, clients_address, start};
-use medallion_wire::kafka_protocol::protocol::{Message, Request};
+use medallion_wire::kafka_protocol::protocol::Request;
 use medallion_wire::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use medallion_wire::messages::fetch_request::{FetchPartition, FetchTopic};
 use medallion_wire::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
@@ -211,6 +211,7 @@ fn metadata_apis() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a list of APIs")]
 fn topics_and_configs() {
     blocking(|address| {
         let connection = &mut Connection::open(address);

@@ -218,6 +218,11 @@ fn keep_news(
     let mut news = Vec::with_capacity(outcomes.len());
     let mut session = session.map(Mutex::lock);
     for (wanted, outcome) in wanted.into_iter().zip(outcomes) {
+        if let Ok(partition) = &wanted.partition
+            && outcome.len() > 0
+        {
+            partition.count_sent(outcome.len());
+        }
         let must_tell = session.as_mut().is_none_or(|session| session.note(&wanted.key, outcome.news()));
         if must_tell || !incremental {
             news.push((wanted.key, outcome));

@@ -5,6 +5,7 @@ use medallion_wire::ResponseError;
 use medallion_wire::fetch_response::{
     Chunk as WireChunk, EncodedFetchResponse, FetchPartition, FetchResponse, FetchTopic, Records,
 };
+use medallion_wire::messages::ApiKey;
 use medallion_wire::types::{BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicId};
 
 use super::context::{BrokerState, RequestContext};
@@ -33,6 +34,9 @@ pub(crate) fn encode(
     let mut topics: Vec<FetchTopic<Vec<FileRange>>> = Vec::new();
     let mut last: Option<TopicKey> = None;
     for (key, outcome) in outcomes {
+        if let Some(error) = outcome.error {
+            state.metrics.request_failed(ApiKey::Fetch, error);
+        }
         let partition = partition(state, &key, outcome);
         match topics.last_mut() {
             Some(topic) if last.as_ref() == Some(&key.topic) => topic.partitions.push(partition),

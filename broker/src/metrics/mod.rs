@@ -17,8 +17,10 @@ use medallion_wire::ResponseError;
 use medallion_wire::messages::ApiKey;
 use prometheus::{Counter, Histogram, IntCounter, IntCounterVec, IntGauge, Registry, TextEncoder};
 
-use snapshot::Snapshot;
-use topics::{TopicMetrics, Topics};
+pub(crate) use process::ProcessUsage;
+pub(crate) use snapshot::{DirectorySnapshot, PartitionSnapshot, Snapshot};
+pub(crate) use topics::TopicMetrics;
+use topics::Topics;
 
 /// One slot per API number; Kafka's numbers stay below this.
 const API_SLOTS: usize = 128;

@@ -18,6 +18,7 @@ macro_rules! metrics {
         )*
 
         /// All metrics.
+        #[cfg(test)]
         pub(crate) const ALL: &[Declaration] = &[$($constant,)*];
     };
 }

@@ -62,7 +62,7 @@ fn flush_log(partition: &Arc<Partition>) {
     let outcome = partition.with_log(|log| log.flush_handle());
     match outcome {
         Ok(Ok(task)) => {
-            if let Err(reason) = task.run() {
+            if let Err(reason) = partition.timed_flush(|| task.run()) {
                 error!(partition = %partition.id(), %reason, "background flush failed");
             }
         }

@@ -66,7 +66,6 @@ struct CachedPartition {
 /// One client's session.
 #[derive(Debug)]
 pub(crate) struct FetchSession {
-    id: i32,
     epoch: i32,
     uses_topic_ids: bool,
     partitions: HashMap<PartitionKey, CachedPartition>,
@@ -75,9 +74,8 @@ pub(crate) struct FetchSession {
 }
 
 impl FetchSession {
-    fn new(id: i32, uses_topic_ids: bool) -> Self {
+    fn new(uses_topic_ids: bool) -> Self {
         Self {
-            id,
             epoch: next_epoch(INITIAL_EPOCH),
             uses_topic_ids,
             partitions: HashMap::new(),
@@ -135,9 +133,9 @@ impl FetchSession {
     /// Checks that both maps describe the same set.
     #[cfg(test)]
     fn check_invariants(&self) {
-        assert_eq!(self.partitions.len(), self.by_order.len(), "session {}: order and set differ", self.id);
+        assert_eq!(self.partitions.len(), self.by_order.len(), "order and set differ");
         for (order, key) in &self.by_order {
-            assert_eq!(self.partitions[key].order, *order, "session {}: {key:?} has another order", self.id);
+            assert_eq!(self.partitions[key].order, *order, "{key:?} has another order");
         }
     }
 }
@@ -185,11 +183,13 @@ impl FetchSessionCache {
     }
 
     /// How many sessions there are.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.sessions.len()
     }
 
     /// How many sessions had to make room.
+    #[cfg(test)]
     pub(crate) fn evictions(&self) -> u64 {
         self.evictions
     }
@@ -226,7 +226,7 @@ impl FetchSessionCache {
                 break candidate;
             }
         };
-        let mut session = FetchSession::new(id, request.uses_topic_ids);
+        let mut session = FetchSession::new(request.uses_topic_ids);
         let size = request.wanted.len();
         for (key, wanted) in request.wanted {
             session.insert(key, wanted);

@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use medallion_log::{AppendError, AppendOutcome, AppendRequest, LogError, LogReader, PartitionLog};
@@ -18,6 +18,8 @@ use tokio::sync::{Notify, oneshot};
 
 use super::fetch_waiter::WaiterList;
 use crate::config::TopicConfig;
+use crate::controller::image::PartitionRegistration;
+use crate::metrics::{Metrics, TopicMetrics};
 
 /// Why a partition cannot serve a request.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -68,6 +70,17 @@ enum State {
     Deleted,
 }
 
+/// What all partitions of a broker share.
+#[derive(Debug, Clone)]
+pub(crate) struct Surroundings {
+    /// The time.
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Whose blocking threads are the I/O pool.
+    pub(crate) runtime: Handle,
+    /// Where appends and flushes are counted.
+    pub(crate) metrics: Arc<Metrics>,
+}
+
 /// One replica on this broker.
 #[derive(Debug)]
 pub(crate) struct Partition {
@@ -77,12 +90,13 @@ pub(crate) struct Partition {
     opened: Notify,
     wanted: AtomicBool,
     leader_epoch: AtomicI32,
+    isr_len: AtomicUsize,
     log: Mutex<Option<PartitionLog>>,
     queue: Mutex<AppendQueue>,
     waiters: WaiterList,
     settings: ArcSwap<TopicConfig>,
-    clock: Arc<dyn Clock>,
-    runtime: Handle,
+    surroundings: Surroundings,
+    topic_metrics: TopicMetrics,
 }
 
 impl Partition {
@@ -90,24 +104,25 @@ impl Partition {
     pub(crate) fn opening(
         id: TopicPartition,
         topic_id: TopicId,
-        leader_epoch: LeaderEpoch,
+        registration: &PartitionRegistration,
         settings: Arc<TopicConfig>,
-        clock: Arc<dyn Clock>,
-        runtime: Handle,
+        surroundings: Surroundings,
     ) -> Arc<Self> {
+        let topic_metrics = surroundings.metrics.topic(&id.topic);
         Arc::new(Self {
             id,
             topic_id,
             state: ArcSwap::from_pointee(State::Opening),
             opened: Notify::new(),
             wanted: AtomicBool::new(false),
-            leader_epoch: AtomicI32::new(leader_epoch.get()),
+            leader_epoch: AtomicI32::new(registration.leader_epoch.get()),
+            isr_len: AtomicUsize::new(registration.isr.len()),
             log: Mutex::new(None),
             queue: Mutex::new(AppendQueue::default()),
             waiters: WaiterList::default(),
             settings: ArcSwap::new(settings),
-            clock,
-            runtime,
+            surroundings,
+            topic_metrics,
         })
     }
 
@@ -126,9 +141,10 @@ impl Partition {
         LeaderEpoch(self.leader_epoch.load(Ordering::Acquire))
     }
 
-    /// Takes a newer leader epoch from the metadata; waiting fetches look again.
-    pub(crate) fn set_leader_epoch(&self, epoch: LeaderEpoch) {
-        self.leader_epoch.store(epoch.get(), Ordering::Release);
+    /// Takes the leader epoch and the ISR from the metadata; waiting fetches look again.
+    pub(crate) fn follow(&self, registration: &PartitionRegistration) {
+        self.leader_epoch.store(registration.leader_epoch.get(), Ordering::Release);
+        self.isr_len.store(registration.isr.len(), Ordering::Release);
         self.waiters.wake_all();
     }
 
@@ -150,9 +166,9 @@ impl Partition {
         usize::try_from(self.settings.load().min_insync_replicas).unwrap_or(1)
     }
 
-    /// How many replicas are in sync. The leader alone, as long as there is one broker.
+    /// How many replicas are in sync, as the metadata says.
     pub(crate) fn in_sync_replicas(&self) -> usize {
-        1
+        self.isr_len.load(Ordering::Acquire)
     }
 
     /// Those who wait for data.
@@ -189,6 +205,11 @@ impl Partition {
             State::Online(reader) => Some(reader.clone()),
             State::Opening | State::Offline(_) | State::Deleted => None,
         }
+    }
+
+    /// Whether the log failed.
+    pub(crate) fn is_offline(&self) -> bool {
+        matches!(&**self.state.load(), State::Offline(_))
     }
 
     /// As [`Partition::reader`], but waits while the log is being opened.
@@ -304,7 +325,7 @@ impl Partition {
         queue.draining = true;
         drop(queue);
         let partition = Arc::clone(self);
-        self.runtime.spawn_blocking(move || partition.drain());
+        self.surroundings.runtime.spawn_blocking(move || partition.drain());
     }
 
     fn drain(&self) {
@@ -321,6 +342,30 @@ impl Partition {
                 Ok(_) => self.write(batch),
                 Err(_) => self.refuse(batch),
             }
+        }
+    }
+
+    /// Runs a flush and counts how long it took.
+    ///
+    /// # Errors
+    /// Those of the flush.
+    pub(crate) fn timed_flush<T>(&self, flush: impl FnOnce() -> Result<T, LogError>) -> Result<T, LogError> {
+        let began = self.surroundings.clock.monotonic();
+        let outcome = flush();
+        let time = self.surroundings.clock.monotonic().saturating_sub(began);
+        self.surroundings.metrics.flushed(time, outcome.is_ok());
+        outcome
+    }
+
+    /// Counts what a fetch takes.
+    pub(crate) fn count_sent(&self, bytes: usize) {
+        self.topic_metrics.sent(bytes);
+    }
+
+    fn count(&self, outcomes: &[Result<AppendOutcome, AppendError>]) {
+        for outcome in outcomes.iter().flatten().filter(|outcome| !outcome.duplicate) {
+            let records = outcome.last_offset - outcome.base_offset + 1;
+            self.topic_metrics.received(outcome.bytes, usize::try_from(records).unwrap_or(0));
         }
     }
 
@@ -345,14 +390,15 @@ impl Partition {
             requests.push(append.request);
             replies.push((append.durable, append.reply));
         }
-        let mut outcomes = log.append_many(requests, self.clock.now_ms());
-        if flush && let Err(error) = log.flush() {
+        let mut outcomes = log.append_many(requests, self.surroundings.clock.now_ms());
+        if flush && let Err(error) = self.timed_flush(|| log.flush()) {
             fail_durable(&mut outcomes, &replies, &error);
         }
         let before = log.reader().high_watermark();
         let end = log.reader().log_end_offset();
         let high_watermark = log.advance_high_watermark(end);
         drop(guard);
+        self.count(&outcomes);
         if high_watermark > before {
             let bytes = outcomes.iter().flatten().map(|outcome| outcome.bytes).sum();
             self.waiters.arrived(bytes);

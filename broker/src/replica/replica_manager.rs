@@ -6,16 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use medallion_log::{LogEnvironment, LogReader, PartitionLog};
-use medallion_os::Clock;
 use medallion_wire::{Offset, PartitionIndex, ResponseError, TopicId, TopicPartition};
 use parking_lot::{Mutex, RwLock};
-use tokio::runtime::Handle;
 use tracing::{error, info, warn};
 
 use super::directory_move::{self, MoveProgress};
 use super::log_directory::LogDirectory;
 use super::opening::OpeningQueue;
-use super::partition::Partition;
+use super::partition::{Partition, Surroundings};
 use crate::config::TopicConfig;
 use crate::controller::image::{
     MetadataDelta, MetadataImage, PartitionRegistration, ResourceType, TopicImage,
@@ -36,10 +34,8 @@ pub(crate) struct ReplicaSettings {
     pub(crate) node_id: i32,
     /// Where the files are.
     pub(crate) environment: LogEnvironment,
-    /// The time.
-    pub(crate) clock: Arc<dyn Clock>,
-    /// Whose I/O pool does the work.
-    pub(crate) runtime: Handle,
+    /// What all partitions share.
+    pub(crate) surroundings: Surroundings,
     /// `log.dirs`.
     pub(crate) directories: Vec<LogDirectory>,
     /// Gives the settings of a topic's logs.
@@ -152,9 +148,8 @@ impl ReplicaManager {
     ) -> (Arc<Partition>, usize) {
         let id = TopicPartition::new(Arc::clone(&topic.name), index);
         let directory = self.choose_directory(&id, registration);
-        let runtime = self.settings.runtime.clone();
-        let clock = Arc::clone(&self.settings.clock);
-        let partition = Partition::opening(id, topic.id, registration.leader_epoch, settings, clock, runtime);
+        let surroundings = self.settings.surroundings.clone();
+        let partition = Partition::opening(id, topic.id, registration, settings, surroundings);
         self.settings.directories[directory].add_partition();
         let replica = Replica { partition: Arc::clone(&partition), directory, moving: None };
         self.partitions.write().insert((topic.id, index), replica);
@@ -189,7 +184,7 @@ impl ReplicaManager {
 
     fn open(&self, partition: &Arc<Partition>, directory: usize) {
         let directory = &self.settings.directories[directory];
-        let now_ms = self.settings.clock.now_ms();
+        let now_ms = self.settings.surroundings.clock.now_ms();
         let options = directory.open_options(partition.id(), partition.topic_id(), now_ms);
         let folder = directory.folder(partition.id());
         let settings = Arc::new(partition.settings().log.clone());
@@ -291,7 +286,7 @@ impl ReplicaManager {
 
     fn run_move(&self, partition: &Arc<Partition>, moving: &Arc<Move>) {
         let target = &self.settings.directories[moving.to];
-        let now_ms = self.settings.clock.now_ms();
+        let now_ms = self.settings.surroundings.clock.now_ms();
         let environment = &self.settings.environment;
         let outcome = directory_move::run(environment, partition, target.path(), now_ms, &moving.progress);
         let key = (partition.topic_id(), partition.id().partition);
@@ -320,6 +315,12 @@ impl ReplicaManager {
         self.partitions.read().values().map(|replica| Arc::clone(&replica.partition)).collect()
     }
 
+    /// Every partition with whether its log is offline, for metrics.
+    pub(crate) fn states(&self) -> Vec<(Arc<Partition>, bool)> {
+        let partitions = self.all();
+        partitions.into_iter().map(|partition| (Arc::clone(&partition), partition.is_offline())).collect()
+    }
+
     /// How many logs are still to be opened.
     pub(crate) fn opening(&self) -> usize {
         self.opening.len()
@@ -331,13 +332,14 @@ impl ReplicaManager {
             for index in topic.partitions.keys() {
                 self.remove(topic.id, *index);
             }
+            self.settings.surroundings.metrics.topic_deleted(&topic.name);
         }
         for change in delta.changed_partitions() {
             let key = (change.topic.id, change.partition);
             let ours = change.after.replicas.contains(&self.settings.node_id);
             match (self.get(key.0, key.1), ours) {
                 (None, true) => self.create(&delta.after, change.topic, change.partition, change.after),
-                (Some(partition), true) => partition.set_leader_epoch(change.after.leader_epoch),
+                (Some(partition), true) => partition.follow(change.after),
                 (Some(_), false) => self.remove(key.0, key.1),
                 (None, false) => {}
             }
@@ -368,7 +370,7 @@ impl ReplicaManager {
         let target = log.directory().with_file_name(directory_move::suffixed(&replica.partition, "delete"));
         match log.rename_directory(&target) {
             Ok(()) => {
-                let remove_at_ms = self.settings.clock.now_ms().saturating_add(delay_ms);
+                let remove_at_ms = self.settings.surroundings.clock.now_ms().saturating_add(delay_ms);
                 self.deleted.lock().push(DeletedFolder { path: target, remove_at_ms });
             }
             Err(reason) => warn!(partition = %replica.partition.id(), %reason, "deleted log stays in place"),
@@ -419,7 +421,7 @@ impl ReplicaManager {
             let (manager, to) =
                 (Arc::clone(self), self.settings.directories[folder.directory].path().to_owned());
             let Some(partition) = self.get(topic, index) else { continue };
-            self.settings.runtime.spawn(async move {
+            self.settings.surroundings.runtime.spawn(async move {
                 if partition.opened_reader().await.is_ok()
                     && let Err(error) = manager.start_move(topic, index, &to)
                 {
@@ -481,7 +483,7 @@ impl ReplicaManager {
                 Ok(()) if all_closed => clean.push(directory),
                 Ok(()) => {}
                 Err(error) => {
-                    error!(directory = %directory.path().display(), %error, "checkpoints cannot be written")
+                    error!(directory = %directory.path().display(), %error, "checkpoints cannot be written");
                 }
             }
         }

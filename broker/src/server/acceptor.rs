@@ -54,7 +54,12 @@ fn admit(stream: TcpStream, address: SocketAddr, info: &Arc<ListenerInfo>, share
         total: config.max_connections,
         per_ip: per_ip.unwrap_or(config.max_connections_per_ip),
     };
-    let Some(counted) = shared.counter.admit(address.ip(), maxima) else { return };
+    let metrics = &shared.state.metrics;
+    let counted = match shared.counter.admit(address.ip(), maxima) {
+        Ok(counted) => counted,
+        Err(limit) => return metrics.connection_refused(limit),
+    };
+    metrics.connection_accepted(&info.name);
     if let Err(error) = prepare(&stream, config.socket_send_buffer_bytes, config.socket_receive_buffer_bytes)
     {
         debug!(peer = %address, %error, "socket options could not be set");
@@ -84,11 +89,16 @@ async fn run(
     counted: CountedConnection,
 ) {
     let Shared { state, budget, mut stopping, .. } = shared;
+    let metrics_state = Arc::clone(&state);
     let start = |frame| dispatch::start(&state, &peer, frame);
     let stopped = async move {
         let _ = stopping.wait_for(|stopping| *stopping).await;
     };
+    let metrics = &metrics_state.metrics;
     let end = connection::serve(Arc::new(stream), limits, budget, start, stopped).await;
+    if let Some(reason) = end.label() {
+        metrics.connection_closed(reason);
+    }
     match end {
         ConnectionEnd::Refused(_) | ConnectionEnd::SlowFrame(_) => {
             warn!(peer = %peer.address, listener = %peer.listener.name, reason = %end, "connection closed");

@@ -62,6 +62,19 @@ pub(crate) enum ConnectionEnd {
     Shutdown,
 }
 
+impl ConnectionEnd {
+    /// The reason in a word, where the broker ended the connection.
+    pub(crate) fn label(&self) -> Option<&'static str> {
+        match self {
+            Self::Peer | Self::Socket(_) => None,
+            Self::Idle(_) => Some("idle"),
+            Self::SlowFrame(_) => Some("slow_frame"),
+            Self::Refused(_) => Some("refused"),
+            Self::Shutdown => Some("shutdown"),
+        }
+    }
+}
+
 struct InFlight {
     reply: PendingReply,
     /// Given back when the reply is sent.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use medallion_wire::guard;
@@ -53,10 +54,36 @@ pub(crate) fn start(state: &Arc<BrokerState>, peer: &Peer, mut frame: Bytes) -> 
     };
     let pending = (api.start)(Arc::clone(state), context, frame)
         .map_err(|error| format!("{:?} version {version}: {error}", api.key))?;
-    let state = Arc::clone(state);
+    let guard = InFlight::new(Arc::clone(state));
     Ok(Box::pin(async move {
         let reply: Reply = pending.await;
-        state.metrics.request_done(api.key, frame_len, reply.len(), began.elapsed());
+        guard.answered(api.key, frame_len, reply.len(), began.elapsed());
         reply
     }))
+}
+
+/// Counts a request in and, when it was answered or its connection is gone, out.
+struct InFlight {
+    state: Arc<BrokerState>,
+    is_answered: bool,
+}
+
+impl InFlight {
+    fn new(state: Arc<BrokerState>) -> Self {
+        state.metrics.request_began();
+        Self { state, is_answered: false }
+    }
+
+    fn answered(mut self, api: ApiKey, request_bytes: usize, response_bytes: usize, time: Duration) {
+        self.is_answered = true;
+        self.state.metrics.request_done(api, request_bytes, response_bytes, time);
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.state.metrics.request_ended();
+        }
+    }
 }

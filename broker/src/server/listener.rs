@@ -79,17 +79,28 @@ impl ConnectionCounter {
         Arc::new(Self { state: Mutex::new(Counts::default()) })
     }
 
-    /// Counts a connection in, or refuses it.
-    pub(crate) fn admit(self: &Arc<Self>, ip: IpAddr, maxima: ConnectionMaxima) -> Option<CountedConnection> {
+    /// Counts a connection in.
+    ///
+    /// # Errors
+    /// The setting whose limit is reached.
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        ip: IpAddr,
+        maxima: ConnectionMaxima,
+    ) -> Result<CountedConnection, &'static str> {
         let mut state = self.state.lock();
         let of_ip = state.by_ip.get(&ip).copied().unwrap_or(0);
         if state.total >= maxima.total || of_ip >= maxima.per_ip {
             warn!(%ip, total = state.total, of_ip, ?maxima, "connection refused: too many");
-            return None;
+            return Err(if state.total >= maxima.total {
+                "max.connections"
+            } else {
+                "max.connections.per.ip"
+            });
         }
         state.total += 1;
         *state.by_ip.entry(ip).or_default() += 1;
-        Some(CountedConnection { counter: Arc::clone(self), ip })
+        Ok(CountedConnection { counter: Arc::clone(self), ip })
     }
 
     /// Connections at the moment.
@@ -122,11 +133,12 @@ mod tests {
         let (a, b) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
         let first = counter.admit(a, maxima);
         let _second = counter.admit(a, maxima);
-        assert!(first.is_some() && counter.admit(a, maxima).is_none(), "two of one address");
+        assert!(first.is_ok());
+        assert_eq!(counter.admit(a, maxima).err(), Some("max.connections.per.ip"));
         let _third = counter.admit(b, maxima);
-        assert!(counter.admit(b, maxima).is_none(), "three in all");
+        assert_eq!(counter.admit(b, maxima).err(), Some("max.connections"));
         drop(first);
         assert_eq!(counter.total(), 2);
-        assert!(counter.admit(a, maxima).is_some());
+        assert!(counter.admit(a, maxima).is_ok());
     }
 }

@@ -35,6 +35,11 @@ impl MemoryBudget {
         MemoryLease { _permit: permit.expect("the budget's semaphore is never closed") }
     }
 
+    /// All bytes of the budget.
+    pub(crate) fn total_bytes(&self) -> u64 {
+        u64::from(self.total_bytes)
+    }
+
     /// Bytes taken at the moment.
     pub(crate) fn used_bytes(&self) -> u64 {
         let free = u64::try_from(self.permits.available_permits()).unwrap_or(u64::MAX);

@@ -41,9 +41,8 @@ pub(crate) fn alter(
     let mut order: Vec<&Request> = Vec::new();
     for entry in &request.entries {
         let entity = entity_of(entry);
-        if outcomes.contains_key(&entity) {
-            let error = invalid(format!("Ignoring duplicate entity {}", describe(&entity)));
-            outcomes.insert(entity, Err(error));
+        if let Some(earlier) = outcomes.get_mut(&entity) {
+            *earlier = Err(invalid(format!("Ignoring duplicate entity {}", describe(&entity))));
             continue;
         }
         order.push(entry);

@@ -35,7 +35,6 @@ use super::records::MetadataRecord;
 
 /// What can be asked of the controller. Requests are Kafka's own structs where there is a one-to-one request.
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "one command per request, moved once")]
 pub(crate) enum Command {
     /// Create topics.
     CreateTopics(m::CreateTopicsRequest),

@@ -24,9 +24,9 @@ pub(crate) fn place(
     for broker in usable {
         let rack = racks.entry(broker.rack.clone()).or_default();
         if broker.fenced {
-            rack.fenced.brokers.push(broker.id)
+            rack.fenced.brokers.push(broker.id);
         } else {
-            rack.unfenced.brokers.push(broker.id)
+            rack.unfenced.brokers.push(broker.id);
         }
     }
     let mut racks: Vec<Rack> = racks.into_values().collect();
