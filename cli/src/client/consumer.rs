@@ -12,7 +12,8 @@ use tokio::time::sleep;
 
 use super::ClientError;
 use super::batch::{self, DecodedBatch};
-use super::cluster::{Client, Metadata, OffsetAt, group_by_leader, topic_name};
+use super::cluster::{Client, OffsetAt, topic_name};
+use super::metadata::{Metadata, group_by_leader};
 use super::record::ConsumedRecord;
 
 const BACKOFF: Duration = Duration::from_millis(200);

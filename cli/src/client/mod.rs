@@ -2,26 +2,31 @@
 //!
 //! - [`connection`]: one TCP connection, versions agreed by `ApiVersions`, one request at a time;
 //! - [`cluster`]: [`Client`]: bootstrap, metadata, a connection for each broker, offsets;
-//! - [`admin`]: topics and configs;
+//! - [`mod@metadata`]: brokers and topics at one moment;
+//! - [`topics`], [`configs`]: what administrators change;
 //! - [`producer`], [`consumer`]: records in and out, by assigned partitions;
 //! - [`batch`]: records to and from batches;
 //! - [`partitioner`]: the same partition for a key as Kafka's Java producer picks.
 
-mod admin;
 mod batch;
 mod cluster;
+mod configs;
 mod connection;
 mod consumer;
 mod error;
+mod metadata;
 mod partitioner;
 mod producer;
 mod record;
+mod topics;
 
-pub(crate) use admin::{
-    ConfigChange, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource, NewTopic, ResourceType,
+pub(crate) use cluster::{Client, OffsetAt};
+pub(crate) use configs::{
+    ConfigChange, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource, ResourceType,
 };
-pub(crate) use cluster::{Client, Metadata, OffsetAt, TopicMetadata};
 pub(crate) use consumer::{Consumer, ConsumerOptions};
 pub(crate) use error::ClientError;
+pub(crate) use metadata::{Metadata, TopicMetadata};
 pub(crate) use producer::{Acks, Compression, Producer, ProducerOptions, ProducerStatistics};
 pub(crate) use record::{ConsumedRecord, Record};
+pub(crate) use topics::NewTopic;

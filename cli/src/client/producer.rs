@@ -15,11 +15,12 @@ use medallion_wire::{BrokerId, PartitionIndex, ProducerEpoch, ProducerId, Respon
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use super::ClientError;
 use super::batch::{self, BatchProducer};
-use super::cluster::{Client, RETRIES, RETRY_BACKOFF, TopicMetadata, group_by_leader, topic_name};
+use super::cluster::{Client, RETRIES, RETRY_BACKOFF, topic_name};
+use super::metadata::{Metadata, TopicMetadata, group_by_leader};
 use super::partitioner::partition_of_key;
 use super::record::Record;
-use super::{ClientError, Metadata};
 
 pub(crate) use super::batch::Compression;
 

@@ -2,7 +2,7 @@
 //!
 //! - [`trip`]: one trip, and its JSON;
 //! - [`columns`]: the columns of the commission's yellow and green files, of any year since 2015;
-//! - [`file`]: CSV and Parquet files of them, perhaps several times over;
+//! - [`mod@file`]: CSV and Parquet files of them, perhaps several times over;
 //! - [`generator`]: trips made up from a seed, when there is no file;
 //! - [`zones`]: the 265 taxi zones with their boroughs;
 //! - [`totals`]: trips and fares by borough.

@@ -5,6 +5,9 @@ use std::path::Path;
 
 use anyhow::Context;
 use bytes::Bytes;
+use medallion_log::transaction_index;
+use medallion_wire::Offset;
+use medallion_wire::internal_records::ProducerSnapshot;
 use medallion_wire::records::{AnyBatch, DecompressionLimits, Record};
 use serde_json::{Value, json};
 
@@ -25,6 +28,8 @@ pub(super) fn run(path: &Path, with_records: bool, output: &Output) -> anyhow::R
         Some(Kind::Log) => segment(path, with_records, output),
         Some(Kind::Index) => index(path, output),
         Some(Kind::TimeIndex) => time_index(path, output),
+        Some(Kind::TransactionIndex) => aborted_transactions(path, output),
+        Some(Kind::ProducerSnapshot) => producers(path, output),
         None => Ok(()),
     }
 }
@@ -183,7 +188,7 @@ fn content(bytes: Option<&Bytes>) -> Value {
 
 fn index(path: &Path, output: &Output) -> anyhow::Result<()> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let (entries, _) = offset_entries(&bytes, base_offset(path).unwrap_or(0));
+    let (entries, _) = offset_entries(&bytes, base_offset(path));
     if output.is_json() {
         for entry in entries {
             let value = json!({ "file": path, "offset": entry.offset, "position": entry.position });
@@ -200,7 +205,7 @@ fn index(path: &Path, output: &Output) -> anyhow::Result<()> {
 
 fn time_index(path: &Path, output: &Output) -> anyhow::Result<()> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let (entries, _) = time_entries(&bytes, base_offset(path).unwrap_or(0));
+    let (entries, _) = time_entries(&bytes, base_offset(path));
     if output.is_json() {
         for entry in entries {
             let value = json!({ "file": path, "timestamp": entry.timestamp_ms, "offset": entry.offset });
@@ -213,6 +218,53 @@ fn time_index(path: &Path, output: &Output) -> anyhow::Result<()> {
         table.add_row([format_timestamp(entry.timestamp_ms), entry.offset.to_string()]);
     }
     output.line(&crate::output::render(&table))
+}
+
+fn aborted_transactions(path: &Path, output: &Output) -> anyhow::Result<()> {
+    let cannot = || format!("cannot read {}", path.display());
+    let bytes = std::fs::read(path).with_context(cannot)?;
+    for entry in transaction_index::decode(&bytes, Offset(base_offset(path))).with_context(cannot)? {
+        let value = json!({
+            "file": path,
+            "producer_id": entry.producer_id.get(),
+            "first_offset": entry.first_offset.get(),
+            "last_offset": entry.last_offset.get(),
+            "last_stable_offset": entry.last_stable_offset.get(),
+        });
+        let text = format!(
+            "  producer {}  aborted {} to {}  last stable offset {}",
+            entry.producer_id, entry.first_offset, entry.last_offset, entry.last_stable_offset
+        );
+        print(output, &value, &text)?;
+    }
+    Ok(())
+}
+
+fn producers(path: &Path, output: &Output) -> anyhow::Result<()> {
+    let cannot = || format!("cannot read {}", path.display());
+    let bytes = Bytes::from(std::fs::read(path).with_context(cannot)?);
+    for entry in ProducerSnapshot::decode_file(&bytes).with_context(cannot)?.producer_entries {
+        let value = json!({
+            "file": path,
+            "producer_id": entry.producer_id,
+            "producer_epoch": entry.epoch,
+            "last_sequence": entry.last_sequence,
+            "last_offset": entry.last_offset,
+            "timestamp": entry.timestamp,
+            "coordinator_epoch": entry.coordinator_epoch,
+            "current_transaction_first_offset": entry.current_txn_first_offset,
+        });
+        let text = format!(
+            "  producer {}/{}  last sequence {}  last offset {}  {}",
+            entry.producer_id,
+            entry.epoch,
+            entry.last_sequence,
+            entry.last_offset,
+            format_timestamp(entry.timestamp)
+        );
+        print(output, &value, &text)?;
+    }
+    Ok(())
 }
 
 fn print(output: &Output, value: &Value, text: &str) -> anyhow::Result<()> {

@@ -21,6 +21,9 @@ pub(super) enum InternalTopic {
 impl InternalTopic {
     /// What the folder of a segment says.
     pub(super) fn of_segment(path: &Path) -> Option<Self> {
+        if path.extension().is_some_and(|extension| extension == "checkpoint") {
+            return Some(Self::Metadata);
+        }
         let folder = path.parent()?.file_name()?.to_str()?;
         match folder.rsplit_once('-')?.0 {
             "__cluster_metadata" => Some(Self::Metadata),
@@ -79,6 +82,7 @@ mod tests {
         let of = |path: &str| InternalTopic::of_segment(Path::new(path));
         assert_eq!(of("data/__cluster_metadata-0/00.log"), Some(InternalTopic::Metadata));
         assert_eq!(of("data/__consumer_offsets-12/00.log"), Some(InternalTopic::Groups));
+        assert_eq!(of("data/bootstrap.checkpoint"), Some(InternalTopic::Metadata));
         assert_eq!(of("data/trips-0/00.log"), None);
         assert_eq!(of("00.log"), None);
     }

@@ -1,7 +1,8 @@
 //! `medallion log`: segments on disk, without a broker.
 //!
 //! - [`segment`]: the batches of a `.log` file, one after the other;
-//! - [`index`]: the entries of `.index` and `.timeindex` files;
+//! - [`index`]: the entries of `.index` and `.timeindex` files; those of `.txnindex` and `.snapshot` files are read by
+//!   the crates that write them;
 //! - [`internal`]: what records of Kafka's own topics say;
 //! - [`verify`]: everything that must hold, and where it does not;
 //! - [`dump`]: what is there, as text or JSON.
@@ -38,7 +39,7 @@ Examples:
   medallion log dump medallion-data/trips-0
   medallion log dump medallion-data/trips-0/00000000000000000000.log --records --json")]
 pub(crate) struct DumpArguments {
-    /// Files (.log, .index, .timeindex), or folders of partitions
+    /// Files (.log, .index, .timeindex, .txnindex, .snapshot, .checkpoint), or folders of partitions
     #[arg(required = true, value_hint = ValueHint::AnyPath)]
     paths: Vec<PathBuf>,
     /// Show the records too
@@ -52,7 +53,7 @@ pub(crate) struct DumpArguments {
 It ends with code 4 when it finds damage. It reads files while a broker writes to them, too: a batch that is still
 being written at the end of the newest segment may then be named.")]
 pub(crate) struct VerifyArguments {
-    /// Files (.log, .index, .timeindex), folders of partitions, or whole log directories
+    /// Files as `log dump` takes them, folders of partitions, or whole log directories
     #[arg(required = true, value_hint = ValueHint::AnyPath)]
     paths: Vec<PathBuf>,
 }
@@ -105,23 +106,37 @@ fn verify_all(paths: &[PathBuf], output: &Output) -> anyhow::Result<()> {
 /// What kind of file it is, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
+    /// Batches: a segment, or a snapshot of the metadata.
     Log,
     Index,
     TimeIndex,
+    TransactionIndex,
+    ProducerSnapshot,
 }
 
 fn kind(path: &Path) -> Option<Kind> {
     match path.extension()?.to_str()? {
-        "log" => Some(Kind::Log),
+        "log" | "checkpoint" => Some(Kind::Log),
         "index" => Some(Kind::Index),
         "timeindex" => Some(Kind::TimeIndex),
+        "txnindex" => Some(Kind::TransactionIndex),
+        "snapshot" => Some(Kind::ProducerSnapshot),
         _ => None,
     }
 }
 
-/// The offset that a segment's file name says: its first.
-fn base_offset(path: &Path) -> Option<i64> {
-    path.file_stem()?.to_str()?.parse().ok()
+/// The offset that a segment's file name says: its first. A snapshot of the metadata is numbered from 0.
+fn base_offset(path: &Path) -> i64 {
+    let stem = path.file_stem().and_then(|stem| stem.to_str());
+    stem.and_then(|stem| stem.parse().ok()).unwrap_or(0)
+}
+
+/// Whether a file belongs to a log by its name: `00000000000000000042.log`, `bootstrap.checkpoint`.
+fn belongs_to_log(path: &Path) -> bool {
+    let starts_with_offset = |name: &str| name.bytes().take(20).filter(u8::is_ascii_digit).count() == 20;
+    let name = path.file_name().and_then(|name| name.to_str());
+    kind(path).is_some()
+        && name.is_some_and(|name| starts_with_offset(name) || name == "bootstrap.checkpoint")
 }
 
 /// The files among the paths and within folders, one level of folders deeper too.
@@ -144,7 +159,11 @@ fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
             found.push(path.clone());
         } else {
             let message = format!("{} is no segment", path.display());
-            return Err(Failure::new(message, "these files can be read: .log, .index, .timeindex").into());
+            return Err(Failure::new(
+                message,
+                "these files can be read: .log, .index, .timeindex, .txnindex, .snapshot, .checkpoint",
+            )
+            .into());
         }
     }
     Ok(found)
@@ -162,9 +181,28 @@ fn add_folder(folder: &Path, goes_deeper: bool, found: &mut Vec<PathBuf>) -> any
             if goes_deeper {
                 add_folder(&path, false, found)?;
             }
-        } else if kind(&path).is_some() && base_offset(&path).is_some() {
+        } else if belongs_to_log(&path) {
             found.push(path);
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_a_log_are_known_by_name() {
+        for name in
+            ["00000000000000000042.log", "00000000000000000042-0000000001.checkpoint", "bootstrap.checkpoint"]
+        {
+            assert!(belongs_to_log(Path::new(name)), "{name}");
+        }
+        for name in ["recovery-point-offset-checkpoint", "partition.metadata", "a.log", "quorum-state"] {
+            assert!(!belongs_to_log(Path::new(name)), "{name}");
+        }
+        assert_eq!(base_offset(Path::new("a-0/00000000000000000042.log")), 42);
+        assert_eq!(base_offset(Path::new("bootstrap.checkpoint")), 0);
+    }
 }

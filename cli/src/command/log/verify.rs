@@ -5,7 +5,10 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+use medallion_log::transaction_index;
 use medallion_wire::Offset;
+use medallion_wire::internal_records::ProducerSnapshot;
 use medallion_wire::records::{AnyBatch, DecompressionLimits};
 use serde::Serialize;
 
@@ -60,6 +63,14 @@ pub(super) fn file(path: &Path, report: &mut Report) -> io::Result<()> {
         Some(Kind::Log) => segment(path, report),
         Some(Kind::Index) => offset_index(path, report),
         Some(Kind::TimeIndex) => time_index(path, report),
+        Some(Kind::TransactionIndex) => {
+            let decoded =
+                |bytes: &Bytes| transaction_index::decode(bytes, Offset(base_offset(path))).map(drop);
+            whole_file(path, report, decoded)
+        }
+        Some(Kind::ProducerSnapshot) => {
+            whole_file(path, report, |bytes| ProducerSnapshot::decode_file(bytes).map(drop))
+        }
         None => Ok(()),
     }
 }
@@ -67,7 +78,7 @@ pub(super) fn file(path: &Path, report: &mut Report) -> io::Result<()> {
 fn segment(path: &Path, report: &mut Report) -> io::Result<()> {
     let mut reader = SegmentReader::open(path)?;
     report.bytes += reader.length();
-    let mut next_offset = base_offset(path).unwrap_or(0);
+    let mut next_offset = base_offset(path);
     let mut leader_epoch = i32::MIN;
     while let Some((position, found)) = reader.next()? {
         let mut damaged = |offset: Option<i64>, problem: String| {
@@ -119,7 +130,7 @@ fn records_of(batch: &AnyBatch) -> Result<u64, String> {
 fn offset_index(path: &Path, report: &mut Report) -> io::Result<()> {
     let bytes = std::fs::read(path)?;
     report.bytes += bytes.len() as u64;
-    let (entries, rest) = offset_entries(&bytes, base_offset(path).unwrap_or(0));
+    let (entries, rest) = offset_entries(&bytes, base_offset(path));
     let batches = places(&path.with_extension("log"))?;
     let mut damaged = |index: usize, offset, problem| {
         let position = index as u64 * 8;
@@ -157,7 +168,7 @@ fn offset_index(path: &Path, report: &mut Report) -> io::Result<()> {
 fn time_index(path: &Path, report: &mut Report) -> io::Result<()> {
     let bytes = std::fs::read(path)?;
     report.bytes += bytes.len() as u64;
-    let (entries, rest) = time_entries(&bytes, base_offset(path).unwrap_or(0));
+    let (entries, rest) = time_entries(&bytes, base_offset(path));
     let batches: Vec<BatchPlace> = places(&path.with_extension("log"))?.into_values().collect();
     let mut damaged = |index: usize, offset, problem| {
         let position = index as u64 * 12;
@@ -183,6 +194,21 @@ fn time_index(path: &Path, report: &mut Report) -> io::Result<()> {
     }
     if rest > 0 {
         damaged(entries.len(), None, format!("{rest} bytes at the end are no entry"));
+    }
+    Ok(())
+}
+
+/// Checks a file that is sound or not as a whole.
+fn whole_file<E: fmt::Display>(
+    path: &Path,
+    report: &mut Report,
+    decode: impl FnOnce(&Bytes) -> Result<(), E>,
+) -> io::Result<()> {
+    let bytes = Bytes::from(std::fs::read(path)?);
+    report.bytes += bytes.len() as u64;
+    if let Err(error) = decode(&bytes) {
+        let problem = error.to_string();
+        report.damage.push(Damage { file: path.to_owned(), position: 0, offset: None, problem });
     }
     Ok(())
 }
@@ -295,5 +321,21 @@ mod tests {
         let times = log.with_extension("timeindex");
         fs::write(&times, [&1006_i64.to_be_bytes()[..], &2_u32.to_be_bytes()].concat()).unwrap();
         assert!(verify(&times).damage[0].problem.contains("1007"));
+    }
+
+    #[test]
+    fn snapshots_and_transaction_indexes_are_checked_as_a_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let snapshot = directory.path().join("00000000000000000005.snapshot");
+        let sound = ProducerSnapshot::default().encode_file().unwrap();
+        fs::write(&snapshot, &sound).unwrap();
+        assert_eq!(verify(&snapshot).damage, []);
+        fs::write(&snapshot, [&sound[..], b"x"].concat()).unwrap();
+        assert_eq!(verify(&snapshot).damage.len(), 1);
+        let aborted = directory.path().join("00000000000000000005.txnindex");
+        fs::write(&aborted, [0; 34]).unwrap();
+        assert_eq!(verify(&aborted).damage.len(), 1, "offset 0 lies before the segment");
+        fs::write(&aborted, []).unwrap();
+        assert_eq!(verify(&aborted).damage, []);
     }
 }
