@@ -110,7 +110,7 @@ pub(crate) async fn run(arguments: DemoArguments, output: &Output) -> anyhow::Re
     screen.step("broker", &broker.describe());
     let shown = tokio::select! {
         result = show(&arguments, &mut source, &broker, &screen) => result,
-        () = stopping() => Err(anyhow::anyhow!("interrupted")),
+        () = stopping() => Err(Interrupted.into()),
     };
     let result = match shown {
         Ok(mut producer) if arguments.mode == Mode::Flow => {
@@ -119,7 +119,8 @@ pub(crate) async fn run(arguments: DemoArguments, output: &Output) -> anyhow::Re
         }
         other => other.map(drop),
     };
-    broker.stop(result.is_err()).await?;
+    let has_failed = result.as_ref().is_err_and(|error| !error.is::<Interrupted>());
+    broker.stop(has_failed).await?;
     result
 }
 
@@ -149,6 +150,11 @@ async fn show(
     screen.where_to_look(broker, TOPIC, arguments.mode == Mode::Flow);
     Ok(producer)
 }
+
+/// Somebody pressed Ctrl-C before the sums were compared.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted before the sums were compared")]
+struct Interrupted;
 
 /// What the broker's process takes.
 #[derive(Debug, Clone, Copy)]

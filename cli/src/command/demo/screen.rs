@@ -108,7 +108,9 @@ impl Screen {
             );
         }
         let rate = whole(per_second(sum.trips, read.took.as_secs_f64()));
-        self.fact("read", &format!("{rate} trips a second, with the start of {}", read.client));
+        let start =
+            if read.is_foreign { format!(", with the start of {}", read.client) } else { String::new() };
+        self.fact("read", &format!("{rate} trips a second{start}"));
         if let Some(after) = memory.after {
             let before = memory.before.map(|before| format!(", {} before the first trip", bytes(before)));
             self.fact("memory", &format!("{} resident{}", bytes(after), before.unwrap_or_default()));
