@@ -101,7 +101,7 @@ impl FormatOptions {
         }
     }
 
-    fn levels(&self) -> Result<Vec<MetadataRecord>, StorageError> {
+    pub(crate) fn levels(&self) -> Result<Vec<MetadataRecord>, StorageError> {
         let record = |feature: Feature, level: i16| -> MetadataRecord {
             FeatureLevelRecord {
                 name: feature.name().to_owned(),

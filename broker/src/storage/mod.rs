@@ -9,5 +9,8 @@ pub mod error;
 pub(crate) mod folders;
 pub mod format;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::StorageError;
 pub use format::{FormatOptions, FormatOutcome, Formatted, VoterKind, format, random_cluster_id};

@@ -131,7 +131,7 @@ impl MetadataImage {
             }
             .into()
         });
-        scram.chain(acls).chain(tokens)
+        acls.chain(scram).chain(tokens)
     }
 }
 

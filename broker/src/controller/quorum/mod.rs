@@ -16,6 +16,8 @@ pub(crate) mod metadata_log;
 pub(crate) mod quorum_state;
 pub(crate) mod replay;
 pub(crate) mod snapshot;
+#[cfg(test)]
+pub(crate) mod tests;
 pub(crate) mod voters;
 
 pub(crate) use error::MetadataError;

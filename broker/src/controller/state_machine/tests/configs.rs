@@ -1,0 +1,206 @@
+//! Configs, features, quotas and producer ids.
+
+use medallion_wire::ResponseError as E;
+use medallion_wire::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
+
+use super::*;
+
+fn alter(cluster: &mut Cluster, kind: i8, resource: &str, changes: &[(&str, i8, Option<&str>)]) -> (i16, String) {
+    let config = |(key, operation, value): &(&str, i8, Option<&str>)| {
+        AlterableConfig::default()
+            .with_name((*key).to_owned().into())
+            .with_config_operation(*operation)
+            .with_value(value.map(|value| value.to_owned().into()))
+    };
+    let resource = AlterConfigsResource::default()
+        .with_resource_type(kind)
+        .with_resource_name(resource.to_owned().into())
+        .with_configs(changes.iter().map(config).collect());
+    let request = m::IncrementalAlterConfigsRequest::default().with_resources(vec![resource]);
+    let decision = cluster.run(Command::IncrementalAlterConfigs(request));
+    let Reply::IncrementalAlterConfigs(response) = decision.reply else { panic!() };
+    let result = &response.responses[0];
+    (result.error_code, result.error_message.as_ref().map(ToString::to_string).unwrap_or_default())
+}
+
+#[test]
+fn single_configs_are_set_deleted_and_appended_to() {
+    let mut cluster = Cluster::of_one_broker();
+    cluster.create(topic("t", 1, 1));
+    let policy = |cluster: &Cluster| {
+        cluster.image().config(ResourceType::Topic, "t", "cleanup.policy").map(|value| value.to_string())
+    };
+    assert_eq!(alter(&mut cluster, 2, "t", &[("cleanup.policy", 2, Some("compact"))]).0, 0);
+    assert_eq!(policy(&cluster).as_deref(), Some("delete,compact"), "appended to the default");
+    assert_eq!(alter(&mut cluster, 2, "t", &[("cleanup.policy", 3, Some("delete"))]).0, 0);
+    assert_eq!(policy(&cluster).as_deref(), Some("compact"));
+    assert_eq!(alter(&mut cluster, 2, "t", &[("cleanup.policy", 1, None)]).0, 0);
+    assert_eq!(policy(&cluster), None);
+    assert!(!cluster.image().configs.contains_key(&ConfigResource::new(ResourceType::Topic, "t")));
+}
+
+#[test]
+fn wrong_config_changes_have_kafkas_codes() {
+    let mut cluster = Cluster::of_one_broker();
+    cluster.create(topic("t", 1, 1));
+    let set = |key| [(key, 0, Some("1"))];
+    let mut code = |kind, resource: &str, changes: &[(&str, i8, Option<&str>)]| {
+        alter(&mut cluster, kind, resource, changes)
+    };
+    assert_eq!(
+        code(2, "absent", &set("retention.ms")),
+        (E::UnknownTopicOrPartition.code(), "The topic 'absent' does not exist.".to_owned())
+    );
+    assert_eq!(code(2, "", &set("retention.ms")).0, E::InvalidRequest.code());
+    assert_eq!(code(2, "t", &set("nonsense")).0, E::InvalidConfig.code());
+    assert_eq!(
+        code(2, "t", &[("retention.ms", 0, None)]),
+        (E::InvalidRequest.code(), "Null value not supported for : retention.ms".to_owned())
+    );
+    assert_eq!(
+        code(2, "t", &[("retention.ms", 2, Some("1"))]),
+        (E::InvalidConfig.code(), "Can't APPEND to key retention.ms because its type is not LIST.".to_owned())
+    );
+    assert_eq!(
+        code(2, "t", &[("retention.ms", 0, Some("1")), ("retention.ms", 1, None)]).1,
+        "Error due to duplicate config keys"
+    );
+    assert_eq!(code(4, "2", &set("x")).1, "Unexpected broker id, expected 1, but received 2");
+    assert_eq!(code(4, "x", &set("x")).1, "Node id must be an integer, but it is: x");
+    assert_eq!(code(77, "t", &set("x")).1, "Unknown resource type 77");
+    assert_eq!(code(4, "1", &set("x")).0, 0);
+}
+
+#[test]
+fn legacy_changes_replace_everything() {
+    let mut cluster = Cluster::of_one_broker();
+    cluster.create(topic("t", 1, 1));
+    alter(&mut cluster, 2, "t", &[("retention.ms", 0, Some("1")), ("cleanup.policy", 0, Some("compact"))]);
+    let config = m::alter_configs_request::AlterableConfig::default()
+        .with_name("retention.ms".into())
+        .with_value(Some("2".into()));
+    let resource = m::alter_configs_request::AlterConfigsResource::default()
+        .with_resource_type(2)
+        .with_resource_name("t".into())
+        .with_configs(vec![config]);
+    let request = m::AlterConfigsRequest::default().with_resources(vec![resource]);
+    cluster.run(Command::AlterConfigs(request));
+    let configs = cluster.image().configs_of(ResourceType::Topic, "t");
+    assert_eq!(configs.len(), 1);
+    assert_eq!(configs.get("retention.ms").map(|value| &**value), Some("2"));
+}
+
+fn update(cluster: &mut Cluster, feature: &'static str, level: i16, upgrade_type: i8) -> (i16, String) {
+    let change = m::update_features_request::FeatureUpdateKey::default()
+        .with_feature(feature.into())
+        .with_max_version_level(level)
+        .with_upgrade_type(upgrade_type);
+    let request = m::UpdateFeaturesRequest::default().with_feature_updates(vec![change]);
+    let Reply::UpdateFeatures(response) = cluster.run(Command::UpdateFeatures(request)).reply else { panic!() };
+    (response.error_code, response.error_message.map(|text| text.to_string()).unwrap_or_default())
+}
+
+#[test]
+fn features_move_within_what_is_supported() {
+    let mut cluster = Cluster::of_one_broker();
+    let (code, text) = update(&mut cluster, "metadata.version", 31, 1);
+    assert_eq!(code, E::InvalidUpdateVersion.code());
+    assert!(text.ends_with("Local controller 1 only supports versions 7-30"), "{text}");
+    let (code, text) = update(&mut cluster, "metadata.version", 29, 1);
+    assert_eq!(code, E::InvalidUpdateVersion.code());
+    assert!(text.contains("without setting the upgrade type"), "{text}");
+    let (_, text) = update(&mut cluster, "metadata.version", 29, 2);
+    assert!(text.ends_with("because it might delete metadata information."), "{text}");
+    let (_, text) = update(&mut cluster, "nonsense", 1, 1);
+    assert!(text.ends_with("Local controller 1 does not support this feature."), "{text}");
+    assert_eq!(update(&mut cluster, "share.version", 0, 2), (0, String::new()));
+    assert_eq!(cluster.image().features.level("share.version"), 0);
+    assert_eq!(update(&mut cluster, "share.version", 1, 1), (0, String::new()));
+    assert_eq!(update(&mut cluster, "kraft.version", 0, 1), (0, String::new()));
+}
+
+fn quota(cluster: &mut Cluster, entity: &[(&'static str, Option<&'static str>)], key: &'static str, value: f64) -> (i16, String) {
+    let part = |(kind, name): &(&'static str, Option<&'static str>)| {
+        m::alter_client_quotas_request::EntityData::default()
+            .with_entity_type((*kind).into())
+            .with_entity_name(name.map(Into::into))
+    };
+    let operation = m::alter_client_quotas_request::OpData::default()
+        .with_key(key.into())
+        .with_value(value)
+        .with_remove(value == 0.0);
+    let entry = m::alter_client_quotas_request::EntryData::default()
+        .with_entity(entity.iter().map(part).collect())
+        .with_ops(vec![operation]);
+    let request = m::AlterClientQuotasRequest::default().with_entries(vec![entry]);
+    let Reply::AlterClientQuotas(response) = cluster.run(Command::AlterClientQuotas(request)).reply else {
+        panic!()
+    };
+    let result = &response.entries[0];
+    (result.error_code, result.error_message.as_ref().map(ToString::to_string).unwrap_or_default())
+}
+
+#[test]
+fn quotas_are_checked_set_and_removed() {
+    let mut cluster = Cluster::of_one_broker();
+    let user = [("user", Some("alice"))];
+    assert_eq!(quota(&mut cluster, &user, "producer_byte_rate", 5.0).0, 0);
+    assert_eq!(cluster.image().client_quotas.len(), 1);
+    assert_eq!(quota(&mut cluster, &user, "producer_byte_rate", 0.0).0, 0);
+    assert!(cluster.image().client_quotas.is_empty());
+    let invalid = |text: &str| (E::InvalidRequest.code(), text.to_owned());
+    assert_eq!(quota(&mut cluster, &user, "nonsense", 1.0), invalid("Invalid configuration key nonsense"));
+    assert_eq!(
+        quota(&mut cluster, &user, "producer_byte_rate", -1.0),
+        invalid("Quota producer_byte_rate must be greater than 0")
+    );
+    assert_eq!(
+        quota(&mut cluster, &user, "producer_byte_rate", 1.5),
+        invalid("producer_byte_rate cannot be a fractional value.")
+    );
+    assert_eq!(quota(&mut cluster, &[], "producer_byte_rate", 1.0), invalid("Invalid empty client quota entity"));
+    assert_eq!(
+        quota(&mut cluster, &[("moon", None)], "producer_byte_rate", 1.0),
+        invalid("Unhandled client quota entity type: moon")
+    );
+    assert_eq!(quota(&mut cluster, &[("ip", Some("127.0.0.1"))], "connection_creation_rate", 3.0).0, 0);
+}
+
+#[test]
+fn producer_ids_come_in_blocks_of_a_thousand() {
+    let mut cluster = Cluster::of_one_broker();
+    let epoch = cluster.image().brokers.get(&1).unwrap().epoch;
+    let request =
+        m::AllocateProducerIdsRequest::default().with_broker_id(BrokerId(1)).with_broker_epoch(epoch);
+    for expected in [0, 1000, 2000] {
+        let Reply::AllocateProducerIds(response) =
+            cluster.run(Command::AllocateProducerIds(request.clone())).reply
+        else {
+            panic!()
+        };
+        assert_eq!((response.producer_id_start.0, response.producer_id_len), (expected, 1000));
+    }
+    let stale = request.with_broker_epoch(epoch - 1);
+    assert_eq!(cluster.decide(Command::AllocateProducerIds(stale)).unwrap_err().error, E::StaleBrokerEpoch);
+}
+
+#[test]
+fn brokers_are_registered_only_into_their_cluster() {
+    let mut cluster = Cluster::of_one_broker();
+    let mut refusal = |request| cluster.decide(Command::RegisterBroker(request)).unwrap_err().error;
+    assert_eq!(refusal(registration(2, 5).with_cluster_id("other".into())), E::InconsistentClusterId);
+    assert_eq!(refusal(registration(2, 5).with_log_dirs(Vec::new())), E::InvalidRegistration);
+    assert_eq!(refusal(registration(2, 5).with_log_dirs(vec![Uuid::from_u128(1)])), E::InvalidRegistration);
+    assert_eq!(refusal(registration(2, 5).with_features(Vec::new())), E::UnsupportedVersion);
+}
+
+#[test]
+fn a_leader_of_one_fences_the_others() {
+    let mut cluster = Cluster::of_one_broker();
+    cluster.register(registration(2, 22));
+    let records = cluster.machine.activation_records();
+    cluster.apply(&records);
+    assert!(cluster.image().brokers.get(&2).unwrap().fenced);
+    assert!(!cluster.image().brokers.get(&1).unwrap().fenced);
+    assert!(cluster.machine.activation_records().is_empty());
+}
