@@ -21,6 +21,8 @@ pub(crate) mod quorum_description;
 pub(crate) mod records;
 pub(crate) mod registration;
 pub(crate) mod state_machine;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use event_loop::Controller;
 pub(crate) use handle::{ControllerHandle, MetadataListener};

@@ -103,7 +103,7 @@ impl LogDirectories {
     /// Locks and checks formatted directories.
     ///
     /// # Errors
-    /// Directories in use, of another node or cluster, of ZooKeeper times, or not formatted.
+    /// Directories in use, of another node or cluster, of `ZooKeeper` times, or not formatted.
     pub(crate) fn open(
         fs: Arc<dyn FileSystem>,
         settings: &DirectorySettings,

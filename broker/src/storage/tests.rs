@@ -154,6 +154,16 @@ fn foreign_directories_are_refused_with_the_reason() {
 }
 
 #[test]
+fn a_directory_in_use_is_refused() {
+    let fs = Arc::new(SimulatedFileSystem::new());
+    format(&*fs, &options(&["/a"]), 1, &mut counter()).unwrap();
+    fs.hold_lock_elsewhere(Path::new("/a/.lock"));
+    let fs: Arc<dyn FileSystem> = fs;
+    let error = open(&fs, &["/a"]).unwrap_err();
+    assert!(matches!(error, StorageError::InUse { .. }), "{error}");
+}
+
+#[test]
 fn a_copied_directory_is_noticed() {
     let fs = formatted(&["/a"]);
     let properties = meta_properties::read(&*fs, Path::new("/a")).unwrap().unwrap();
@@ -229,8 +239,7 @@ fn folders_are_sorted_by_what_the_metadata_says() {
         Uuid::from_u128(drawn)
     };
     let settled = settle(&*fs, folders, &directories, &image, 1, &mut unique).unwrap();
-    let live: Vec<String> =
-        settled.live.values().map(|folder| folder.path.display().to_string()).collect();
+    let live: Vec<String> = settled.live.values().map(|folder| folder.path.display().to_string()).collect();
     assert_eq!(live, ["/a/first-0", "/a/first-1"], "the copy without an original takes its place");
     assert_eq!(settled.deleted.len(), 1);
     assert_eq!(settled.stray.len(), 2, "an unknown name and an older topic's folder: {:?}", settled.stray);

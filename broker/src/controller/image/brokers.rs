@@ -53,7 +53,7 @@ pub(crate) struct BrokerRegistration {
     pub(crate) fenced: bool,
     /// Whether it is on its way down.
     pub(crate) in_controlled_shutdown: bool,
-    /// Whether it comes from a cluster that still migrates from ZooKeeper.
+    /// Whether it comes from a cluster that still migrates from `ZooKeeper`.
     pub(crate) is_migrating_zk_broker: bool,
     /// The ids of its log directories that are online.
     pub(crate) directories: Vec<Uuid>,
@@ -91,7 +91,7 @@ pub(crate) struct ControllerRegistration {
     pub(crate) id: i32,
     /// The id of the controller's process.
     pub(crate) incarnation_id: Uuid,
-    /// Whether it could migrate a cluster from ZooKeeper.
+    /// Whether it could migrate a cluster from `ZooKeeper`.
     pub(crate) zk_migration_ready: bool,
     /// Its listeners.
     pub(crate) endpoints: Vec<Endpoint>,

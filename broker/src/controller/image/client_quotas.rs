@@ -11,6 +11,7 @@ pub(crate) struct QuotaEntity(pub(crate) BTreeMap<Arc<str>, Option<Arc<str>>>);
 
 impl QuotaEntity {
     /// The name of one entity type: `None` where the type is not part, `Some(None)` for its default.
+    #[expect(clippy::option_option, reason = "absent and default are different things")]
     pub(crate) fn name(&self, kind: &str) -> Option<Option<&str>> {
         self.0.get(kind).map(Option::as_deref)
     }

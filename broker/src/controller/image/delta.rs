@@ -22,6 +22,7 @@ pub(crate) struct MetadataDelta {
 
 /// Names of what a run of records touched.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent marks, one a kind of change")]
 pub(crate) struct Changes {
     /// Partitions that were created or changed, of topics that still exist.
     pub(crate) partitions: BTreeSet<(TopicId, PartitionIndex)>,

@@ -16,7 +16,7 @@ pub(crate) const KRAFT_VERSION: &str = "kraft.version";
 pub(crate) struct FeaturesImage {
     /// Feature -> level, `metadata.version` included, level 0 left out.
     pub(crate) finalized: OrdMap<Arc<str>, i16>,
-    /// The state of the migration from ZooKeeper, as found; kept for snapshots.
+    /// The state of the migration from `ZooKeeper`, as found; kept for snapshots.
     pub(crate) zk_migration_state: Option<i8>,
 }
 

@@ -30,6 +30,7 @@ pub(crate) use topics::{LeaderRecoveryState, NO_LEADER, PartitionRegistration, T
 
 /// Where in the metadata log an image stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "all three are of the last record")]
 pub(crate) struct Provenance {
     /// The last offset that the image contains; -1 for an empty one.
     pub(crate) last_offset: Offset,

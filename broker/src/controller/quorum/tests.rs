@@ -151,7 +151,8 @@ fn other_voters_are_refused_with_what_to_do() {
     assert!(text(VoterSet::Static(vec![1, 2, 3]), 1).contains("[1, 2, 3]"));
     assert!(text(VoterSet::Static(vec![2]), 1).contains("node.id=1"));
     assert!(text(VoterSet::Static(vec![]), 1).contains("controller.quorum.voters"));
-    let other = VoterSet::standalone(1, medallion_wire::types::Uuid::from_u128(9), "CONTROLLER", "localhost", 1);
+    let other =
+        VoterSet::standalone(1, medallion_wire::types::Uuid::from_u128(9), "CONTROLLER", "localhost", 1);
     assert!(text(other, 1).contains("formatted anew"));
 }
 
@@ -159,10 +160,12 @@ fn other_voters_are_refused_with_what_to_do() {
 fn an_open_transaction_counts_only_when_it_ends() {
     let all = batches("standalone.log");
     let transaction = all.iter().find(|batch| batch.base_offset == Offset(3)).unwrap();
-    let records: Vec<_> = transaction.records(DecompressionLimits::default()).unwrap().map(Result::unwrap).collect();
+    let records: Vec<_> =
+        transaction.records(DecompressionLimits::default()).unwrap().map(Result::unwrap).collect();
     let mut replay = Replay::new(MetadataImage::default(), Path::new("standalone.log"));
     let as_batch = |records: &[medallion_wire::records::Record]| {
-        let mut builder = medallion_wire::records::BatchBuilder::new(Default::default());
+        let mut builder =
+            medallion_wire::records::BatchBuilder::new(medallion_wire::records::BatchOptions::default());
         for record in records {
             builder.append(record.timestamp, None, record.value.as_deref(), &[]).unwrap();
         }

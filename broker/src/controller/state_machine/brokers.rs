@@ -178,7 +178,7 @@ fn registration_record(
             .iter()
             .map(|f| broker_feature(&f.name, f.min_supported_version, f.max_supported_version))
             .collect(),
-        rack: request.rack.as_ref().map(|rack| rack.to_string()),
+        rack: request.rack.as_ref().map(ToString::to_string),
         fenced: true,
         log_dirs: if records::has_directories(image) { request.log_dirs.clone() } else { Vec::new() },
         ..RegisterBrokerRecord::default()

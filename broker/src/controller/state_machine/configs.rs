@@ -204,7 +204,7 @@ fn incremental_changes(
                 Some(change_list(settings, resource, &config.name, operation, before.as_deref(), value)?)
             }
         };
-        put(&mut all, &mut records, resource, &config.name, before, after);
+        put(&mut all, &mut records, resource, &config.name, before.as_deref(), after);
     }
     finish(image, settings, resource, &all, records)
 }
@@ -255,11 +255,18 @@ fn replacement(
     let mut records = Vec::new();
     for config in configs {
         let value = config.value.as_ref().map(ToString::to_string);
-        put(&mut all, &mut records, resource, &config.name, before.get(&*config.name).cloned(), value);
+        put(
+            &mut all,
+            &mut records,
+            resource,
+            &config.name,
+            before.get(&*config.name).map(String::as_str),
+            value,
+        );
     }
     for (name, value) in &before {
         if configs.iter().all(|config| *config.name != **name) {
-            put(&mut all, &mut records, resource, name, Some(value.clone()), None);
+            put(&mut all, &mut records, resource, name, Some(value.as_str()), None);
         }
     }
     finish(image, settings, resource, &all, records)
@@ -270,11 +277,11 @@ fn put(
     records: &mut Vec<MetadataRecord>,
     resource: &ConfigResource,
     name: &str,
-    before: Option<String>,
+    before: Option<&str>,
     after: Option<String>,
 ) {
     // Brokers reload files that a config names, so theirs are written again unchanged (KAFKA-14136).
-    if before != after || resource.kind == ResourceType::Broker {
+    if before != after.as_deref() || resource.kind == ResourceType::Broker {
         let record = ConfigRecord {
             resource_type: resource.kind.code(),
             resource_name: resource.name.to_string(),

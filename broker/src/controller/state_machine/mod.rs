@@ -17,7 +17,7 @@ mod producer_ids;
 mod reassignments;
 mod replica_placement;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod topic_names;
 mod topics;
 

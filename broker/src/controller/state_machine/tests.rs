@@ -21,15 +21,19 @@ use crate::controller::registration::supported_features;
 struct SmallSchema;
 
 impl ConfigSchema for SmallSchema {
-    fn validate(&self, resource: &ConfigResource, configs: &BTreeMap<String, String>) -> Result<(), ApiError> {
+    fn validate(
+        &self,
+        resource: &ConfigResource,
+        configs: &BTreeMap<String, String>,
+    ) -> Result<(), ApiError> {
         let invalid = |message: String| ApiError::new(medallion_wire::ResponseError::InvalidConfig, message);
         for (name, value) in configs {
             match (resource.kind, name.as_str()) {
                 (_, "retention.ms") if value.parse::<i64>().is_err() => {
                     return Err(invalid(format!("Invalid value {value} for configuration {name}")));
                 }
-                (_, "retention.ms" | "cleanup.policy" | "min.insync.replicas") => {}
-                (ResourceType::Broker, _) | (_, "unclean.leader.election.enable") => {}
+                (ResourceType::Broker, _)
+                | (_, "retention.ms" | "cleanup.policy" | "min.insync.replicas") => {}
                 _ => return Err(invalid(format!("Unknown topic config name: {name}"))),
             }
         }
@@ -57,7 +61,7 @@ impl ConfigSchema for SmallSchema {
     }
 }
 
-fn settings() -> ControllerSettings {
+pub(crate) fn settings() -> ControllerSettings {
     ControllerSettings {
         node_id: 1,
         num_partitions: 1,
@@ -108,6 +112,7 @@ impl Cluster {
         changes
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "shorter calls")]
     fn decide(&mut self, command: Command) -> Result<Decision<Reply>, ApiError> {
         let mut drawn = self.drawn;
         let mut random = || {

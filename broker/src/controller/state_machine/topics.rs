@@ -288,14 +288,11 @@ impl Deletion<'_> {
             self.repeated.insert(id);
             return self.refuse(None, id, "Duplicate topic id.");
         }
-        match self.image.topics.by_id(TopicId(id)) {
-            Some(topic) => {
-                self.to_delete.insert(id, TopicName(topic.name.to_string().into()));
-            }
-            None => {
-                let unknown = ApiError::with_default_message(ResponseError::UnknownTopicId);
-                self.push(None, id, Some(unknown));
-            }
+        if let Some(topic) = self.image.topics.by_id(TopicId(id)) {
+            self.to_delete.insert(id, TopicName(topic.name.to_string().into()));
+        } else {
+            let unknown = ApiError::with_default_message(ResponseError::UnknownTopicId);
+            self.push(None, id, Some(unknown));
         }
     }
 

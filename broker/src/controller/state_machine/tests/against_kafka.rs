@@ -76,7 +76,7 @@ fn an_ordered_stop_and_start_is_kafkas() {
 fn bootstrap_and_topic_records_are_kafkas() {
     let fixture = "standalone.log";
     let kafkas = records_in(fixture, 3..=11);
-    let mut cluster = Cluster::with(MetadataImage::empty("MkU3OEVBNTcwNTJENDM2Qk"));
+    let cluster = Cluster::with(MetadataImage::empty("MkU3OEVBNTcwNTJENDM2Qk"));
     let levels = kafkas.iter().filter(|record| matches!(record, MetadataRecord::FeatureLevel(_)));
     let ours = cluster.machine.bootstrap_records(levels.cloned().collect()).unwrap();
     assert_eq!(ours, kafkas);

@@ -5,7 +5,12 @@ use medallion_wire::messages::incremental_alter_configs_request::{AlterConfigsRe
 
 use super::*;
 
-fn alter(cluster: &mut Cluster, kind: i8, resource: &str, changes: &[(&str, i8, Option<&str>)]) -> (i16, String) {
+fn alter(
+    cluster: &mut Cluster,
+    kind: i8,
+    resource: &str,
+    changes: &[(&str, i8, Option<&str>)],
+) -> (i16, String) {
     let config = |(key, operation, value): &(&str, i8, Option<&str>)| {
         AlterableConfig::default()
             .with_name((*key).to_owned().into())
@@ -59,7 +64,10 @@ fn wrong_config_changes_have_kafkas_codes() {
     );
     assert_eq!(
         code(2, "t", &[("retention.ms", 2, Some("1"))]),
-        (E::InvalidConfig.code(), "Can't APPEND to key retention.ms because its type is not LIST.".to_owned())
+        (
+            E::InvalidConfig.code(),
+            "Can't APPEND to key retention.ms because its type is not LIST.".to_owned()
+        )
     );
     assert_eq!(
         code(2, "t", &[("retention.ms", 0, Some("1")), ("retention.ms", 1, None)]).1,
@@ -96,7 +104,9 @@ fn update(cluster: &mut Cluster, feature: &'static str, level: i16, upgrade_type
         .with_max_version_level(level)
         .with_upgrade_type(upgrade_type);
     let request = m::UpdateFeaturesRequest::default().with_feature_updates(vec![change]);
-    let Reply::UpdateFeatures(response) = cluster.run(Command::UpdateFeatures(request)).reply else { panic!() };
+    let Reply::UpdateFeatures(response) = cluster.run(Command::UpdateFeatures(request)).reply else {
+        panic!()
+    };
     (response.error_code, response.error_message.map(|text| text.to_string()).unwrap_or_default())
 }
 
@@ -119,7 +129,12 @@ fn features_move_within_what_is_supported() {
     assert_eq!(update(&mut cluster, "kraft.version", 0, 1), (0, String::new()));
 }
 
-fn quota(cluster: &mut Cluster, entity: &[(&'static str, Option<&'static str>)], key: &'static str, value: f64) -> (i16, String) {
+fn quota(
+    cluster: &mut Cluster,
+    entity: &[(&'static str, Option<&'static str>)],
+    key: &'static str,
+    value: f64,
+) -> (i16, String) {
     let part = |(kind, name): &(&'static str, Option<&'static str>)| {
         m::alter_client_quotas_request::EntityData::default()
             .with_entity_type((*kind).into())
@@ -158,7 +173,10 @@ fn quotas_are_checked_set_and_removed() {
         quota(&mut cluster, &user, "producer_byte_rate", 1.5),
         invalid("producer_byte_rate cannot be a fractional value.")
     );
-    assert_eq!(quota(&mut cluster, &[], "producer_byte_rate", 1.0), invalid("Invalid empty client quota entity"));
+    assert_eq!(
+        quota(&mut cluster, &[], "producer_byte_rate", 1.0),
+        invalid("Invalid empty client quota entity")
+    );
     assert_eq!(
         quota(&mut cluster, &[("moon", None)], "producer_byte_rate", 1.0),
         invalid("Unhandled client quota entity type: moon")

@@ -1,7 +1,9 @@
 //! Partitions: more of them, their leaders, directories and moves.
 
 use medallion_wire::ResponseError as E;
-use medallion_wire::messages::alter_partition_reassignments_request::{ReassignablePartition, ReassignableTopic};
+use medallion_wire::messages::alter_partition_reassignments_request::{
+    ReassignablePartition, ReassignableTopic,
+};
 use medallion_wire::messages::create_partitions_request::CreatePartitionsTopic;
 use medallion_wire::types::PartitionIndex;
 
@@ -9,7 +11,8 @@ use super::*;
 use crate::controller::image::PartitionRegistration;
 
 fn more(cluster: &mut Cluster, text: &str, count: i32) -> (i16, Option<String>) {
-    let topic = CreatePartitionsTopic::default().with_name(name(text)).with_count(count).with_assignments(None);
+    let topic =
+        CreatePartitionsTopic::default().with_name(name(text)).with_count(count).with_assignments(None);
     let request = m::CreatePartitionsRequest::default().with_topics(vec![topic]);
     let decision = cluster.run(Command::CreatePartitions(request));
     let Reply::CreatePartitions(response) = decision.reply else { panic!() };
@@ -39,9 +42,8 @@ fn partitions_only_become_more() {
 }
 
 fn elect(cluster: &mut Cluster, election_type: i8, text: &str) -> (i16, Option<String>) {
-    let topic = m::elect_leaders_request::TopicPartitions::default()
-        .with_topic(name(text))
-        .with_partitions(vec![0]);
+    let topic =
+        m::elect_leaders_request::TopicPartitions::default().with_topic(name(text)).with_partitions(vec![0]);
     let request = m::ElectLeadersRequest::default()
         .with_election_type(election_type)
         .with_topic_partitions(Some(vec![topic]));
@@ -71,8 +73,7 @@ fn elections_on_one_node_are_never_needed() {
 
 fn reassign(cluster: &mut Cluster, index: i32, replicas: Option<&[i32]>) -> (i16, Option<String>) {
     let replicas = replicas.map(|ids| ids.iter().copied().map(BrokerId).collect());
-    let partition =
-        ReassignablePartition::default().with_partition_index(index).with_replicas(replicas);
+    let partition = ReassignablePartition::default().with_partition_index(index).with_replicas(replicas);
     let topic = ReassignableTopic::default().with_name(name("t")).with_partitions(vec![partition]);
     let request = m::AlterPartitionReassignmentsRequest::default()
         .with_allow_replication_factor_change(true)
@@ -114,19 +115,24 @@ fn a_move_to_another_broker_waits_for_its_isr() {
     let moving = partition(&cluster, "t", 0);
     assert_eq!((moving.replicas.as_slice(), moving.adding_replicas.as_slice()), (&[2, 1][..], &[2][..]));
     assert_eq!((moving.removing_replicas.as_slice(), moving.leader), (&[1][..], 1));
-    let state = |id| m::alter_partition_request::BrokerState::default().with_broker_id(BrokerId(id)).with_broker_epoch(-1);
+    let state = |id| {
+        m::alter_partition_request::BrokerState::default().with_broker_id(BrokerId(id)).with_broker_epoch(-1)
+    };
     let change = m::alter_partition_request::PartitionData::default()
         .with_leader_epoch(moving.leader_epoch.get())
         .with_partition_epoch(moving.partition_epoch)
         .with_new_isr_with_epochs(vec![state(1), state(2)]);
     let id = cluster.image().topics.by_name("t").unwrap().id;
-    let topic = m::alter_partition_request::TopicData::default().with_topic_id(id.0).with_partitions(vec![change]);
+    let topic =
+        m::alter_partition_request::TopicData::default().with_topic_id(id.0).with_partitions(vec![change]);
     let epoch = cluster.image().brokers.get(&1).unwrap().epoch;
     let request = m::AlterPartitionRequest::default()
         .with_broker_id(BrokerId(1))
         .with_broker_epoch(epoch)
         .with_topics(vec![topic]);
-    let Reply::AlterPartition(response) = cluster.run(Command::AlterPartition(request)).reply else { panic!() };
+    let Reply::AlterPartition(response) = cluster.run(Command::AlterPartition(request)).reply else {
+        panic!()
+    };
     assert_eq!(response.topics[0].partitions[0].error_code, E::NewLeaderElected.code());
     let moved = partition(&cluster, "t", 0);
     assert_eq!((moved.replicas.as_slice(), moved.isr.as_slice(), moved.leader), (&[2][..], &[2][..], 2));
@@ -162,8 +168,7 @@ fn directories_of_replicas_are_noted() {
     else {
         panic!()
     };
-    let codes: Vec<i16> =
-        response.directories[0].topics[0].partitions.iter().map(|p| p.error_code).collect();
+    let codes: Vec<i16> = response.directories[0].topics[0].partitions.iter().map(|p| p.error_code).collect();
     assert_eq!(codes, [0, E::UnknownTopicOrPartition.code()]);
     assert_eq!(partition(&cluster, "t", 0).directories, [Uuid::from_u128(1002)]);
     assert_eq!(partition(&cluster, "t", 0).leader_epoch.get(), 0, "no new leader");

@@ -94,7 +94,10 @@ fn assignments_by_hand_are_checked() {
     };
     let cases: [(&[(i32, &[i32])], &str); 5] = [
         (&[(0, &[])], "The manual partition assignment includes an empty replica list."),
-        (&[(0, &[7])], "The manual partition assignment includes broker 7, but no such broker is registered."),
+        (
+            &[(0, &[7])],
+            "The manual partition assignment includes broker 7, but no such broker is registered.",
+        ),
         (&[(0, &[1, 1])], "The manual partition assignment includes the broker 1 more than once."),
         (&[(0, &[1]), (0, &[1])], "Found multiple manual partition assignments for partition 0"),
         (&[(1, &[1])], "partitions should be a consecutive 0-based integer sequence"),
@@ -102,10 +105,7 @@ fn assignments_by_hand_are_checked() {
     for (assignments, message) in cases {
         assert_eq!(cluster.create(assigned(assignments)), refused(E::InvalidReplicaAssignment, message));
     }
-    assert_eq!(
-        cluster.create(assigned(&[(0, &[1])]).with_replication_factor(1)).0,
-        E::InvalidRequest.code()
-    );
+    assert_eq!(cluster.create(assigned(&[(0, &[1])]).with_replication_factor(1)).0, E::InvalidRequest.code());
     assert_eq!(cluster.create(assigned(&[(0, &[1])]).with_num_partitions(1)).0, E::InvalidRequest.code());
     assert_eq!(cluster.create(assigned(&[(1, &[1]), (0, &[1])])), (0, None));
     assert_eq!(cluster.image().topics.by_name("t").unwrap().partitions.len(), 2);
@@ -145,7 +145,8 @@ fn validation_only_and_duplicates_change_nothing() {
 #[test]
 fn topics_are_deleted_with_their_configs() {
     let mut cluster = Cluster::of_one_broker();
-    let config = CreatableTopicConfig::default().with_name("retention.ms".into()).with_value(Some("1".into()));
+    let config =
+        CreatableTopicConfig::default().with_name("retention.ms".into()).with_value(Some("1".into()));
     cluster.create(topic("t", 2, 1).with_configs(vec![config]));
     cluster.create(topic("other", 1, 1));
     let id = cluster.image().topics.by_name("t").unwrap().id;
@@ -161,12 +162,8 @@ fn topics_are_deleted_with_their_configs() {
     let Reply::DeleteTopics(response) = decision.reply else { panic!() };
     let mut codes: Vec<i16> = response.responses.iter().map(|r| r.error_code).collect();
     codes.sort_unstable();
-    let mut expected = [
-        0,
-        E::UnknownTopicId.code(),
-        E::InvalidRequest.code(),
-        E::UnknownTopicOrPartition.code(),
-    ];
+    let mut expected =
+        [0, E::UnknownTopicId.code(), E::InvalidRequest.code(), E::UnknownTopicOrPartition.code()];
     expected.sort_unstable();
     assert_eq!(codes, expected);
     assert!(cluster.image().topics.by_name("t").is_none());
