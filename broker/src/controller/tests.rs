@@ -175,7 +175,7 @@ fn a_new_cluster_serves_and_survives_a_kill() {
     run(async {
         let handle = crashed.start(&recorder);
         assert_eq!(handle.leader_epoch(), 2, "no epoch is used twice");
-        let before = handle.image().topics.by_name("trips").unwrap().clone();
+        let before = Arc::clone(handle.image().topics.by_name("trips").unwrap());
         let epoch = handle.register(&identity(crashed.directory_id, None)).await.unwrap();
         handle.unfence(1, epoch).await.unwrap();
         let image = handle.image();

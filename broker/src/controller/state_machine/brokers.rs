@@ -341,19 +341,14 @@ fn move_partitions(
     concerned: impl Fn(&PartitionRegistration) -> bool,
     records: &mut Vec<MetadataRecord>,
 ) {
+    let rules = settings.replication_rules(image);
     for topic in image.topics.iter() {
-        let mut context = None;
         for (index, partition) in &topic.partitions {
             if !concerned(partition) {
                 continue;
             }
-            let (min_isr, unclean) = *context.get_or_insert_with(|| {
-                let replicas = partition.replicas.len();
-                (
-                    settings.min_isr(image, &topic.name, replicas),
-                    settings.unclean_election(image, &topic.name),
-                )
-            });
+            let min_isr = rules.min_isr(&topic.name, partition.replicas.len());
+            let unclean = rules.unclean_election(&topic.name);
             let election = if unclean { Election::Unclean } else { Election::Online };
             let change =
                 PartitionChange::new(image, partition, min_isr).election(election).standing(standing);

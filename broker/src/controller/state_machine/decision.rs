@@ -85,27 +85,44 @@ pub(crate) trait ConfigSchema: Send + Sync + Debug {
 }
 
 impl ControllerSettings {
-    /// The value of a topic's config, from the topic, the brokers or the default.
-    pub(crate) fn topic_value(&self, image: &MetadataImage, topic: &str, name: &str) -> Option<String> {
-        let own = image.config(ResourceType::Topic, topic, name).map(|value| value.to_string());
-        own.or_else(|| self.schema.inherited_topic_value(image, name))
-    }
-
-    /// How many replicas of a topic must be in sync: `min.insync.replicas`, at most the replication factor.
-    pub(crate) fn min_isr(&self, image: &MetadataImage, topic: &str, replication_factor: usize) -> usize {
-        let value =
-            self.topic_value(image, topic, "min.insync.replicas").and_then(|value| value.parse().ok());
-        value.unwrap_or(1_usize).min(replication_factor)
-    }
-
-    /// `unclean.leader.election.enable` of a topic.
-    pub(crate) fn unclean_election(&self, image: &MetadataImage, topic: &str) -> bool {
-        self.topic_value(image, topic, "unclean.leader.election.enable").as_deref() == Some("true")
+    /// What decides about leaders and ISRs of topics in `image`. What topics inherit is looked up once, not by topic.
+    pub(crate) fn replication_rules<'a>(&self, image: &'a MetadataImage) -> ReplicationRules<'a> {
+        let inherited = |name| self.schema.inherited_topic_value(image, name);
+        ReplicationRules {
+            image,
+            min_isr: inherited(MIN_ISR).and_then(|value| value.parse().ok()).unwrap_or(1),
+            unclean_election: inherited(UNCLEAN_ELECTION).as_deref() == Some("true"),
+        }
     }
 
     /// The supported levels as a registration carries them.
     pub(crate) fn features(&self) -> OrdMap<Arc<str>, VersionRange> {
         self.supported_features.iter().map(|(name, range)| (Arc::from(name.as_str()), *range)).collect()
+    }
+}
+
+const MIN_ISR: &str = "min.insync.replicas";
+const UNCLEAN_ELECTION: &str = "unclean.leader.election.enable";
+
+/// The settings of topics that decide about leaders and ISRs.
+#[derive(Debug)]
+pub(crate) struct ReplicationRules<'a> {
+    image: &'a MetadataImage,
+    min_isr: usize,
+    unclean_election: bool,
+}
+
+impl ReplicationRules<'_> {
+    /// How many replicas of a topic must be in sync: `min.insync.replicas`, at most the replication factor.
+    pub(crate) fn min_isr(&self, topic: &str, replication_factor: usize) -> usize {
+        let own = self.image.config(ResourceType::Topic, topic, MIN_ISR).and_then(|value| value.parse().ok());
+        own.unwrap_or(self.min_isr).min(replication_factor)
+    }
+
+    /// `unclean.leader.election.enable` of a topic.
+    pub(crate) fn unclean_election(&self, topic: &str) -> bool {
+        let own = self.image.config(ResourceType::Topic, topic, UNCLEAN_ELECTION);
+        own.map_or(self.unclean_election, |value| &*value == "true")
     }
 }
 

@@ -6,7 +6,7 @@ use medallion_wire::messages as m;
 use medallion_wire::types::{PartitionIndex, TopicId};
 use medallion_wire::{ResponseError, messages::BrokerId};
 
-use super::decision::{ControllerSettings, Decision};
+use super::decision::{ControllerSettings, Decision, ReplicationRules};
 use super::partition_change::{Election, PartitionChange};
 use super::{ApiError, brokers};
 use crate::controller::image::delta::Changes;
@@ -23,6 +23,7 @@ pub(crate) fn alter(
     request: &m::AlterPartitionRequest,
 ) -> Result<Decision<m::AlterPartitionResponse>, ApiError> {
     brokers::check_epoch(image, request.broker_id.0, request.broker_epoch)?;
+    let rules = settings.replication_rules(image);
     let mut records = Vec::new();
     let mut topics = Vec::new();
     for topic in &request.topics {
@@ -31,7 +32,7 @@ pub(crate) fn alter(
             let outcome = Outcome::default().with_partition_index(partition.partition_index);
             let changed = found
                 .ok_or(ResponseError::UnknownTopicId)
-                .and_then(|found| alter_one(image, settings, request.broker_id.0, found, partition));
+                .and_then(|found| alter_one(image, &rules, request.broker_id.0, found, partition));
             match changed {
                 Ok((record, after)) => {
                     records.extend(record);
@@ -63,7 +64,7 @@ type Altered = (Option<MetadataRecord>, PartitionRegistration);
 
 fn alter_one(
     image: &MetadataImage,
-    settings: &ControllerSettings,
+    rules: &ReplicationRules<'_>,
     broker: i32,
     topic: &TopicImage,
     request: &Request,
@@ -71,8 +72,8 @@ fn alter_one(
     let index = PartitionIndex(request.partition_index);
     let partition = topic.partitions.get(&index).ok_or(ResponseError::UnknownTopicOrPartition)?;
     check(image, broker, partition, request)?;
-    let unclean = settings.unclean_election(image, &topic.name);
-    let min_isr = settings.min_isr(image, &topic.name, partition.replicas.len());
+    let unclean = rules.unclean_election(&topic.name);
+    let min_isr = rules.min_isr(&topic.name, partition.replicas.len());
     let change = PartitionChange::new(image, partition, min_isr)
         .election(if unclean { Election::Unclean } else { Election::Online })
         .isr(request.new_isr_with_epochs.iter().map(|state| state.broker_id.0).collect())

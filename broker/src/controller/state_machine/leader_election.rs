@@ -6,7 +6,7 @@ use medallion_wire::types::PartitionIndex;
 use medallion_wire::{ResponseError, messages::TopicName};
 
 use super::ApiError;
-use super::decision::{ControllerSettings, Decision};
+use super::decision::{ControllerSettings, Decision, ReplicationRules};
 use super::partition_change::{Election, PartitionChange};
 use crate::controller::image::MetadataImage;
 use crate::controller::records::MetadataRecord;
@@ -28,10 +28,11 @@ pub(crate) fn elect(
             return Err(ApiError::new(ResponseError::InvalidRequest, message));
         }
     };
+    let rules = settings.replication_rules(image);
     let mut records = Vec::new();
     let mut results = Vec::new();
     let mut elect = |topic: &str, partition: i32| {
-        elect_one(image, settings, election, topic, PartitionIndex(partition))
+        elect_one(image, &rules, election, topic, PartitionIndex(partition))
             .map(|record| records.push(record))
     };
     if let Some(topics) = &request.topic_partitions {
@@ -71,7 +72,7 @@ fn partition_result(partition: i32, error: Option<ApiError>) -> PartitionResult 
 
 fn elect_one(
     image: &MetadataImage,
-    settings: &ControllerSettings,
+    rules: &ReplicationRules<'_>,
     election: Election,
     name: &str,
     index: PartitionIndex,
@@ -89,7 +90,7 @@ fn elect_one(
     if needless {
         return Err(ApiError::with_default_message(ResponseError::ElectionNotNeeded));
     }
-    let min_isr = settings.min_isr(image, name, partition.replicas.len());
+    let min_isr = rules.min_isr(name, partition.replicas.len());
     let change = PartitionChange::new(image, partition, min_isr).election(election);
     let record = change.build(topic.id, index).ok_or_else(|| {
         ApiError::with_default_message(match election {

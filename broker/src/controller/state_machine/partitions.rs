@@ -6,7 +6,7 @@ use medallion_wire::messages as m;
 use medallion_wire::types::{PartitionIndex, TopicId, Uuid};
 use medallion_wire::{ResponseError, messages::TopicName};
 
-use super::decision::{ControllerSettings, Decision, Inputs};
+use super::decision::{ControllerSettings, Decision, Inputs, ReplicationRules};
 use super::partition_change::PartitionChange;
 use super::{ApiError, brokers, replica_placement};
 use crate::controller::image::brokers::UNASSIGNED_DIRECTORY;
@@ -237,6 +237,7 @@ pub(crate) fn assign_to_directories(
     }
     let broker = request.broker_id.0;
     brokers::check_epoch(image, broker, request.broker_epoch)?;
+    let rules = settings.replication_rules(image);
     let mut records = Vec::new();
     let mut directories = Vec::new();
     for directory in &request.directories {
@@ -245,7 +246,7 @@ pub(crate) fn assign_to_directories(
             let mut results = Vec::new();
             for partition in &topic.partitions {
                 let place = (TopicId(topic.topic_id), PartitionIndex(partition.partition_index));
-                let outcome = assign_one(image, settings, broker, directory.id, place);
+                let outcome = assign_one(image, &rules, broker, directory.id, place);
                 let code = outcome.as_ref().err().map_or(0, ResponseError::code);
                 records.extend(outcome.ok().flatten());
                 results.push(
@@ -263,7 +264,7 @@ pub(crate) fn assign_to_directories(
 
 fn assign_one(
     image: &MetadataImage,
-    settings: &ControllerSettings,
+    rules: &ReplicationRules<'_>,
     broker: i32,
     directory: Uuid,
     (topic, index): (TopicId, PartitionIndex),
@@ -273,7 +274,7 @@ fn assign_one(
     if !partition.replicas.contains(&broker) {
         return Err(ResponseError::NotLeaderOrFollower);
     }
-    let min_isr = settings.min_isr(image, &topic.name, partition.replicas.len());
+    let min_isr = rules.min_isr(&topic.name, partition.replicas.len());
     let change = PartitionChange::new(image, partition, min_isr).directory(broker, directory);
     Ok(change.build(topic.id, index).map(Into::into))
 }

@@ -7,7 +7,7 @@ use medallion_wire::messages as m;
 use medallion_wire::types::PartitionIndex;
 use medallion_wire::{ResponseError, messages::BrokerId};
 
-use super::decision::{ControllerSettings, Decision};
+use super::decision::{ControllerSettings, Decision, ReplicationRules};
 use super::partition_change::{Election, PartitionChange};
 use super::{ApiError, partitions};
 use crate::controller::image::{MetadataImage, PartitionRegistration, TopicImage};
@@ -19,6 +19,7 @@ pub(crate) fn alter(
     settings: &ControllerSettings,
     request: &m::AlterPartitionReassignmentsRequest,
 ) -> Decision<m::AlterPartitionReassignmentsResponse> {
+    let rules = settings.replication_rules(image);
     let mut records: Vec<MetadataRecord> = Vec::new();
     let mut responses = Vec::new();
     for topic in &request.topics {
@@ -26,7 +27,7 @@ pub(crate) fn alter(
         for partition in &topic.partitions {
             let outcome = alter_one(
                 image,
-                settings,
+                &rules,
                 topic.name.as_str(),
                 partition,
                 request.allow_replication_factor_change,
@@ -58,7 +59,7 @@ pub(crate) fn alter(
 
 fn alter_one(
     image: &MetadataImage,
-    settings: &ControllerSettings,
+    rules: &ReplicationRules<'_>,
     name: &str,
     target: &ReassignablePartition,
     allow_factor_change: bool,
@@ -71,10 +72,10 @@ fn alter_one(
         .partitions
         .get(&index)
         .ok_or_else(|| unknown(format!("Unable to find partition {name}:{index}.")))?;
-    let min_isr = settings.min_isr(image, name, partition.replicas.len());
+    let min_isr = rules.min_isr(name, partition.replicas.len());
     let change = PartitionChange::new(image, partition, min_isr);
     let change = match &target.replicas {
-        None => cancelled(image, settings, topic, index, partition, change)?,
+        None => cancelled(rules, topic, index, partition, change)?,
         Some(replicas) => {
             let replicas: Vec<i32> = replicas.iter().map(|broker| broker.0).collect();
             partitions::check_assignment(image, &replicas, None)?;
@@ -124,8 +125,7 @@ fn started<'a>(
 }
 
 fn cancelled<'a>(
-    image: &MetadataImage,
-    settings: &ControllerSettings,
+    rules: &ReplicationRules<'_>,
     topic: &TopicImage,
     index: PartitionIndex,
     partition: &PartitionRegistration,
@@ -136,7 +136,7 @@ fn cancelled<'a>(
     }
     let replicas = original_replicas(partition);
     let mut isr: Vec<i32> = partition.isr.iter().copied().filter(|r| replicas.contains(r)).collect();
-    let unclean = settings.unclean_election(image, &topic.name);
+    let unclean = rules.unclean_election(&topic.name);
     if isr.is_empty() {
         let invalid = |message| ApiError::new(ResponseError::InvalidReplicaAssignment, message);
         let Some(first) = replicas.first() else {
