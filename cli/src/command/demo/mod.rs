@@ -47,7 +47,7 @@ pub(crate) struct DemoArguments {
     #[arg(long, env = "TRIPS", value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = file_or_nothing)]
     trips: Option<OptionalPath>,
     /// How many times the file is read, each time five weeks later
-    #[arg(long, env = "REPEAT", default_value = "1", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, env = "REPEAT", default_value = "1", value_name = "TIMES", value_parser = times)]
     repeat: u64,
     /// How many trips are made up when there is no file
     #[arg(long, default_value = "100000", value_name = "TRIPS", value_parser = clap::value_parser!(u64).range(1..))]
@@ -81,6 +81,18 @@ type OptionalPath = Option<PathBuf>;
 #[expect(clippy::unnecessary_wraps, reason = "the signature is clap's")]
 fn file_or_nothing(text: &str) -> Result<OptionalPath, std::convert::Infallible> {
     Ok((!text.is_empty()).then(|| PathBuf::from(text)))
+}
+
+/// A count from 1 on; an empty one, as `REPEAT=` gives it, is 1.
+fn times(text: &str) -> Result<u64, String> {
+    match text {
+        "" => Ok(1),
+        _ => text
+            .parse()
+            .ok()
+            .filter(|times| *times > 0)
+            .ok_or_else(|| "it must be a number from 1 on".to_owned()),
+    }
 }
 
 /// Whether the demo ends by itself.
@@ -259,7 +271,9 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_path_is_none() {
+    fn empty_variables_count_as_none() {
+        assert_eq!((times(""), times("3")), (Ok(1), Ok(3)));
+        assert!(times("0").is_err() && times("x").is_err());
         assert_eq!(file_or_nothing("").unwrap(), None);
         assert_eq!(file_or_nothing("a").unwrap(), Some(PathBuf::from("a")));
     }
