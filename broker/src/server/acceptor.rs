@@ -95,7 +95,7 @@ async fn run(
         let _ = stopping.wait_for(|stopping| *stopping).await;
     };
     let metrics = &metrics_state.metrics;
-    let end = connection::serve(Arc::new(stream), limits, budget, start, stopped).await;
+    let end = connection::serve(Arc::new(stream), limits, budget, dispatch::weigh, start, stopped).await;
     if let Some(reason) = end.label() {
         metrics.connection_closed(reason);
     }

@@ -89,6 +89,8 @@ struct FrameReader {
     lease: Option<MemoryLease>,
     /// A frame that waits for its lease.
     complete: Option<Bytes>,
+    /// What a complete frame takes in memory beside its own bytes, once it is decoded.
+    weigh: fn(&Bytes) -> usize,
     frame_began: Option<Instant>,
 }
 
@@ -103,11 +105,16 @@ impl FrameReader {
             if self.complete.is_none() {
                 let next = self.decoder.next_frame();
                 self.complete = next.map_err(|error| ConnectionEnd::Refused(error.to_string()))?;
+                let extra = self.complete.as_ref().map_or(0, self.weigh);
+                if extra > SMALL_FRAME_BYTES {
+                    // Taken as one: who held a part while waiting for the rest could wait for somebody who does too.
+                    self.lease = None;
+                }
             }
             if let Some(frame) = &self.complete
                 && self.lease.is_none()
             {
-                self.lease = Some(self.budget.take(frame.len()).await);
+                self.lease = Some(self.budget.take(frame.len() + (self.weigh)(frame)).await);
             }
             if let Some(frame) = self.complete.take() {
                 let lease = self.lease.take().expect("a complete frame has its lease");
@@ -134,11 +141,13 @@ impl FrameReader {
     }
 }
 
-/// Serves one connection until it ends. `start` begins a request and must not block.
+/// Serves one connection until it ends. `start` begins a request and must not block; `weigh` tells what a request takes
+/// in memory beside its own bytes.
 pub(crate) async fn serve(
     stream: Arc<TcpStream>,
     limits: ConnectionLimits,
     budget: MemoryBudget,
+    weigh: fn(&Bytes) -> usize,
     mut start: impl FnMut(Bytes) -> Result<PendingReply, String>,
     shutdown: impl Future<Output = ()>,
 ) -> ConnectionEnd {
@@ -148,6 +157,7 @@ pub(crate) async fn serve(
         budget,
         lease: None,
         complete: None,
+        weigh,
         frame_began: None,
     };
     let mut in_flight: VecDeque<InFlight> = VecDeque::new();
@@ -249,7 +259,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let client = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("listening");
         let (server, _) = listener.accept().await.expect("connected");
-        let serving = serve(Arc::new(server), limits, budget, start, std::future::pending());
+        let serving = serve(Arc::new(server), limits, budget, |_| 0, start, std::future::pending());
         (client, tokio::spawn(serving))
     }
 

@@ -22,6 +22,15 @@ pub(crate) struct Peer {
     pub(crate) principal: Principal,
 }
 
+/// About what the request in `frame` takes in memory beside the frame, once it is decoded: structures can be many times
+/// their bytes on the wire. What is no request takes nothing; [`start`] will refuse it.
+pub(crate) fn weigh(frame: &Bytes) -> usize {
+    let mut body = frame.clone();
+    let Ok(header) = RequestHeader::parse(&mut body) else { return 0 };
+    let RequestPrefix { api_key, api_version, .. } = header.prefix;
+    guard::inspect(api_key, api_version, &body).map_or(0, |usage| usage.decoded_bytes())
+}
+
 /// Begins the request in `frame`.
 ///
 /// # Errors

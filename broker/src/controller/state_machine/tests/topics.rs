@@ -92,7 +92,8 @@ fn assignments_by_hand_are_checked() {
         };
         topic("t", -1, -1).with_assignments(assignments.iter().map(assignment).collect())
     };
-    let cases: [(&[(i32, &[i32])], &str); 5] = [
+    type Assignment = &'static [(i32, &'static [i32])];
+    let cases: [(Assignment, &str); 5] = [
         (&[(0, &[])], "The manual partition assignment includes an empty replica list."),
         (
             &[(0, &[7])],
