@@ -82,10 +82,10 @@ pub enum LogError {
 impl LogError {
     /// Wraps the operating system's error; a full disk becomes [`LogError::DiskFull`].
     pub(crate) fn io(operation: &'static str, path: &Path, source: io::Error) -> Self {
+        let is_full = matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
         match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                Self::DiskFull { operation, path: path.to_owned() }
-            }
+            // A flush that finds no room has lost what was written before: that is not survived.
+            _ if is_full && operation != "flush" => Self::DiskFull { operation, path: path.to_owned() },
             _ => Self::Io { operation, path: path.to_owned(), source: Arc::new(source) },
         }
     }

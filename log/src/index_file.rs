@@ -188,11 +188,15 @@ impl<const N: usize> IndexFile<N> {
         if tail.pending.len() * N < WRITE_BYTES {
             return Ok(());
         }
-        self.write_out(opened, &mut tail)
+        ignore_full_disk(self.write_out(opened, &mut tail))
     }
 
-    /// Brings all entries into the file (not: to the disk).
+    /// Brings all entries into the file (not: to the disk). On a full disk they stay in memory for a later try.
     pub(crate) fn write_pending(&self) -> Result<(), LogError> {
+        ignore_full_disk(self.write_all_pending())
+    }
+
+    fn write_all_pending(&self) -> Result<(), LogError> {
         let Some(opened) = self.opened.get() else { return Ok(()) };
         self.write_out(opened, &mut opened.tail.lock())
     }
@@ -203,18 +207,12 @@ impl<const N: usize> IndexFile<N> {
             return Ok(());
         }
         let bytes = tail.pending.as_flattened();
-        match opened.file.write_all_at(&[bytes], (tail.written * N) as u64) {
-            Ok(()) => {
-                tail.written += tail.pending.len();
-                tail.pending.clear();
-                Ok(())
-            }
-            Err(error) => match self.error("write", error) {
-                // The entries stay in memory for a later try; what was half written is overwritten then.
-                LogError::DiskFull { .. } => Ok(()),
-                other => Err(other),
-            },
-        }
+        let written = opened.file.write_all_at(&[bytes], (tail.written * N) as u64);
+        // What was half written is overwritten by the next try.
+        written.map_err(|error| self.error("write", error))?;
+        tail.written += tail.pending.len();
+        tail.pending.clear();
+        Ok(())
     }
 
     /// Drops all but the first `count` entries, and whatever follows the entries in the file. Durable at once, so
@@ -234,15 +232,25 @@ impl<const N: usize> IndexFile<N> {
         Ok(())
     }
 
+    /// Writes all entries once more, for the same reason as [`crate::segment::Segment::write_again`].
+    pub(crate) fn write_again(&self) -> Result<(), LogError> {
+        let opened = self.opened()?;
+        let mut tail = opened.tail.lock();
+        let mut entries = self.read_entries(opened.file.as_ref(), 0, tail.written)?;
+        entries.append(&mut tail.pending);
+        *tail = Tail { written: 0, pending: entries };
+        self.write_out(opened, &mut tail)
+    }
+
     /// Brings all entries into the file and cuts what follows them.
     pub(crate) fn trim(&self) -> Result<(), LogError> {
-        self.write_pending()?;
+        self.write_all_pending()?;
         self.truncate(self.len()?)
     }
 
     /// Makes all entries durable.
     pub(crate) fn sync(&self) -> Result<(), LogError> {
-        self.write_pending()?;
+        self.write_all_pending()?;
         match self.opened.get() {
             Some(opened) => opened.file.sync_data().map_err(|error| self.error("flush", error)),
             None => Ok(()),
@@ -256,6 +264,14 @@ impl<const N: usize> IndexFile<N> {
         let mut entries = self.read_entries(opened.file.as_ref(), 0, tail.written)?;
         entries.extend_from_slice(&tail.pending);
         Ok(entries)
+    }
+}
+
+/// An index that lacks its newest entries is still right.
+fn ignore_full_disk(result: Result<(), LogError>) -> Result<(), LogError> {
+    match result {
+        Err(LogError::DiskFull { .. }) => Ok(()),
+        other => other,
     }
 }
 

@@ -1,11 +1,30 @@
 //! A partition's log on Kafka's own files. Synchronous, without tokio; all files go through [`medallion_os`].
 //!
-//! One [`PartitionLog`] writes a partition's folder; any number of [`LogReader`]s read it meanwhile.
+//! One [`PartitionLog`] writes a partition's folder; any number of [`LogReader`]s read it meanwhile, without waiting for
+//! its disk.
 //!
-//! - [`config`]: [`LogConfig`], the settings of one log;
-//! - [`error`]: what can go wrong, by who asked;
-//! - [`partition_log`]: the writer: append, roll, flush, truncate, delete, compact;
-//! - [`reader`]: reads by offset and by time, the offsets that readers may see.
+//! ```text
+//! append   records -> append_validation -> producer_state (duplicate?) -> roll? -> segment: one vectored write
+//!                  -> offset_index, time_index (sparse) -> leader_epochs -> the published end
+//! flush    FlushTask: closed segments' files, the active one, small files, the directory -> recovery point
+//! read     LogReader -> list of segments -> offset_index -> headers -> LogSlice (a range of a file, whole batches)
+//! clean    retention -> .deleted names;  compaction -> .cleaned -> .swap -> live names
+//! open     unfinished replacements -> segments -> scan from the recovery point -> epochs -> producer state
+//! ```
+//!
+//! The writer and what it shares:
+//! - [`partition_log`]: append, roll, flush, truncate, delete, compact; [`recovery`]: what opening does after a kill;
+//! - [`reader`]: reads by offset and by time, the offsets that readers may see;
+//! - [`config`]: [`LogConfig`], the settings of one log; [`error`]: what can go wrong, by who asked.
+//!
+//! Logic without I/O, which the writer calls:
+//! - [`append_validation`], [`producer_state`], [`leader_epochs`], [`transaction_index`], [`retention`], [`compaction`].
+//!
+//! Small files, of a partition and of a log directory:
+//! - [`checkpoint_file`], [`partition_metadata`], [`meta_properties`], [`clean_shutdown`].
+//!
+//! Files of a partition, all as Kafka writes them: `<base offset>.log`, `.index`, `.timeindex`, `.txnindex`, `.snapshot`,
+//! `leader-epoch-checkpoint`, `partition.metadata`; and, when recovery met damage, `damaged-<offset>-at-<byte>.saved`.
 
 mod aborted_transactions;
 pub mod append_origin;
@@ -13,6 +32,7 @@ pub mod append_validation;
 mod batch_scanner;
 pub mod checkpoint_file;
 pub mod clean_shutdown;
+mod cleaned_segment;
 pub mod compaction;
 pub mod config;
 pub mod error;
@@ -39,8 +59,8 @@ pub use append_origin::AppendOrigin;
 pub use config::{CleanupPolicy, CompressionSetting, LogConfig, MessageTimestampType};
 pub use error::{AppendError, LogError, ReadError};
 pub use partition_log::{
-    AppendOutcome, AppendRequest, CompactionOutcome, DeletedSegment, FlushTask, LogEnvironment, OpenOptions,
-    PartitionLog,
+    AppendOutcome, AppendRequest, CompactedSegments, CompactionOutcome, CompactionTask, DeletedSegment,
+    FlushTask, LogEnvironment, OpenOptions, PartitionLog,
 };
 pub use reader::{
     AbortedTransaction, ActiveProducer, LogReader, LogSlice, SegmentDescription, TimestampedOffset,

@@ -22,6 +22,16 @@ pub(crate) struct OffsetPosition {
     pub(crate) position: u64,
 }
 
+/// The bytes of an entry; `None` for what the format cannot hold.
+pub(crate) fn encode(base_offset: Offset, entry: OffsetPosition) -> Option<[u8; ENTRY_BYTES]> {
+    let relative = relative_offset(base_offset, entry.offset)?;
+    let position = i32::try_from(entry.position).ok()?;
+    let mut bytes = [0; ENTRY_BYTES];
+    bytes[..4].copy_from_slice(&relative.to_be_bytes());
+    bytes[4..].copy_from_slice(&position.to_be_bytes());
+    Some(bytes)
+}
+
 /// A segment's offset index.
 #[derive(Debug)]
 pub(crate) struct OffsetIndex {
@@ -60,15 +70,11 @@ impl OffsetIndex {
 
     /// Appends an entry; one that does not fit the format or does not rise is left out, which costs time only.
     pub(crate) fn append(&self, entry: OffsetPosition) -> Result<(), LogError> {
-        let relative = relative_offset(self.base_offset, entry.offset);
-        let (Some(relative), Ok(position)) = (relative, i32::try_from(entry.position)) else { return Ok(()) };
+        let Some(bytes) = encode(self.base_offset, entry) else { return Ok(()) };
         let last = self.last()?;
         if entry.position <= last.position || (entry.offset <= last.offset && self.file.len()? > 0) {
             return Ok(());
         }
-        let mut bytes = [0; ENTRY_BYTES];
-        bytes[..4].copy_from_slice(&relative.to_be_bytes());
-        bytes[4..].copy_from_slice(&position.to_be_bytes());
         self.file.append(bytes)
     }
 

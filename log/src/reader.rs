@@ -11,9 +11,8 @@ use medallion_wire::{LeaderEpoch, Offset, ProducerEpoch, ProducerId};
 use crate::batch_scanner::{BatchEntry, ScanError};
 use crate::error::{LogError, ReadError};
 use crate::segment::Segment;
-use crate::shared::LogShared;
+use crate::shared::{LogShared, aborted_entries};
 use crate::time_index::NO_TIMESTAMP;
-use crate::transaction_index::AbortedTransactionSearch;
 
 /// A view of one log for reading: cheap to clone, never waits for the writer's disk.
 #[derive(Debug, Clone)]
@@ -198,14 +197,7 @@ impl LogReader {
         to: Offset,
     ) -> Result<Vec<AbortedTransaction>, ReadError> {
         let segments = self.shared.segments.load();
-        let mut search = AbortedTransactionSearch::new(from, to);
-        for segment in &segments[LogShared::segment_index(&segments, from)..] {
-            search.add_segment(&segment.aborted().entries()?);
-            if search.is_complete() {
-                break;
-            }
-        }
-        let entries = search.into_entries().into_iter();
+        let entries = aborted_entries(&segments, from, to)?.into_iter();
         let plain = entries.map(|entry| AbortedTransaction {
             producer_id: entry.producer_id,
             first_offset: entry.first_offset,

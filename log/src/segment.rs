@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use medallion_os::{File, OpenMode};
 use medallion_wire::Offset;
-use medallion_wire::records::{BATCH_HEADER_SIZE, BatchHeader};
+use medallion_wire::records::{AnyBatch, BATCH_HEADER_SIZE, BatchHeader};
 use parking_lot::Mutex;
 
 use crate::aborted_transactions::AbortedTransactions;
@@ -205,7 +205,8 @@ impl Segment {
         if !matches!(error, LogError::DiskFull { .. }) {
             return error;
         }
-        match self.file.set_len(start) {
+        // Durable at once: when the next roll makes this a closed segment, nobody looks at its end again.
+        match self.file.set_len(start).and_then(|()| self.file.sync_data()) {
             Ok(()) => error,
             Err(source) => LogError::io("cut", &self.path(), source),
         }
@@ -246,11 +247,25 @@ impl Segment {
         end.size_bytes = position;
         end.next_offset = next_offset;
         end.max_timestamp = Some(max_timestamp);
+        end.damaged_at = None;
         end.bytes_since_index_entry = position.saturating_sub(indexed);
         if position == 0 {
             end.first_timestamp_ms = None;
         }
         Ok(())
+    }
+
+    /// Writes a batch once more where it stands. When the operating system has failed to write a page it may keep it in
+    /// memory as if it had, so that a later flush would promise what is not on disk.
+    pub(crate) fn write_again(&self, entry: &BatchEntry, batch: &AnyBatch) -> Result<(), LogError> {
+        match self.file.write_all_at(&[batch.as_bytes()], entry.position) {
+            Ok(()) => Ok(()),
+            Err(error) => match LogError::io("write", &self.path(), error) {
+                // Only a file system that copies on write needs room for this; opening the log must not need any.
+                LogError::DiskFull { .. } => Ok(()),
+                other => Err(other),
+            },
+        }
     }
 
     /// Publishes the whole file, though what lies behind the noted batches is damaged: reads of it name the damage.
@@ -288,19 +303,45 @@ impl Segment {
         Ok(())
     }
 
+    /// The offset behind the last record that is there, by the headers at the end.
+    pub(crate) fn records_end(&self) -> Result<Offset, ScanError> {
+        let last = self.offset_index.last()?;
+        let mut scanner = BatchScanner::new(self.file.as_ref(), last.position, self.size_bytes());
+        let mut end = self.base_offset;
+        while let Some(entry) = scanner.next()? {
+            end = entry.last_offset.next();
+        }
+        Ok(end)
+    }
+
     /// Notes where the next segment begins.
     pub(crate) fn set_next_offset(&self, next_offset: Offset) {
         self.end.lock().next_offset = next_offset;
     }
 
-    /// Ends appends: the time index gets the largest timestamp, index files their true sizes.
+    /// Ends appends: the time index gets the largest timestamp, index files their true sizes, and both go to disk, because
+    /// nobody checks the indexes of a closed segment again.
     pub(crate) fn close_indexes(&self) -> Result<(), LogError> {
         let max = self.max_timestamp()?;
         if max.timestamp_ms > NO_TIMESTAMP {
             self.time_index.maybe_append(max)?;
         }
         self.offset_index.file().trim()?;
-        self.time_index.file().trim()
+        self.time_index.file().trim()?;
+        self.sync_indexes()
+    }
+
+    /// Makes both indexes durable.
+    pub(crate) fn sync_indexes(&self) -> Result<(), LogError> {
+        self.offset_index.file().sync()?;
+        self.time_index.file().sync()
+    }
+
+    /// Opens the index files, so that they stay reachable under another name.
+    pub(crate) fn open_indexes(&self) -> Result<(), LogError> {
+        self.offset_index.file().len()?;
+        self.time_index.file().len()?;
+        Ok(())
     }
 
     /// Brings index entries that wait in memory into the files.

@@ -14,6 +14,7 @@ use crate::leader_epochs::LeaderEpochs;
 use crate::log_directory::LogDirectory;
 use crate::producer_state::ProducerStateManager;
 use crate::segment::Segment;
+use crate::transaction_index::{AbortedTransactionEntry, AbortedTransactionSearch};
 
 /// An offset that one thread writes and many read.
 #[derive(Debug)]
@@ -67,6 +68,22 @@ pub(crate) struct LogShared {
     /// Goes up when records are taken away at the end, so that a flush begun before does not move the recovery point.
     pub(crate) truncations: Mutex<u64>,
     poison: OnceLock<String>,
+}
+
+/// The aborted transactions that a read of `from..to` meets. `segments` are neighbours.
+pub(crate) fn aborted_entries(
+    segments: &[Arc<Segment>],
+    from: Offset,
+    to: Offset,
+) -> Result<Vec<AbortedTransactionEntry>, LogError> {
+    let mut search = AbortedTransactionSearch::new(from, to);
+    for segment in &segments[LogShared::segment_index(segments, from)..] {
+        search.add_segment(&segment.aborted().entries()?);
+        if search.is_complete() {
+            break;
+        }
+    }
+    Ok(search.into_entries())
 }
 
 /// The first unstable offset when there is none.

@@ -51,6 +51,10 @@ impl Snapshots {
         self.offsets.latest()
     }
 
+    pub(crate) fn latest_at_or_below(&self, offset: Offset) -> Option<Offset> {
+        self.offsets.latest_at_or_below(offset)
+    }
+
     /// Writes the state as it is, without waiting for the disk; the file is to be synced with the log. `None` when there
     /// is such a snapshot already.
     pub(crate) fn take(
@@ -78,16 +82,26 @@ impl Snapshots {
         self.remove_files(strays)
     }
 
-    /// Removes the files above `offset`.
+    /// Removes the files above `offset`, durably: one that came back would pass for the state of other records.
     pub(crate) fn remove_above(&mut self, offset: Offset) -> Result<(), LogError> {
         let above = self.offsets.retain_range(Offset(-1), offset);
-        self.remove_files(above)
+        if above.is_empty() {
+            return Ok(());
+        }
+        self.remove_files(above)?;
+        self.directory.sync()
     }
 
     /// Removes the files below `offset`.
     pub(crate) fn remove_below(&mut self, offset: Offset) -> Result<(), LogError> {
         let below = self.offsets.remove_below(offset);
         self.remove_files(below)
+    }
+
+    /// Removes the files of these offsets, where they are there.
+    pub(crate) fn remove_at(&mut self, mut offsets: Vec<Offset>) -> Result<(), LogError> {
+        offsets.retain(|offset| self.offsets.remove(*offset));
+        self.remove_files(offsets)
     }
 
     pub(crate) fn remove_all(&mut self) -> Result<(), LogError> {

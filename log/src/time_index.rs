@@ -25,6 +25,15 @@ pub(crate) struct TimestampOffset {
     pub(crate) offset: Offset,
 }
 
+/// The bytes of an entry; `None` for what the format cannot hold.
+pub(crate) fn encode(base_offset: Offset, entry: TimestampOffset) -> Option<[u8; ENTRY_BYTES]> {
+    let relative = relative_offset(base_offset, entry.offset)?;
+    let mut bytes = [0; ENTRY_BYTES];
+    bytes[..8].copy_from_slice(&entry.timestamp_ms.to_be_bytes());
+    bytes[8..].copy_from_slice(&relative.to_be_bytes());
+    Some(bytes)
+}
+
 /// A segment's time index.
 #[derive(Debug)]
 pub(crate) struct TimeIndex {
@@ -58,13 +67,10 @@ impl TimeIndex {
     /// Appends an entry if its timestamp is above the last one's.
     pub(crate) fn maybe_append(&self, entry: TimestampOffset) -> Result<(), LogError> {
         let last = self.last()?;
-        let Some(relative) = relative_offset(self.base_offset, entry.offset) else { return Ok(()) };
+        let Some(bytes) = encode(self.base_offset, entry) else { return Ok(()) };
         if entry.timestamp_ms <= last.timestamp_ms || entry.offset < last.offset {
             return Ok(());
         }
-        let mut bytes = [0; ENTRY_BYTES];
-        bytes[..8].copy_from_slice(&entry.timestamp_ms.to_be_bytes());
-        bytes[8..].copy_from_slice(&relative.to_be_bytes());
         self.file.append(bytes)
     }
 

@@ -131,6 +131,19 @@ impl SimulatedFileSystem {
         self.disk.lock().syncs
     }
 
+    /// Files in a directory whose bytes would not all survive a crash, sorted.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn not_durable(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
+        let disk = self.disk.lock();
+        let id = disk.find(directory)?;
+        let differs =
+            |id: &NodeId| matches!(disk.nodes.get(id), Some(Node::File(content)) if !content.is_durable());
+        let names = disk.names.entries(id).filter(|(_, id)| differs(id));
+        Ok(names.map(|(name, _)| directory.join(name)).collect())
+    }
+
     /// Makes [`File::try_lock`] on `path` find the lock taken.
     pub fn hold_lock_elsewhere(&self, path: &Path) {
         self.disk.lock().faults.foreign_locks.push(path.to_owned());
@@ -397,9 +410,10 @@ impl File for SimulatedFile {
         disk.syncs += 1;
         disk.content(self.generation, self.id)?;
         let failed = disk.change().is_err() || disk.faults.fail_sync == Some(disk.syncs);
+        let mut random = Random::new(disk.syncs);
         let content = disk.content(self.generation, self.id)?;
         if failed {
-            content.lose_pending();
+            content.lose_pending(|| random.below(2) == 0);
             return Err(input_output_error());
         }
         content.sync();

@@ -16,7 +16,7 @@ const SNAPSHOT_INTERVAL_BYTES: u64 = 64 << 20;
 #[derive(Debug, Clone)]
 pub struct FlushTask {
     shared: Arc<LogShared>,
-    /// The segments from the recovery point on, and whether each is closed, so that its indexes are complete.
+    /// The segments from the recovery point on, and whether the indexes of each go to disk too.
     segments: Vec<(Arc<Segment>, bool)>,
     up_to: Offset,
     truncations: u64,
@@ -28,7 +28,8 @@ impl FlushTask {
         self.up_to
     }
 
-    /// Flushes, then moves the recovery point. A failure poisons the log. Flushes of one log wait for one another.
+    /// Flushes, then moves the recovery point. A failure poisons the log, but for a full disk on
+    /// which index entries found no room. Flushes of one log wait for one another.
     ///
     /// # Errors
     /// The failed flush, or [`LogError::Poisoned`] when an earlier one failed.
@@ -41,7 +42,9 @@ impl FlushTask {
             return Ok(self.up_to);
         }
         if let Err(error) = self.sync() {
-            self.shared.poison(&error);
+            if !matches!(error, LogError::DiskFull { .. }) {
+                self.shared.poison(&error);
+            }
             return Err(error);
         }
         let truncations = self.shared.truncations.lock();
@@ -52,10 +55,10 @@ impl FlushTask {
     }
 
     fn sync(&self) -> Result<(), LogError> {
-        let unsynced = std::mem::take(&mut *self.shared.unsynced.lock());
-        for (segment, is_closed) in &self.segments {
-            segment.sync(*is_closed)?;
+        for (segment, with_indexes) in &self.segments {
+            segment.sync(*with_indexes)?;
         }
+        let unsynced = std::mem::take(&mut *self.shared.unsynced.lock());
         for (path, file) in unsynced.files {
             file.sync_data().map_err(|error| LogError::io("flush", &path, error))?;
         }
@@ -81,7 +84,8 @@ impl PartitionLog {
     /// [`LogError::Poisoned`], and I/O errors of what is written besides the records.
     pub fn flush_handle(&mut self) -> Result<FlushTask, LogError> {
         self.writable()?;
-        if self.bytes_since_snapshot >= SNAPSHOT_INTERVAL_BYTES {
+        let is_snapshot_due = self.bytes_since_snapshot >= SNAPSHOT_INTERVAL_BYTES;
+        if is_snapshot_due {
             let taken = self.take_snapshot();
             self.ignore_full_disk(taken)?;
         }
@@ -94,7 +98,10 @@ impl PartitionLog {
         let unflushed = segments.iter().enumerate().skip(first);
         Ok(FlushTask {
             shared: Arc::clone(&self.shared),
-            segments: unflushed.map(|(index, segment)| (Arc::clone(segment), index < last)).collect(),
+            // Recovery trusts indexes up to a snapshot, so that they go to disk together.
+            segments: unflushed
+                .map(|(index, segment)| (Arc::clone(segment), index < last || is_snapshot_due))
+                .collect(),
             up_to: self.end_offset(),
             truncations: *self.shared.truncations.lock(),
         })

@@ -4,12 +4,14 @@
 //! - [`flush`]: what makes it durable, here or on another thread;
 //! - [`roll`]: new segments;
 //! - [`retention`]: records taken away at the front;
-//! - [`truncate`]: records taken away at the end.
+//! - [`truncate`]: records taken away at the end;
+//! - [`compact`]: older records of the same keys taken away.
 //!
 //! After a failed write or flush the log is poisoned: every write is refused until it is opened anew, and a failed flush
 //! is never tried again. Only a full disk is survived, when the half-written bytes can be cut off.
 
 mod append;
+mod compact;
 mod flush;
 mod retention;
 mod roll;
@@ -22,6 +24,7 @@ use std::sync::Arc;
 
 use medallion_wire::{Offset, TopicId};
 
+pub use compact::{CompactedSegments, CompactionTask};
 pub use flush::FlushTask;
 pub use types::{
     AppendOutcome, AppendRequest, CompactionOutcome, DeletedSegment, LogEnvironment, OpenOptions,
@@ -242,7 +245,8 @@ impl PartitionLog {
         let last = &segments[segments.len() - 1];
         assert!(Arc::ptr_eq(last, &self.active), "appends go to the last segment");
         assert_eq!(last.end().next_offset.max(last.base_offset()), end, "the last segment ends the log");
-        for segment in segments.iter() {
+        // What lies wholly below the start need not be whole: it is not read any more, and not flushed.
+        for segment in segments.iter().filter(|segment| segment.end().next_offset > start) {
             segment.check_invariants();
         }
         self.shared.epochs.lock().check_invariants();

@@ -81,6 +81,7 @@ impl PartitionLog {
         self.raise_start(start)?;
         let mut deleted = Vec::with_capacity(gone.len());
         for (segment, reason) in gone.iter().zip(&plan.reasons) {
+            segment.open_indexes()?;
             tracing::info!(file = %segment.path().display(), ?reason, "segment is deleted");
             deleted.push(DeletedSegment {
                 base_offset: segment.base_offset(),
@@ -93,7 +94,8 @@ impl PartitionLog {
         Ok(deleted)
     }
 
-    /// Renames a segment's files, so that open readers go on and a restart removes them.
+    /// Renames a segment's files, so that open readers go on and a restart removes them. Its indexes must be open, or a
+    /// reader would find (or make) another file in their place.
     pub(super) fn mark_deleted(
         &mut self,
         base_offset: Offset,

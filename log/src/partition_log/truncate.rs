@@ -12,7 +12,9 @@ use crate::shared::{LogShared, SharedOffset};
 use crate::snapshots::replay;
 
 impl PartitionLog {
-    /// Cuts the log so that it ends at `offset` or, within a batch, before that batch.
+    /// Cuts the log so that no record at or above `offset` is left: within a batch it is cut before that batch. The end is
+    /// behind the last record that stays, which is lower than `offset` where compaction has left a gap: a restart would
+    /// find the same end.
     ///
     /// # Errors
     /// I/O errors.
@@ -36,9 +38,14 @@ impl PartitionLog {
         let (kept, gone) = segments.split_at(LogShared::segment_index(&segments, offset) + 1);
         let last = &kept[kept.len() - 1];
         let end = cut_segment(last, offset)?;
+        let log_start_offset = self.shared.log_start_offset.get();
+        if end < log_start_offset {
+            return self.start_anew(log_start_offset);
+        }
         self.publish_segments(kept.to_vec());
         self.shared.log_end_offset.set(end);
         self.remove_files(gone)?;
+        self.snapshots.remove_above(end)?;
         self.shared.directory.sync()?;
         for offset in
             [&self.shared.recovery_point, &self.shared.high_watermark, &self.shared.log_start_offset]
@@ -49,7 +56,6 @@ impl PartitionLog {
         if changed {
             self.write_epochs()?;
         }
-        self.snapshots.remove_above(end)?;
         self.reload_producers()
     }
 
@@ -109,21 +115,19 @@ impl PartitionLog {
     }
 }
 
-/// Cuts a segment so that it ends at `offset` or before the batch that holds it. Returns the new end.
+/// Cuts a segment before the batch that holds `offset` or is the first behind it. Returns the new end.
 fn cut_segment(segment: &Segment, offset: Offset) -> Result<Offset, LogError> {
     let found = segment.locate(offset).map_err(|error| segment.scan_error(error))?;
-    let (position, end) = match found {
-        Some(entry) if entry.base_offset < offset => (entry.position, entry.base_offset),
-        Some(entry) => (entry.position, offset),
+    let (position, kept_below) = match found {
+        Some(entry) => (entry.position, entry.base_offset.min(offset)),
         None => (segment.size_bytes(), offset),
     };
-    segment.rewind(position, end)?;
-    segment.aborted().truncate_to(end)?;
+    segment.rewind(position, kept_below)?;
+    segment.aborted().truncate_to(kept_below)?;
     segment.cut_file(position)?;
     segment.sync(true)?;
     segment.find_end().map_err(|error| segment.scan_error(error))?;
-    segment.set_next_offset(end);
-    Ok(end)
+    Ok(segment.end().next_offset)
 }
 
 fn lower(offset: &SharedOffset, to: Offset) {

@@ -20,6 +20,8 @@ pub struct LogEnvironment {
     pub transactional_writes: bool,
     /// How large the records of one batch may get when they must be decompressed.
     pub decompressed_batch_bytes_max: usize,
+    /// How much memory the keys of one compaction may take (`log.cleaner.dedupe.buffer.size`).
+    pub compaction_keys_bytes_max: usize,
 }
 
 impl LogEnvironment {
@@ -30,6 +32,7 @@ impl LogEnvironment {
             producer_id_expiration_ms: 86_400_000,
             transactional_writes: false,
             decompressed_batch_bytes_max: 256 << 20,
+            compaction_keys_bytes_max: 128 << 20,
         }
     }
 }
@@ -37,7 +40,8 @@ impl LogEnvironment {
 /// What is known about a log from outside of its folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenOptions {
-    /// The offset up to which the log is known to be on disk (`recovery-point-offset-checkpoint`).
+    /// The offset up to which the log is known to be on disk (`recovery-point-offset-checkpoint`). When the log's own
+    /// recovery point is lower after opening, or after a truncation, the checkpoint must be lowered at once.
     pub recovery_point: Offset,
     /// The first offset that may be read (`log-start-offset-checkpoint`).
     pub log_start_offset: Offset,

@@ -2,7 +2,8 @@
 //!
 //! Only batches at and above the recovery point are read in whole and checked, so that the time is that of the unflushed
 //! bytes. A torn last write is cut off. A damaged batch ends the log there, and the bytes behind it are kept under a name
-//! that Kafka ignores. Below the recovery point nothing is ever cut: damage there is met, and named, by whoever reads it.
+//! that Kafka ignores. What is kept is written once more, because a page that the system has failed to write may only
+//! look written. Below the recovery point nothing is ever cut: damage there is met, and named, by whoever reads it.
 //!
 //! Source for the order of steps: Kafka's `LogLoader`.
 
@@ -54,6 +55,10 @@ struct Loader<'a> {
     report: RecoveryReport,
     /// Epochs met while batches were checked.
     scanned_epochs: Vec<EpochEntry>,
+    /// Below this offset the indexes are on disk: a producer snapshot is taken with them.
+    indexes_synced_below: Offset,
+    /// Where the first gap between checked segments begins.
+    first_gap: Offset,
     /// From here on transaction indexes are written anew.
     index_transactions_from: Offset,
 }
@@ -71,11 +76,15 @@ pub(crate) fn load(
         options,
         report: RecoveryReport::default(),
         scanned_epochs: Vec::new(),
+        indexes_synced_below: Offset::ZERO,
+        first_gap: Offset(i64::MAX),
         index_transactions_from: Offset(i64::MAX),
     };
     loader.report.swaps_settled = files::settle_replacements(directory)?;
     let names = files::names(directory)?;
     let mut snapshots = Snapshots::new(directory, names.iter().map(String::as_str));
+    loader.indexes_synced_below =
+        snapshots.latest_at_or_below(options.recovery_point).unwrap_or(Offset::ZERO);
     let mut segments = loader.load_segments(&names)?;
     loader.recover(&mut segments)?;
     let log_start_offset = loader.settle_start(&mut segments, &mut snapshots)?;
@@ -176,15 +185,18 @@ impl Loader<'_> {
         log_end_offset: Offset,
     ) -> Result<(LeaderEpochs, bool), LogError> {
         let path = self.directory.path().join(LEADER_EPOCH_CHECKPOINT);
-        let (mut epochs, mut changed) = match checkpoint_file::read_leader_epochs(self.directory.fs(), &path)
-        {
-            Ok(entries) if !entries.is_empty() || self.options.clean_shutdown => {
-                (LeaderEpochs::from_entries(entries), false)
+        let content = checkpoint_file::read_file(self.directory.fs(), &path)?.unwrap_or_default();
+        let (mut epochs, mut changed) = match whole_epochs(&path, &content) {
+            Some(epochs) if !epochs.entries().is_empty() || self.options.clean_shutdown => {
+                (epochs, self.report.scanned_from.is_some())
             }
             // Absent, empty or torn by a crash: the batches tell the epochs too.
-            Ok(_) | Err(checkpoint_file::CheckpointError::Malformed { .. }) => (epochs_of(segments), true),
-            Err(error) => return Err(error.into()),
+            _ => (epochs_of(segments), true),
         };
+        // The batches that were read tell their epochs better than the file, which may be older or newer.
+        if let Some(first) = self.scanned_epochs.first() {
+            changed |= epochs.truncate_from_end(first.start_offset);
+        }
         for entry in self.scanned_epochs.drain(..) {
             changed |= epochs.assign(entry.epoch, entry.start_offset);
         }
@@ -201,8 +213,16 @@ impl Loader<'_> {
         log_end_offset: Offset,
         expiration: Expiration,
     ) -> Result<ProducerStateManager, LogError> {
+        // A snapshot behind a gap may know of records that are lost.
+        snapshots.remove_above(log_end_offset.min(self.first_gap))?;
         snapshots.remove_stray(&segments.iter().map(|segment| segment.base_offset()).collect())?;
-        snapshots.remove_above(log_end_offset)?;
+        // A snapshot within the last segment vouches for the indexes below it, which were just written anew.
+        if let (Some(active), Some(latest)) = (segments.last(), snapshots.latest())
+            && self.report.scanned_from.is_some()
+            && latest > active.base_offset()
+        {
+            active.sync_indexes()?;
+        }
         let clean = self.report.scanned_from.is_none() && self.options.clean_shutdown;
         if clean && snapshots.latest().is_none() && self.index_transactions_from == Offset(i64::MAX) {
             // A clean stop leaves a snapshot, so that no producer was ever here (or Kafka is older than snapshots).
@@ -227,6 +247,19 @@ fn end_is_sound(segments: &[Arc<Segment>]) -> bool {
             false
         }
     }
+}
+
+/// The epochs in a checkpoint's content; `None` when a crash has torn it, perhaps in the middle of a number.
+fn whole_epochs(path: &Path, content: &[u8]) -> Option<LeaderEpochs> {
+    if content.last().is_some_and(|byte| *byte != b'\n') {
+        return None;
+    }
+    if content.is_empty() {
+        return Some(LeaderEpochs::default());
+    }
+    let entries = checkpoint_file::parse_leader_epochs(path, content).ok()?;
+    let epochs = LeaderEpochs::from_entries(entries.iter().copied());
+    (epochs.entries() == entries).then_some(epochs)
 }
 
 /// The epochs by the headers of all batches.

@@ -15,6 +15,8 @@ pub struct RecoveryReport {
     pub truncated_bytes: u64,
     /// A damaged batch ended the log: where, and where the bytes behind it were put.
     pub damaged: Option<DamagedTail>,
+    /// Offsets (from, up to but without) above the recovery point that a power failure took while later ones are there.
+    pub missing: Vec<(Offset, Offset)>,
     /// Index files that were missing or wrong and were written anew.
     pub indexes_rebuilt: u32,
     /// Unfinished file replacements (of a compaction) that were finished or undone.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use medallion_wire::Offset;
 
 use super::damage::{self, Damage};
+use super::files::remove_segment;
 use super::{Loader, indexes};
 use crate::batch_scanner::{BatchEntry, BatchScanner, ScanError, read_verified};
 use crate::error::LogError;
@@ -35,7 +36,12 @@ impl Loader<'_> {
             let segment = Arc::clone(&segments[index]);
             let is_last = index + 1 == segments.len();
             match self.recover_segment(&segment, recovery_point)? {
-                Scanned::Whole => {}
+                Scanned::Whole if is_last => {}
+                Scanned::Whole => {
+                    segment.close_indexes()?;
+                    self.note_gap(&segment, segments[index + 1].base_offset());
+                    segment.set_next_offset(segments[index + 1].base_offset());
+                }
                 Scanned::EndsAt(damage) => {
                     let behind = segments.split_off(index + 1);
                     return damage::end_log(self.directory, &segment, &behind, damage, &mut self.report);
@@ -48,15 +54,55 @@ impl Loader<'_> {
                 Scanned::DamagedBelow => segment.set_next_offset(segments[index + 1].base_offset()),
             }
         }
+        self.drop_empty_tail(segments)
+    }
+
+    /// A power failure may lose an earlier segment and leave a later one. What is there is kept, as Kafka does: compaction
+    /// leaves the same gaps, and the recovery point may be older than what was flushed.
+    fn note_gap(&mut self, segment: &Segment, next: Offset) {
+        let end = segment.end().next_offset;
+        if end >= next {
+            return;
+        }
+        self.first_gap = self.first_gap.min(end);
+        if !self.config.cleanup_policy.compact {
+            tracing::warn!(file = %segment.path().display(), from = %end, to = %next, "offsets are missing");
+            self.report.missing.push((end, next));
+        }
+    }
+
+    /// Removes empty segments at the end that do not continue the one before: the records between are lost, and their
+    /// offsets were never seen.
+    fn drop_empty_tail(&mut self, segments: &mut Vec<Arc<Segment>>) -> Result<(), LogError> {
+        while let [.., before, last] = segments.as_slice() {
+            let end = match before.records_end() {
+                Ok(end) => end,
+                Err(ScanError::Damaged { .. }) => break,
+                Err(error) => return Err(before.scan_error(error)),
+            };
+            let base_offset = last.base_offset();
+            if last.size_bytes() > 0 || end >= base_offset || base_offset <= self.options.recovery_point {
+                break;
+            }
+            segments.pop();
+            remove_segment(self.directory, base_offset)?;
+            self.directory.sync()?;
+            self.report.missing.retain(|(_, to)| *to < base_offset);
+            if let Some(last) = segments.last() {
+                last.set_next_offset(end);
+            }
+        }
         Ok(())
     }
 
     fn recover_segment(&mut self, segment: &Segment, recovery_point: Offset) -> Result<Scanned, LogError> {
         let file_bytes = segment.size_bytes();
-        let start = self.trusted_start(segment, recovery_point)?;
+        let start = self.trusted_start(segment, recovery_point.min(self.indexes_synced_below))?;
         let (position, mut expected) =
             start.map_or((0, segment.base_offset()), |entry| (entry.position, entry.base_offset));
         segment.rewind(position, expected)?;
+        segment.offset_index().file().write_again()?;
+        segment.time_index().file().write_again()?;
         segment.aborted().truncate_to(expected.max(recovery_point))?;
         self.index_transactions_from = self.index_transactions_from.min(expected.max(recovery_point));
         let mut scanner = BatchScanner::new(segment.file().as_ref(), position, file_bytes);
@@ -91,20 +137,16 @@ impl Loader<'_> {
         }
     }
 
-    /// The batch from which on headers are read: near the recovery point when the index up to there is sound.
-    fn trusted_start(
-        &mut self,
-        segment: &Segment,
-        recovery_point: Offset,
-    ) -> Result<Option<BatchEntry>, LogError> {
-        if recovery_point <= segment.base_offset() {
+    /// The batch from which on headers are read: near `trusted`, the offset below which the indexes are on disk.
+    fn trusted_start(&mut self, segment: &Segment, trusted: Offset) -> Result<Option<BatchEntry>, LogError> {
+        if trusted <= segment.base_offset() {
             return Ok(None);
         }
         if indexes::check(segment).is_err() {
             self.report.indexes_rebuilt += 1;
             return Ok(None);
         }
-        let before = Offset(recovery_point.get() - 1);
+        let before = Offset(trusted.get() - 1);
         let at = segment.offset_index().lookup(before)?;
         let first = BatchScanner::new(segment.file().as_ref(), at.position, segment.size_bytes()).next();
         Ok(first.ok().flatten().filter(|entry| entry.base_offset <= at.offset && at.position > 0))
@@ -126,7 +168,8 @@ impl Loader<'_> {
             return Ok(());
         }
         self.report.scanned_bytes += entry.size_bytes as u64;
-        read_verified(segment.file().as_ref(), entry).map(|_| ())
+        let batch = read_verified(segment.file().as_ref(), entry)?;
+        segment.write_again(entry, &batch).map_err(ScanError::Log)
     }
 
     fn note_epoch(&mut self, entry: &BatchEntry) {

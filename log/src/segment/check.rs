@@ -32,9 +32,11 @@ impl Segment {
             "{path}: offsets reach {next_offset}, {} is published",
             end.next_offset
         );
-        if scanned < end.size_bytes {
+        if let Some(damaged_at) = end.damaged_at {
+            assert!(scanned <= damaged_at, "{path}: damage at {damaged_at}, sound up to {scanned}");
             return;
         }
+        assert_eq!(scanned, end.size_bytes, "{path}: bytes of whole batches");
         if let Some(known) = end.max_timestamp {
             assert_eq!(known.timestamp_ms, max_timestamp_ms, "{path}: largest timestamp");
         }

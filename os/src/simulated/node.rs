@@ -27,14 +27,16 @@ pub(super) struct Content {
     durable: Vec<u8>,
     /// Changes since the last sync, oldest first.
     pending: Vec<Change>,
-    /// How many of `pending` a failed sync has lost: they may reach the disk by chance, never by a later sync.
-    lost: usize,
     pub(super) modified_ms: i64,
 }
 
 impl Content {
     pub(super) fn len(&self) -> u64 {
         self.live.len() as u64
+    }
+
+    pub(super) fn is_durable(&self) -> bool {
+        self.live == self.durable
     }
 
     pub(super) fn read_at(&self, buffer: &mut [u8], position: u64) -> usize {
@@ -57,25 +59,20 @@ impl Content {
     }
 
     pub(super) fn sync(&mut self) {
-        let rest = self.pending.split_off(self.lost);
-        if self.lost == 0 {
-            self.durable.clone_from(&self.live);
-            return;
-        }
-        for change in rest {
+        for change in self.pending.drain(..) {
             apply(&mut self.durable, change, || true);
         }
     }
 
-    pub(super) fn lose_pending(&mut self) {
-        self.lost = self.pending.len();
-    }
-
-    pub(super) fn crash(&mut self, mut survives: impl FnMut() -> bool) {
+    /// A sync that fails: a part has reached the disk, and no later sync writes the rest, though reads still show it.
+    pub(super) fn lose_pending(&mut self, mut survives: impl FnMut() -> bool) {
         for change in self.pending.drain(..) {
             apply(&mut self.durable, change, &mut survives);
         }
-        self.lost = 0;
+    }
+
+    pub(super) fn crash(&mut self, mut survives: impl FnMut() -> bool) {
+        self.lose_pending(&mut survives);
         self.live.clone_from(&self.durable);
     }
 }

@@ -107,6 +107,9 @@ fn a_failed_sync_loses_its_writes_for_good() {
         let disk = disk();
         let file = disk.open(Path::new("/d/a"), OpenMode::CreateNew).unwrap();
         disk.sync_directory(Path::new("/d")).unwrap();
+        for _ in 0..seed {
+            file.sync_data().unwrap();
+        }
         file.write_all_at(&[b"1"], 0).unwrap();
         disk.fail_sync(1);
         file.sync_data().unwrap_err();
@@ -130,6 +133,9 @@ fn changes_fail_from_the_chosen_one_on() {
     assert!(disk.rename(Path::new("/d/a"), Path::new("/d/b")).is_err());
     assert_eq!(contents(&disk, "/d/a"), b"1", "reads go on");
     disk.clear_faults();
+    assert_eq!(disk.not_durable(Path::new("/d")).unwrap(), [Path::new("/d/a")]);
+    file.sync_data().unwrap();
+    assert!(disk.not_durable(Path::new("/d")).unwrap().is_empty());
     disk.rename(Path::new("/d/a"), Path::new("/d/b")).unwrap();
 }
 
