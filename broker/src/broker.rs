@@ -49,6 +49,10 @@ use crate::storage::directories::{DirectorySettings, DirectoryState, LogDirector
 use crate::storage::folders::{self, SettledFolders};
 use crate::storage::{FormatOptions, StorageError, random_cluster_id};
 
+/// How often it is looked whether logs are due to be flushed.
+const FLUSH_CHECK_MS: u64 = 500;
+/// How often it is looked how much room the volumes have.
+const DISK_CHECK_MS: u64 = 500;
 /// How long requests in flight may take when the broker stops.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 
@@ -425,6 +429,8 @@ fn open_replicas(
         node_id,
         environment: LogEnvironment {
             producer_id_expiration_ms: config.producer_id_expiration_ms,
+            compaction_keys_bytes_max: usize::try_from(config.log_cleaner_dedupe_buffer_size)
+                .unwrap_or(usize::MAX),
             ..LogEnvironment::new(Arc::clone(fs))
         },
         surroundings: Surroundings {
@@ -533,39 +539,47 @@ fn start_background(
     stop: &Arc<StopSignal>,
 ) -> std::io::Result<Vec<JoinHandle<()>>> {
     let config = state.config.load();
-    let millis = |ms: u64| Duration::from_millis(ms.max(1));
-    let replicas = || Arc::clone(&state.replicas);
-    let (flusher, checkpointer, cleaner, disks) = (replicas(), replicas(), replicas(), replicas());
-    let (retention, clock, live) = (replicas(), Arc::clone(&state.clock), Arc::clone(&state.config));
-    let (cleaner_live, cleaner_clock) = (Arc::clone(&state.config), Arc::clone(&state.clock));
+    let every = |name, interval_ms: u64, work: fn(&BrokerState, &StopSignal)| {
+        let state = Arc::clone(state);
+        background::every(name, Duration::from_millis(interval_ms.max(1)), stop, move |stop| {
+            work(&state, stop);
+        })
+    };
     Ok(vec![
-        background::every(
-            "log-flusher",
-            millis(config.log_flush_background_interval_ms),
-            stop,
-            move |stop| {
-                background::flush_logs(&flusher, stop);
-                flusher.write_checkpoints();
+        every("log-flusher", FLUSH_CHECK_MS, |state, stop| {
+            let background_ms = state.config.load().log_flush_background_interval_ms;
+            let background = (background_ms > 0).then(|| Duration::from_millis(background_ms));
+            background::flush_logs(&state.replicas, background, state.clock.now_ms(), stop);
+        })?,
+        every("checkpointer", checkpoint_interval_ms(&config), |state, _| {
+            state.replicas.write_checkpoints();
+        })?,
+        every("retention", config.log_retention_check_interval_ms, |state, stop| {
+            background::apply_retention(&state.replicas, state.clock.now_ms(), stop);
+        })?,
+        every("producer-expiry", config.producer_id_expiration_check_interval_ms, |state, _| {
+            background::expire_producers(&state.replicas, state.clock.now_ms());
+        })?,
+        every(
+            "log-cleaner",
+            u64::try_from(config.log_cleaner_backoff_ms).unwrap_or(15_000),
+            |state, stop| {
+                if state.config.load().log_cleaner_enable {
+                    background::compact_logs(&state.replicas, state.clock.now_ms(), stop);
+                }
             },
         )?,
-        background::every(
-            "checkpointer",
-            millis(config.log_flush_offset_checkpoint_interval_ms),
-            stop,
-            move |_| {
-                checkpointer.write_checkpoints();
-            },
-        )?,
-        background::every("retention", millis(config.log_retention_check_interval_ms), stop, move |stop| {
-            background::apply_retention(&retention, clock.now_ms(), stop);
-        })?,
-        background::every("log-cleaner", millis(15_000), stop, move |stop| {
-            if cleaner_live.load().log_cleaner_enable {
-                background::compact_logs(&cleaner, cleaner_clock.now_ms(), stop);
-            }
-        })?,
-        background::every("disk-watch", Duration::from_millis(500), stop, move |_| {
-            background::watch_disks(&disks, live.load().disk_reserve_bytes);
+        every("disk-watch", DISK_CHECK_MS, |state, _| {
+            background::watch_disks(&state.replicas, state.config.load().disk_reserve_bytes);
+            state.replicas.reopen_poisoned();
         })?,
     ])
+}
+
+/// The recovery points move on with the background flushes, so checkpoints follow them where Kafka's interval is longer.
+fn checkpoint_interval_ms(config: &BrokerConfig) -> u64 {
+    match config.log_flush_background_interval_ms {
+        0 => config.log_flush_offset_checkpoint_interval_ms,
+        background_ms => config.log_flush_offset_checkpoint_interval_ms.min(background_ms),
+    }
 }

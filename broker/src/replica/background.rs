@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use medallion_log::{CompactionTask, LogError};
 use parking_lot::{Condvar, Mutex};
 use tracing::{error, info, warn};
 
@@ -44,13 +45,23 @@ impl StopSignal {
     }
 }
 
-/// Writes everything to disk whose time has come, partition by partition (`flush.ms`, the background flusher).
-pub(crate) fn flush_logs(manager: &ReplicaManager, stop: &StopSignal) {
+/// Writes to disk what has waited for `flush.ms` of its topic, or for `background` where that is shorter.
+pub(crate) fn flush_logs(
+    manager: &ReplicaManager,
+    background: Option<Duration>,
+    now_ms: i64,
+    stop: &StopSignal,
+) {
+    let background_ms =
+        background.map_or(i64::MAX, |time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
     for partition in manager.all() {
         if stop.is_stopped() {
             return;
         }
-        flush_log(&partition);
+        let waited_ms = now_ms.saturating_sub(partition.last_flush_ms());
+        if waited_ms >= partition.settings().log.flush_ms.min(background_ms) {
+            flush_log(&partition);
+        }
     }
 }
 
@@ -71,6 +82,13 @@ fn flush_log(partition: &Arc<Partition>) {
     }
 }
 
+/// Forgets producers that were silent for longer than `producer.id.expiration.ms`.
+pub(crate) fn expire_producers(manager: &ReplicaManager, now_ms: i64) {
+    for partition in manager.all() {
+        let _ = partition.with_log(|log| log.expire_producers(now_ms)); // a log that is not open has none
+    }
+}
+
 /// Applies retention to every log and removes files whose delay has passed.
 pub(crate) fn apply_retention(manager: &ReplicaManager, now_ms: i64, stop: &StopSignal) {
     for partition in manager.all() {
@@ -81,7 +99,7 @@ pub(crate) fn apply_retention(manager: &ReplicaManager, now_ms: i64, stop: &Stop
             log.maybe_roll(now_ms)?;
             let deleted = log.delete_old_segments(now_ms)?;
             log.remove_deleted(now_ms)?;
-            Ok::<_, medallion_log::LogError>(deleted)
+            Ok::<_, LogError>(deleted)
         });
         match outcome {
             Ok(Ok(deleted)) if !deleted.is_empty() => {
@@ -94,8 +112,56 @@ pub(crate) fn apply_retention(manager: &ReplicaManager, now_ms: i64, stop: &Stop
     manager.remove_deleted(now_ms);
 }
 
-/// Compacts the logs that need it most.
-pub(crate) fn compact_logs(_manager: &ReplicaManager, _now_ms: i64, _stop: &StopSignal) {}
+/// Compacts logs, the dirtiest first, until none needs it or as many rounds as there are logs have passed.
+pub(crate) fn compact_logs(manager: &ReplicaManager, now_ms: i64, stop: &StopSignal) {
+    let is_compacted = |partition: &Arc<Partition>| partition.settings().log.cleanup_policy.compact;
+    let partitions: Vec<Arc<Partition>> = manager.all().into_iter().filter(is_compacted).collect();
+    let mut compacted = false;
+    for _ in 0..partitions.len() {
+        let Some((partition, task)) = dirtiest(&partitions, now_ms).filter(|_| !stop.is_stopped()) else {
+            break;
+        };
+        if let Err(reason) = compact_log(&partition, task) {
+            error!(partition = %partition.id(), %reason, "compaction failed");
+            break;
+        }
+        compacted = true;
+    }
+    if compacted {
+        manager.write_cleaner_checkpoints();
+    }
+}
+
+fn dirtiest(partitions: &[Arc<Partition>], now_ms: i64) -> Option<(Arc<Partition>, CompactionTask)> {
+    let mut dirtiest: Option<(Arc<Partition>, CompactionTask)> = None;
+    for partition in partitions {
+        let first_dirty = partition.first_dirty_offset();
+        let task = match partition.with_log(|log| log.compaction_task(first_dirty, now_ms)) {
+            Ok(Ok(Some(task))) => task,
+            Ok(Err(reason)) => {
+                error!(partition = %partition.id(), %reason, "compaction cannot be planned");
+                continue;
+            }
+            Ok(Ok(None)) | Err(_) => continue,
+        };
+        if dirtiest.as_ref().is_none_or(|(_, other)| task.dirty_ratio() > other.dirty_ratio()) {
+            dirtiest = Some((Arc::clone(partition), task));
+        }
+    }
+    dirtiest
+}
+
+/// Reads and writes beside the log's writer, which is held only while files are exchanged.
+fn compact_log(partition: &Arc<Partition>, task: CompactionTask) -> Result<(), LogError> {
+    let segments = task.run()?;
+    if let Ok(outcome) = partition.with_log(|log| log.finish_compaction(segments))
+        && let Some(outcome) = outcome?
+    {
+        partition.set_first_dirty_offset(outcome.first_dirty_offset);
+        info!(partition = %partition.id(), ?outcome, "log compacted");
+    }
+    Ok(())
+}
 
 /// Notes for each directory whether its volume has less room than the reserve. Writes are refused from there on, so
 /// that deletions, metadata and checkpoints still find room; with a tenth more than the reserve they go on.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use medallion_log::checkpoint_file::{
-    self, CheckpointError, LOG_START_OFFSET_CHECKPOINT, RECOVERY_POINT_CHECKPOINT,
+    self, CLEANER_OFFSET_CHECKPOINT, CheckpointError, LOG_START_OFFSET_CHECKPOINT, RECOVERY_POINT_CHECKPOINT,
     REPLICATION_OFFSET_CHECKPOINT,
 };
 use medallion_log::{LogReader, OpenOptions};
@@ -16,7 +16,7 @@ use medallion_os::file_system::VolumeSpace;
 use medallion_wire::types::Uuid;
 use medallion_wire::{Offset, TopicId, TopicPartition};
 
-type Offsets = BTreeMap<TopicPartition, Offset>;
+pub(crate) type Offsets = BTreeMap<TopicPartition, Offset>;
 
 /// A directory that holds partitions.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ pub(crate) struct LogDirectory {
     clean_shutdown: bool,
     recovery_points: Offsets,
     log_start_offsets: Offsets,
+    cleaner_offsets: Offsets,
     partitions: AtomicUsize,
     full: AtomicBool,
 }
@@ -45,12 +46,14 @@ impl LogDirectory {
         let read = |name: &str| checkpoint_file::read_offsets(&*fs, &path.join(name));
         let recovery_points = read(RECOVERY_POINT_CHECKPOINT)?;
         let log_start_offsets = read(LOG_START_OFFSET_CHECKPOINT)?;
+        let cleaner_offsets = read(CLEANER_OFFSET_CHECKPOINT)?;
         Ok(Self {
             path: path.to_owned(),
             id,
             clean_shutdown,
             recovery_points,
             log_start_offsets,
+            cleaner_offsets,
             partitions: AtomicUsize::new(0),
             full: AtomicBool::new(false),
             fs,
@@ -85,6 +88,20 @@ impl LogDirectory {
         options.clean_shutdown = self.clean_shutdown;
         options.topic_id = Some(topic_id);
         options
+    }
+
+    /// Up to where (exclusive) a partition was compacted, when the broker started.
+    pub(crate) fn first_dirty_offset(&self, partition: &TopicPartition) -> Offset {
+        self.cleaner_offsets.get(partition).copied().unwrap_or(Offset::ZERO)
+    }
+
+    /// Writes up to where partitions are compacted.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] names the file.
+    pub(crate) fn write_cleaner_checkpoint(&self, offsets: &Offsets) -> Result<(), CheckpointError> {
+        let entries = offsets.iter().map(|(partition, offset)| (partition, *offset));
+        checkpoint_file::write_offsets(&*self.fs, &self.path.join(CLEANER_OFFSET_CHECKPOINT), entries)
     }
 
     /// Size and room of the volume.

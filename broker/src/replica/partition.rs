@@ -6,12 +6,12 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use medallion_log::{AppendError, AppendOutcome, AppendRequest, LogError, LogReader, PartitionLog};
 use medallion_os::Clock;
-use medallion_wire::{LeaderEpoch, TopicId, TopicPartition};
+use medallion_wire::{LeaderEpoch, Offset, TopicId, TopicPartition};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
@@ -97,6 +97,8 @@ pub(crate) struct Partition {
     settings: ArcSwap<TopicConfig>,
     surroundings: Surroundings,
     topic_metrics: TopicMetrics,
+    last_flush_ms: AtomicI64,
+    first_dirty_offset: AtomicI64,
 }
 
 impl Partition {
@@ -109,6 +111,7 @@ impl Partition {
         surroundings: Surroundings,
     ) -> Arc<Self> {
         let topic_metrics = surroundings.metrics.topic(&id.topic);
+        let now_ms = surroundings.clock.now_ms();
         Arc::new(Self {
             id,
             topic_id,
@@ -123,6 +126,8 @@ impl Partition {
             settings: ArcSwap::new(settings),
             surroundings,
             topic_metrics,
+            last_flush_ms: AtomicI64::new(now_ms),
+            first_dirty_offset: AtomicI64::new(0),
         })
     }
 
@@ -244,6 +249,14 @@ impl Partition {
         self.close_with(State::Offline(Arc::from(reason)));
     }
 
+    /// Takes the log away to open it anew; what comes meanwhile waits in the queue. `None` when it is not open.
+    pub(crate) fn reopen(&self) -> Option<PartitionLog> {
+        self.peek_reader()?;
+        let mut guard = self.log.lock();
+        self.state.store(Arc::new(State::Opening));
+        guard.take()
+    }
+
     /// The topic was deleted. Gives back the log, so that its folder can be removed.
     pub(crate) fn delete(&self) -> Option<PartitionLog> {
         self.close_with(State::Deleted);
@@ -354,7 +367,23 @@ impl Partition {
         let outcome = flush();
         let time = self.surroundings.clock.monotonic().saturating_sub(began);
         self.surroundings.metrics.flushed(time, outcome.is_ok());
+        self.last_flush_ms.store(self.surroundings.clock.now_ms(), Ordering::Relaxed);
         outcome
+    }
+
+    /// When the log was flushed last; when it was made, before the first time.
+    pub(crate) fn last_flush_ms(&self) -> i64 {
+        self.last_flush_ms.load(Ordering::Relaxed)
+    }
+
+    /// Up to where (exclusive) the log was compacted.
+    pub(crate) fn first_dirty_offset(&self) -> Offset {
+        Offset(self.first_dirty_offset.load(Ordering::Relaxed))
+    }
+
+    /// Notes up to where the log was compacted.
+    pub(crate) fn set_first_dirty_offset(&self, offset: Offset) {
+        self.first_dirty_offset.store(offset.get(), Ordering::Relaxed);
     }
 
     /// Counts what a fetch takes.
@@ -391,6 +420,8 @@ impl Partition {
             replies.push((append.durable, append.reply));
         }
         let mut outcomes = log.append_many(requests, self.surroundings.clock.now_ms());
+        let unflushed = log.reader().log_end_offset() - log.reader().recovery_point();
+        flush |= unflushed >= self.settings.load().log.flush_messages;
         if flush && let Err(error) = self.timed_flush(|| log.flush()) {
             fail_durable(&mut outcomes, &replies, &error);
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use medallion_log::{LogEnvironment, LogReader, PartitionLog};
+use medallion_log::{LogEnvironment, LogReader, OpenOptions, PartitionLog};
 use medallion_wire::{Offset, PartitionIndex, ResponseError, TopicId, TopicPartition};
 use parking_lot::{Mutex, RwLock};
 use tracing::{error, info, warn};
@@ -151,6 +151,8 @@ impl ReplicaManager {
         let surroundings = self.settings.surroundings.clone();
         let partition = Partition::opening(id, topic.id, registration, settings, surroundings);
         self.settings.directories[directory].add_partition();
+        partition
+            .set_first_dirty_offset(self.settings.directories[directory].first_dirty_offset(partition.id()));
         let replica = Replica { partition: Arc::clone(&partition), directory, moving: None };
         self.partitions.write().insert((topic.id, index), replica);
         (partition, directory)
@@ -186,6 +188,10 @@ impl ReplicaManager {
         let directory = &self.settings.directories[directory];
         let now_ms = self.settings.surroundings.clock.now_ms();
         let options = directory.open_options(partition.id(), partition.topic_id(), now_ms);
+        self.open_with(partition, directory, options);
+    }
+
+    fn open_with(&self, partition: &Arc<Partition>, directory: &LogDirectory, options: OpenOptions) {
         let folder = directory.folder(partition.id());
         let settings = Arc::new(partition.settings().log.clone());
         match PartitionLog::open(&self.settings.environment, &folder, settings, options) {
@@ -441,6 +447,36 @@ impl ReplicaManager {
     pub(crate) fn wake_all(&self) {
         for replica in self.partitions.read().values() {
             replica.partition.waiters().wake_all();
+        }
+    }
+
+    /// Writes up to where partitions are compacted.
+    pub(crate) fn write_cleaner_checkpoints(&self) {
+        for (index, directory) in self.settings.directories.iter().enumerate() {
+            let partitions = self.partitions_in(index).into_iter();
+            let compacted = partitions.filter(|partition| partition.first_dirty_offset() > Offset::ZERO);
+            let offsets = compacted.map(|partition| (partition.id().clone(), partition.first_dirty_offset()));
+            if let Err(error) = directory.write_cleaner_checkpoint(&offsets.collect()) {
+                error!(directory = %directory.path().display(), %error, "the cleaner's checkpoint cannot be written");
+            }
+        }
+    }
+
+    /// Opens logs anew that take no writes since a write or a flush of theirs failed.
+    pub(crate) fn reopen_poisoned(&self) {
+        let replicas: Vec<Replica> = self.partitions.read().values().cloned().collect();
+        for Replica { partition, directory, .. } in replicas {
+            let Some(reader) = partition.peek_reader().filter(LogReader::is_poisoned) else { continue };
+            warn!(partition = %partition.id(), "a write or flush failed: the log is opened anew");
+            let now_ms = self.settings.surroundings.clock.now_ms();
+            let known = &self.settings.directories[directory];
+            let mut options = known.open_options(partition.id(), partition.topic_id(), now_ms);
+            options.recovery_point = reader.recovery_point();
+            options.log_start_offset = reader.log_start_offset();
+            options.clean_shutdown = false;
+            if partition.reopen().is_some() {
+                self.open_with(&partition, known, options);
+            }
         }
     }
 

@@ -10,6 +10,9 @@ fn refused(error: E, message: &str) -> (i16, Option<String>) {
     (error.code(), Some(message.to_owned()))
 }
 
+/// Partition index and replicas.
+type Assignment = &'static [(i32, &'static [i32])];
+
 #[test]
 fn names_are_refused_with_kafkas_words() {
     let mut cluster = Cluster::of_one_broker();
@@ -92,7 +95,6 @@ fn assignments_by_hand_are_checked() {
         };
         topic("t", -1, -1).with_assignments(assignments.iter().map(assignment).collect())
     };
-    type Assignment = &'static [(i32, &'static [i32])];
     let cases: [(Assignment, &str); 5] = [
         (&[(0, &[])], "The manual partition assignment includes an empty replica list."),
         (
