@@ -27,7 +27,7 @@ use crate::config::{BrokerConfig, ConfigErrors, Listener, Settings};
 use crate::controller::image::Endpoint;
 use crate::controller::{
     ApiError, BrokerIdentity, Controller, ControllerHandle, ControllerSettings, MetadataDelta, MetadataError,
-    MetadataImage, MetadataListener, MetadataLogSettings, supported_features,
+    MetadataImage, MetadataListener, MetadataLogSettings, directory_assignment, supported_features,
 };
 use crate::handler::BrokerState;
 use crate::handler::authorize::AllowAll;
@@ -164,8 +164,14 @@ impl Broker {
         directories.remove_clean_shutdown_marks()?;
         replicas.start(controller.image());
         replicas.adopt(settled);
-        let follower =
-            Follower { replicas: Arc::clone(&replicas), live: Arc::clone(&live), failed: failed_sender };
+        let follower = Follower {
+            node_id: config.node_id.get(),
+            replicas: Arc::clone(&replicas),
+            live: Arc::clone(&live),
+            controller: Arc::clone(&handle_later),
+            runtime: Handle::current(),
+            failed: failed_sender,
+        };
         let controller = controller.start(controller_endpoints(&config, &sockets), Box::new(follower))?;
         let _ = handle_later.set(controller.clone());
         let state = Arc::new(BrokerState {
@@ -302,8 +308,11 @@ impl Broker {
 
 /// Brings every change of the metadata to those who act on it, on the controller's thread.
 struct Follower {
+    node_id: i32,
     replicas: Arc<ReplicaManager>,
     live: Arc<LiveConfig>,
+    controller: Arc<OnceLock<ControllerHandle>>,
+    runtime: Handle,
     failed: watch::Sender<Option<String>>,
 }
 
@@ -311,6 +320,17 @@ impl MetadataListener for Follower {
     fn on_change(&mut self, delta: &MetadataDelta) {
         self.live.apply(delta);
         self.replicas.apply(delta);
+        let place = |topic, index| self.replicas.directory_of(topic, index).map(LogDirectory::id);
+        if let Some(request) = directory_assignment::correction(delta, self.node_id, place)
+            && let Some(controller) = self.controller.get().cloned()
+        {
+            // Not waited for: this is the thread that would answer.
+            self.runtime.spawn(async move {
+                if let Err(error) = controller.assign_replicas_to_dirs(request).await {
+                    warn!(%error, "the directories of new partitions are not in the metadata");
+                }
+            });
+        }
     }
 
     fn on_failure(&mut self, error: &MetadataError) {

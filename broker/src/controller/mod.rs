@@ -11,8 +11,10 @@
 //! - [`quorum`]: the log, its snapshots and who leads; today a quorum of one voter;
 //! - [`event_loop`]: the thread that runs the loop above;
 //! - [`handle`]: how the rest of the broker talks to it;
-//! - [`registration`]: how this node's broker comes and goes.
+//! - [`registration`]: how this node's broker comes and goes;
+//! - [`directory_assignment`]: in which directories its partitions lie.
 
+pub(crate) mod directory_assignment;
 pub(crate) mod event_loop;
 pub(crate) mod handle;
 pub(crate) mod image;

@@ -128,6 +128,7 @@ pub(crate) fn settle(
     node_id: i32,
     unique: &mut dyn FnMut() -> Uuid,
 ) -> Result<SettledFolders, StorageError> {
+    check_metadata_is_there(&folders, image)?;
     let mut settled = SettledFolders::default();
     for folder in folders {
         let key = owner(&folder, image, node_id);
@@ -152,6 +153,21 @@ pub(crate) fn settle(
     }
     promote_orphans(fs, &mut settled, directories)?;
     Ok(settled)
+}
+
+/// Logs without any metadata mean that the metadata was lost, not that all of them are strays.
+fn check_metadata_is_there(folders: &[PartitionFolder], image: &MetadataImage) -> Result<(), StorageError> {
+    let live = folders.iter().find(|folder| folder.kind == FolderKind::Live);
+    match live {
+        Some(folder) if image.features.metadata_version() == 0 => Err(StorageError::refused(
+            &folder.path,
+            format!(
+                "a partition's log lies here, but the metadata log is empty: put {METADATA_FOLDER} back into \
+                 metadata.log.dir (or the first of log.dirs), from the disk or the backup that has it"
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn duplicate(first: &Path, second: &Path, partition: &TopicPartition) -> StorageError {

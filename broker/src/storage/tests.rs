@@ -248,6 +248,19 @@ fn folders_are_sorted_by_what_the_metadata_says() {
 }
 
 #[test]
+fn logs_without_metadata_are_not_taken_for_strays() {
+    let fs = disk();
+    fs.create_directories(Path::new("/a/first-0")).unwrap();
+    let directories =
+        [LogDirectory { path: "/a".into(), id: Uuid::nil(), last_shutdown: LastShutdown::Unclean }];
+    let folders = scan(&*fs, &directories).unwrap();
+    let nothing = crate::controller::MetadataImage::empty(CLUSTER);
+    let error = settle(&*fs, folders, &directories, &nothing, 1, &mut Uuid::nil).unwrap_err();
+    assert!(error.to_string().contains("metadata log is empty"), "{error}");
+    assert!(fs.exists(Path::new("/a/first-0")).unwrap(), "left alone");
+}
+
+#[test]
 fn two_logs_of_one_partition_are_refused() {
     let image = image_at("restart-after-kill.log", 67);
     let fs = disk();

@@ -3,6 +3,7 @@
 mod against_kafka;
 mod configs;
 mod partitions;
+mod random;
 mod topics;
 
 use std::collections::BTreeMap;
