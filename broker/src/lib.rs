@@ -12,7 +12,6 @@
 
 pub mod broker;
 pub mod config;
-#[allow(dead_code, unused_imports, reason = "its callers are being built")]
 mod controller;
 mod error;
 mod handler;
@@ -24,7 +23,6 @@ mod producer_ids;
 mod random;
 mod replica;
 mod server;
-#[allow(dead_code, unused_imports, reason = "its callers are being built")]
 pub mod storage;
 mod topics;
 

@@ -205,7 +205,7 @@ impl EventLoop {
         let now_ms = self.clock.now_ms();
         let place = self.machine.image().provenance;
         let next_offset = place.last_offset.next();
-        let mut inputs = Inputs { now_ms, next_offset: next_offset.get(), random: &mut *self.random };
+        let mut inputs = Inputs { next_offset: next_offset.get(), random: &mut *self.random };
         let outcome = self.machine.decide(command, &mut inputs);
         let outcome = outcome.and_then(|decision| {
             if !decision.records.is_empty() {

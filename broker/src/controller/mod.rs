@@ -31,4 +31,6 @@ pub(crate) use handle::{ControllerHandle, MetadataListener};
 pub(crate) use image::{MetadataDelta, MetadataImage};
 pub(crate) use quorum::{MetadataError, MetadataLogSettings};
 pub(crate) use registration::{BrokerIdentity, supported_features};
-pub(crate) use state_machine::{ApiError, Command, ConfigSchema, ControllerSettings, Reply, fresh_id};
+#[cfg(test)]
+pub(crate) use state_machine::Command;
+pub(crate) use state_machine::{ApiError, ConfigSchema, ControllerSettings, fresh_id};

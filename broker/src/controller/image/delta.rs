@@ -48,6 +48,7 @@ pub(crate) struct ChangedPartition<'a> {
     /// Its index.
     pub(crate) partition: PartitionIndex,
     /// How it was; `None` for a new one.
+    #[cfg_attr(not(test), expect(dead_code, reason = "followers will compare leaders"))]
     pub(crate) before: Option<&'a Arc<PartitionRegistration>>,
     /// How it is.
     pub(crate) after: &'a Arc<PartitionRegistration>,
@@ -67,12 +68,5 @@ impl MetadataDelta {
     /// The topics that are gone, as they were.
     pub(crate) fn removed_topics(&self) -> impl Iterator<Item = &Arc<TopicImage>> {
         self.changes.removed_topics.iter().filter_map(|id| self.before.topics.by_id(*id))
-    }
-}
-
-impl Changes {
-    /// Whether nothing was touched.
-    pub(crate) fn is_empty(&self) -> bool {
-        *self == Self::default()
     }
 }

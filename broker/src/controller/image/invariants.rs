@@ -46,7 +46,10 @@ impl MetadataImage {
         assert!(p.removing_replicas.iter().all(replica), "{place}: removing replicas are replicas still");
         // Only the last of an ISR may be gone: without ELR it is remembered so.
         let all_live = p.isr.iter().all(|id| self.is_active(*id));
-        assert!(all_live || (p.isr.len() == 1 && !p.has_leader()), "{place}: a broker that is gone is in sync");
+        assert!(
+            all_live || (p.isr.len() == 1 && !p.has_leader()),
+            "{place}: a broker that is gone is in sync"
+        );
         if p.has_leader() {
             assert!(p.isr.contains(&p.leader), "{place}: the leader is in sync");
             assert!(self.is_active(p.leader), "{place}: the leader is a live broker");

@@ -10,6 +10,7 @@ pub(crate) mod client_quotas;
 pub(crate) mod configs;
 pub(crate) mod delta;
 pub(crate) mod features;
+#[cfg(test)]
 mod invariants;
 pub(crate) mod security;
 mod snapshot;

@@ -45,12 +45,8 @@ impl TopicsImage {
         self.by_name.range(Arc::<str>::from(first)..).filter_map(|(_, id)| self.by_id.get(id))
     }
 
-    /// The number of topics.
-    pub(crate) fn len(&self) -> usize {
-        self.by_name.len()
-    }
-
     /// Whether there is no topic.
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.by_name.is_empty()
     }

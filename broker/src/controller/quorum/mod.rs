@@ -23,5 +23,4 @@ pub(crate) mod voters;
 pub(crate) use error::MetadataError;
 pub(crate) use metadata_log::{MetadataLog, MetadataLogSettings};
 pub(crate) use replay::Replay;
-pub(crate) use snapshot::SnapshotId;
 pub(crate) use voters::{StaticVoters, VoterSet};

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use imbl::OrdMap;
 use medallion_wire::messages as m;
 use medallion_wire::types::Uuid;
 
@@ -35,8 +34,6 @@ impl<T> Decision<T> {
 
 /// What a decision needs from outside.
 pub(crate) struct Inputs<'a> {
-    /// Wall-clock milliseconds since the epoch.
-    pub(crate) now_ms: i64,
     /// The offset that the first record of the decision would get.
     pub(crate) next_offset: i64,
     /// A source of fresh random 128-bit numbers, for ids and placement.
@@ -93,11 +90,6 @@ impl ControllerSettings {
             min_isr: inherited(MIN_ISR).and_then(|value| value.parse().ok()).unwrap_or(1),
             unclean_election: inherited(UNCLEAN_ELECTION).as_deref() == Some("true"),
         }
-    }
-
-    /// The supported levels as a registration carries them.
-    pub(crate) fn features(&self) -> OrdMap<Arc<str>, VersionRange> {
-        self.supported_features.iter().map(|(name, range)| (Arc::from(name.as_str()), *range)).collect()
     }
 }
 

@@ -26,8 +26,7 @@ use medallion_wire::messages as m;
 
 pub(crate) use decision::{ConfigSchema, ControllerSettings, Decision, Inputs, fresh_id};
 pub(crate) use error::ApiError;
-pub(crate) use producer_ids::BLOCK_SIZE as PRODUCER_ID_BLOCK_SIZE;
-pub(crate) use topic_names::{CLUSTER_METADATA_TOPIC, check as check_topic_name};
+pub(crate) use topic_names::CLUSTER_METADATA_TOPIC;
 
 use super::image::delta::Changes;
 use super::image::{ApplyError, MetadataImage};
@@ -113,11 +112,6 @@ impl StateMachine {
     /// The state.
     pub(crate) fn image(&self) -> &MetadataImage {
         &self.image
-    }
-
-    /// What it was started with.
-    pub(crate) fn settings(&self) -> &ControllerSettings {
-        &self.settings
     }
 
     /// What `command` changes and answers, from the state as it is.

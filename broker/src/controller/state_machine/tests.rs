@@ -120,7 +120,7 @@ impl Cluster {
             drawn += 1;
             drawn.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
         };
-        let mut inputs = Inputs { now_ms: 1_000, next_offset: self.next_offset, random: &mut random };
+        let mut inputs = Inputs { next_offset: self.next_offset, random: &mut random };
         let decision = self.machine.decide(&command, &mut inputs);
         self.drawn = drawn;
         decision
