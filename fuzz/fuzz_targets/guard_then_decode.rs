@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| medallion_wire::fuzz::fuzz_guard_then_decode(data));
