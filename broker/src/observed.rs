@@ -40,7 +40,6 @@ impl ObservedBroker {
             connections: self.counter.total(),
             request_memory_bytes: self.budget.used_bytes(),
             request_memory_limit_bytes: self.budget.total_bytes(),
-            waiting_requests: Vec::new(),
             metadata_applied_offset: self.state.image().provenance.last_offset.get(),
             process: ProcessUsage::read(),
         }

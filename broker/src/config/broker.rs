@@ -61,15 +61,12 @@ broker_config! {
         log_cleaner_backoff_ms: i64 = "log.cleaner.backoff.ms",
         log_cleaner_dedupe_buffer_size: u64 = "log.cleaner.dedupe.buffer.size",
         log_cleaner_enable: bool = "log.cleaner.enable",
-        log_cleaner_io_max_bytes_per_second: f64 = "log.cleaner.io.max.bytes.per.second",
         log_flush_background_interval_ms: u64 = "medallion.log.flush.background.interval.ms",
         log_flush_offset_checkpoint_interval_ms: u64 = "log.flush.offset.checkpoint.interval.ms",
         log_flush_scheduler_interval_ms: i64 = "log.flush.scheduler.interval.ms",
-        log_flush_start_offset_checkpoint_interval_ms: u64 = "log.flush.start.offset.checkpoint.interval.ms",
         log_format: String = "medallion.log.format",
         log_level: String = "medallion.log.level",
         log_retention_check_interval_ms: u64 = "log.retention.check.interval.ms",
-        max_connection_creation_rate: usize = "max.connection.creation.rate",
         max_connections: usize = "max.connections",
         max_connections_per_ip: usize = "max.connections.per.ip",
         max_incremental_fetch_session_cache_slots: usize = "max.incremental.fetch.session.cache.slots",
@@ -96,8 +93,6 @@ broker_config! {
         producer_id_expiration_check_interval_ms: u64 = "producer.id.expiration.check.interval.ms",
         producer_id_expiration_ms: i64 = "producer.id.expiration.ms",
         queued_max_request_bytes: i64 = "queued.max.request.bytes",
-        replica_high_watermark_checkpoint_interval_ms: u64 = "replica.high.watermark.checkpoint.interval.ms",
-        request_memory_bytes: usize = "medallion.request.memory.bytes",
         request_read_timeout_ms: u64 = "medallion.request.read.timeout.ms",
         response_write_timeout_ms: u64 = "medallion.response.write.timeout.ms",
         socket_listen_backlog_size: i32 = "socket.listen.backlog.size",
@@ -132,6 +127,8 @@ broker_config! {
         max_connections_per_ip_overrides: BTreeMap<String, usize> = checks::max_connections_per_ip_overrides,
         /// `medallion.metrics.listener`; none where it is empty.
         metrics_listener: Option<SocketAddr> = checks::metrics_listener,
+        /// `medallion.request.memory.bytes`, or `queued.max.request.bytes` where that is less.
+        request_memory_bytes: usize = checks::request_memory_bytes,
         /// What topics take over where they have no setting of their own.
         topic_defaults: TopicDefaults = TopicDefaults::read,
     }
@@ -350,6 +347,51 @@ mod tests {
                 declarations::broker().get(name).unwrap_or_else(|| panic!("{name} is not declared"));
             assert!(!matches!(declaration.effect, Effect::Refused(_)), "{name}");
         }
+    }
+
+    /// Settings that are read for a derived field.
+    const DERIVED: [&str; 17] = [
+        "advertised.listeners",
+        "broker.id",
+        "controller.listener.names",
+        "controller.quorum.voters",
+        "inter.broker.listener.name",
+        "listener.security.protocol.map",
+        "listeners",
+        "log.dir",
+        "log.dirs",
+        "log.roll.hours",
+        "max.connections.per.ip.overrides",
+        "medallion.metrics.listener",
+        "medallion.request.memory.bytes",
+        "metadata.log.dir",
+        "node.id",
+        "process.roles",
+        "security.inter.broker.protocol",
+    ];
+
+    #[test]
+    fn what_is_said_to_work_is_read() {
+        let topics: Vec<&str> =
+            declarations::topic().values().flat_map(|topic| topic.broker_synonyms).copied().collect();
+        for (name, declaration) in declarations::broker() {
+            let read = PLAIN_FIELDS.contains(name) || DERIVED.contains(name) || topics.contains(name);
+            assert!(
+                declaration.effect != Effect::Works || read,
+                "{name} is said to work and is read nowhere"
+            );
+        }
+    }
+
+    #[test]
+    fn the_smaller_limit_of_request_memory_holds() {
+        assert_eq!(config("").request_memory_bytes, 134_217_728);
+        assert_eq!(config("queued.max.request.bytes=110000000").request_memory_bytes, 110_000_000);
+        assert_eq!(config("queued.max.request.bytes=999999999").request_memory_bytes, 134_217_728);
+        assert!(
+            error("queued.max.request.bytes=1")
+                .contains("must be larger or equal to socket.request.max.bytes")
+        );
     }
 
     #[test]

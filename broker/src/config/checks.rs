@@ -171,6 +171,13 @@ pub(super) fn max_connections_per_ip_overrides(
         .ok_or_else(|| settings.invalid(name, &text, "must be host:limit, separated by commas"))
 }
 
+/// The smaller of the two limits of what requests may take; Kafka's counts where it is set to more than 0.
+pub(super) fn request_memory_bytes(settings: &Resolved<'_>) -> Result<usize, ConfigError> {
+    let own: usize = settings.read("medallion.request.memory.bytes")?;
+    let queued: i64 = settings.read("queued.max.request.bytes")?;
+    Ok(usize::try_from(queued).ok().filter(|queued| *queued > 0).map_or(own, |queued| queued.min(own)))
+}
+
 /// `medallion.metrics.listener`.
 pub(super) fn metrics_listener(settings: &Resolved<'_>) -> Result<Option<SocketAddr>, ConfigError> {
     let name = "medallion.metrics.listener";

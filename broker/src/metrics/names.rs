@@ -46,8 +46,6 @@ metrics! {
         "Errors in responses, by Kafka's name for them; a response can carry several.";
     REQUESTS_IN_FLIGHT: Kind::Gauge, "medallion_requests_in_flight", [],
         "Requests that are read and not yet answered.";
-    WAITING_REQUESTS: Kind::Gauge, "medallion_waiting_requests", ["api"],
-        "Requests that wait for data, replicas or disk.";
     REQUEST_MEMORY: Kind::Gauge, "medallion_request_memory_bytes", [],
         "Memory that requests and responses take at the moment.";
     REQUEST_MEMORY_LIMIT: Kind::Gauge, "medallion_request_memory_limit_bytes", [],

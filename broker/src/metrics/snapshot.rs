@@ -22,8 +22,6 @@ pub(crate) struct Snapshot {
     pub(crate) request_memory_bytes: u64,
     /// Bytes that they may take.
     pub(crate) request_memory_limit_bytes: u64,
-    /// Requests that wait, by API.
-    pub(crate) waiting_requests: Vec<(&'static str, usize)>,
     /// The offset of the last applied metadata record.
     pub(crate) metadata_applied_offset: i64,
     /// The process.
@@ -70,10 +68,6 @@ impl Snapshot {
         set(&names::REQUEST_MEMORY.gauge(registry), &[], self.request_memory_bytes);
         set(&names::REQUEST_MEMORY_LIMIT.gauge(registry), &[], self.request_memory_limit_bytes);
         set(&names::METADATA_OFFSET.gauge(registry), &[], self.metadata_applied_offset);
-        let waiting = names::WAITING_REQUESTS.gauge(registry);
-        for (api, count) in &self.waiting_requests {
-            set(&waiting, &[api], *count);
-        }
         self.register_partitions(registry);
         self.register_directories(registry);
         set(&names::PROCESS_MEMORY.gauge(registry), &[], self.process.resident_bytes);

@@ -35,7 +35,6 @@ fn sample() -> (Metrics, String) {
             size_bytes: 9,
         }],
         connections: 2,
-        waiting_requests: vec![("Fetch", 1)],
         metadata_applied_offset: 42,
         process: ProcessUsage { cpu_seconds: 1.5, resident_bytes: 1024, open_files: 8 },
         ..Snapshot::default()

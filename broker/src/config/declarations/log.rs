@@ -1,7 +1,7 @@
 //! Settings of the logs: defaults of topics, flushing, cleaning.
 
 use super::super::declaration::{Declaration, Validator, boolean, double, int, list, long, string};
-use super::reasons::{BUFFERS, INTERNAL, ONE_REPLICA, THREADS, TIERED_STORAGE};
+use super::reasons::{BUFFERS, CHECKPOINTS, COMPACTION_RATE, INTERNAL, ONE_REPLICA, THREADS, TIERED_STORAGE};
 
 pub(super) const SETTINGS: &[Declaration] = &[
     int("compression.gzip.level")
@@ -55,6 +55,7 @@ pub(super) const SETTINGS: &[Declaration] = &[
     double("log.cleaner.io.max.bytes.per.second")
         .default("1.7976931348623157E308")
         .cluster_wide()
+        .without_effect(COMPACTION_RATE)
         .doc("Most bytes that compactions read and write in a second."),
     long("log.cleaner.max.compaction.lag.ms")
         .default("9223372036854775807")
@@ -110,11 +111,12 @@ pub(super) const SETTINGS: &[Declaration] = &[
     long("log.flush.scheduler.interval.ms")
         .default("9223372036854775807")
         .high()
-        .doc("Time between two looks for partitions whose flush is due."),
+        .doc("As `log.flush.interval.ms`, where that is not set."),
     int("log.flush.start.offset.checkpoint.interval.ms")
         .default("60000")
         .at_least(0)
         .high()
+        .without_effect(CHECKPOINTS)
         .doc("Time between two writes of the log start offsets."),
     int("log.index.interval.bytes")
         .default("4096")

@@ -1,7 +1,7 @@
 //! Settings of replication.
 
 use super::super::declaration::{Declaration, int, list, long, string};
-use super::reasons::{ONE_REPLICA, QUOTAS, THREADS};
+use super::reasons::{CHECKPOINTS, ONE_REPLICA, QUOTAS, THREADS};
 
 pub(super) const SETTINGS: &[Declaration] = &[
     list("cordoned.log.dirs")
@@ -49,6 +49,7 @@ pub(super) const SETTINGS: &[Declaration] = &[
     long("replica.high.watermark.checkpoint.interval.ms")
         .default("5000")
         .high()
+        .without_effect(CHECKPOINTS)
         .doc("Time between two writes of the high watermarks."),
     long("replica.lag.time.max.ms")
         .default("30000")
