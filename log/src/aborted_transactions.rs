@@ -1,6 +1,7 @@
 //! A segment's `.txnindex` file, read when first asked for. Most segments have none.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use medallion_os::{File, OpenMode};
 use medallion_wire::Offset;
@@ -17,6 +18,8 @@ pub(crate) struct AbortedTransactions {
     directory: Arc<LogDirectory>,
     base_offset: Offset,
     state: Mutex<State>,
+    /// Whether the file has entries that are not on disk.
+    is_dirty: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -30,7 +33,12 @@ enum State {
 impl AbortedTransactions {
     pub(crate) fn new(directory: &Arc<LogDirectory>, base_offset: Offset, has_file: bool) -> Self {
         let state = if has_file { State::Unread } else { State::Read { entries: Vec::new(), file: None } };
-        Self { directory: Arc::clone(directory), base_offset, state: Mutex::new(state) }
+        Self {
+            directory: Arc::clone(directory),
+            base_offset,
+            state: Mutex::new(state),
+            is_dirty: AtomicBool::new(false),
+        }
     }
 
     fn path(&self) -> std::path::PathBuf {
@@ -84,6 +92,7 @@ impl AbortedTransactions {
             file.write_all_at(&[&transaction_index::encode(new)], position)
                 .map_err(|error| LogError::io("write", &path, error))?;
             entries.extend_from_slice(new);
+            self.is_dirty.store(true, Ordering::Release);
             Ok(())
         })
     }
@@ -108,11 +117,13 @@ impl AbortedTransactions {
     }
 
     pub(crate) fn sync(&self) -> Result<(), LogError> {
-        match &*self.state.lock() {
-            State::Read { file: Some(file), .. } => {
-                file.sync_data().map_err(|error| LogError::io("flush", &self.path(), error))
-            }
-            _ => Ok(()),
+        if !self.is_dirty.swap(false, Ordering::AcqRel) {
+            return Ok(());
         }
+        let file = match &*self.state.lock() {
+            State::Read { file: Some(file), .. } => Arc::clone(file),
+            _ => return Ok(()),
+        };
+        file.sync_data().map_err(|error| LogError::io("flush", &self.path(), error))
     }
 }

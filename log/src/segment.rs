@@ -350,15 +350,12 @@ impl Segment {
         self.time_index.file().write_pending()
     }
 
-    /// Makes the batches durable, and with `with_indexes` the indexes too.
+    /// Makes batches and aborted transactions durable, and with `with_indexes` the other indexes too.
     pub(crate) fn sync(&self, with_indexes: bool) -> Result<(), LogError> {
         self.file.sync_data().map_err(|error| LogError::io("flush", &self.path(), error))?;
-        if with_indexes {
-            self.offset_index.file().sync()?;
-            self.time_index.file().sync()?;
-            self.aborted.sync()?;
-        }
-        Ok(())
+        // Unlike the other indexes this one is not written anew below the recovery point.
+        self.aborted.sync()?;
+        if with_indexes { self.sync_indexes() } else { Ok(()) }
     }
 
     /// Wraps the reason for which a scan of this segment stopped.

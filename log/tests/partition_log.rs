@@ -434,3 +434,111 @@ fn unfinished_replacements_are_settled() {
     assert_eq!(read_all(&log.reader(), 0).len(), 20);
     log.check_invariants();
 }
+
+/// CRC-32 (IEEE), which magic 0 and 1 use.
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |crc: u32, byte: &u8| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & 0_u32.wrapping_sub(crc & 1)))
+    };
+    !bytes.iter().fold(u32::MAX, step)
+}
+
+/// A message as Kafka wrote it before 0.11: offset, size, CRC, magic, attributes, (timestamp,) key, value.
+fn old_message(magic: u8, offset: i64, timestamp_ms: i64, key: &[u8], value: &[u8]) -> Vec<u8> {
+    let mut body = vec![magic, 0];
+    if magic == 1 {
+        body.extend(timestamp_ms.to_be_bytes());
+    }
+    for field in [key, value] {
+        body.extend(i32::try_from(field.len()).unwrap().to_be_bytes());
+        body.extend(field);
+    }
+    let mut message = offset.to_be_bytes().to_vec();
+    message.extend(i32::try_from(body.len() + 4).unwrap().to_be_bytes());
+    message.extend(crc32(&body).to_be_bytes());
+    message.extend(body);
+    message
+}
+
+#[test]
+fn segments_of_old_formats_stay_readable() {
+    let (disk, env) = simulated();
+    disk.create_directories(Path::new(FOLDER)).unwrap();
+    let messages: Vec<Vec<u8>> = (0..20)
+        .map(|offset| old_message(u8::from(offset > 4), offset, 1000 + offset, b"key", b"an old value"))
+        .collect();
+    let path = Path::new(FOLDER).join(format!("{:020}.log", 0));
+    disk.open(&path, OpenMode::CreateNew).unwrap().write_all_at(&[&messages.concat()], 0).unwrap();
+    let (mut log, report) =
+        PartitionLog::open(&env, Path::new(FOLDER), Arc::new(small()), OpenOptions::new(2000)).unwrap();
+    assert_eq!((report.log_end_offset, &report.damaged), (Offset(20), &None));
+    log.check_invariants();
+    assert_eq!(append(&mut log, &[(3000, "new", "value")]), Offset(20));
+    let reader = log.reader();
+    let records = read_all(&reader, 0);
+    assert_eq!(records.len(), 21);
+    assert_eq!((records[7].offset, records[7].timestamp_ms), (7, 1007));
+    assert_eq!(records[3].timestamp_ms, -1, "magic 0 has no timestamp");
+    assert_eq!(read_all(&reader, 13)[0].offset, 13);
+    assert_eq!(reader.offset_for_timestamp(1009).unwrap().unwrap().offset, Offset(9));
+    assert_eq!(reader.offset_for_timestamp(1020).unwrap().unwrap().offset, Offset(20));
+    log.close().unwrap();
+    let clean = OpenOptions { recovery_point: Offset(21), clean_shutdown: true, ..OpenOptions::new(2000) };
+    assert_eq!(read_all(&reopen(&env, &small(), clean).reader(), 0).len(), 21);
+}
+
+#[test]
+fn transactions_bound_what_committed_readers_see() {
+    use medallion_wire::ProducerEpoch;
+    use medallion_wire::records::{BatchBuilder, BatchOptions, EndTransactionMarker};
+
+    let (disk, mut env) = simulated();
+    let transactional = |sequence| {
+        let options = BatchOptions {
+            producer_id: ProducerId(5),
+            producer_epoch: ProducerEpoch(0),
+            base_sequence: sequence,
+            is_transactional: true,
+            ..BatchOptions::default()
+        };
+        let mut builder = BatchBuilder::new(options);
+        builder.append(1, Some(b"k"), Some(b"v"), &[]).unwrap();
+        builder.build().unwrap().into_bytes()
+    };
+    let mut log = open(&env, &LogConfig::default());
+    let refused = log.append_as_leader(transactional(0), LeaderEpoch(0), AppendOrigin::Client, 0);
+    assert!(matches!(refused, Err(AppendError::Validation(_))), "{refused:?}");
+    drop(log);
+    env.transactional_writes = true;
+    let mut log = open(&env, &LogConfig::default());
+    append(&mut log, &[(1, "a", "1")]);
+    log.append_as_leader(transactional(0), LeaderEpoch(0), AppendOrigin::Client, 0).unwrap();
+    append(&mut log, &[(1, "b", "2")]);
+    let reader = log.reader();
+    log.advance_high_watermark(Offset(3));
+    assert_eq!(reader.last_stable_offset(), Offset(1));
+    let options = BatchOptions {
+        producer_id: ProducerId(5),
+        producer_epoch: ProducerEpoch(0),
+        ..BatchOptions::default()
+    };
+    let marker = EndTransactionMarker { is_commit: false, coordinator_epoch: 1 };
+    let marker = BatchBuilder::end_transaction(options, marker, 2).unwrap().into_bytes();
+    log.append_as_leader(marker, LeaderEpoch(0), AppendOrigin::Coordinator, 0).unwrap();
+    log.advance_high_watermark(Offset(4));
+    assert_eq!(reader.last_stable_offset(), Offset(4));
+    let aborted = reader.aborted_transactions(Offset(0), Offset(4)).unwrap();
+    assert_eq!((aborted.len(), aborted[0].first_offset), (1, Offset(1)));
+    log.flush().unwrap();
+    drop(log);
+    disk.crash(1);
+    let flushed = OpenOptions { recovery_point: Offset(4), ..OpenOptions::new(0) };
+    let log = reopen(&env, &LogConfig::default(), flushed);
+    assert_eq!(log.reader().aborted_transactions(Offset(0), Offset(4)).unwrap(), aborted);
+    drop(log);
+    // Above the recovery point the file comes back from the batches.
+    disk.remove_file(&Path::new(FOLDER).join(format!("{:020}.txnindex", 0))).unwrap();
+    let log = open(&env, &LogConfig::default());
+    assert_eq!(log.reader().aborted_transactions(Offset(0), Offset(4)).unwrap(), aborted);
+    log.check_invariants();
+}

@@ -254,6 +254,9 @@ impl PartitionLog {
             self.shared.poison(&error);
             return Err(error);
         }
+        if !plan.aborted.is_empty() {
+            self.shared.unsynced.lock().directory = true; // the file may be new
+        }
         self.bytes_since_snapshot += plan.size_bytes as u64;
         self.shared.log_end_offset.set(plan.next_offset);
         self.shared.publish_first_unstable();
