@@ -86,7 +86,6 @@ fn counts_are_checked_and_defaulted() {
 
 #[test]
 fn assignments_by_hand_are_checked() {
-    type Assignment = &'static [(i32, &'static [i32])];
     let mut cluster = Cluster::of_one_broker();
     let assigned = |assignments: &[(i32, &[i32])]| {
         let assignment = |(index, brokers): &(i32, &[i32])| {
