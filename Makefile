@@ -19,7 +19,7 @@ test: setup ## Run all tests and print their counts
 verify: ## Check format, lints and documentation; writes nothing
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --document-private-items --quiet
 
 fix: ## Format, and mend what clippy can
 	cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged

@@ -10,7 +10,7 @@
 //! - [`dynamic`]: changes while the broker runs; [`validate`]: which ones are allowed; [`describe`]: what
 //!   `DescribeConfigs` answers;
 //! - [`schema`]: the settings as the controller sees them;
-//! - [`reference`]: the page of all settings;
+//! - [`mod@reference`]: the page of all settings;
 //! - [`error`], [`notice`]: what is wrong, and what is good to know.
 
 pub mod broker;

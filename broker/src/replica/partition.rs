@@ -420,8 +420,6 @@ impl Partition {
             replies.push((append.durable, append.reply));
         }
         let mut outcomes = log.append_many(requests, self.surroundings.clock.now_ms());
-        let unflushed = log.reader().log_end_offset() - log.reader().recovery_point();
-        flush |= unflushed >= self.settings.load().log.flush_messages;
         if flush && let Err(error) = self.timed_flush(|| log.flush()) {
             fail_durable(&mut outcomes, &replies, &error);
         }

@@ -194,12 +194,18 @@ impl ReplicaManager {
     fn open_with(&self, partition: &Arc<Partition>, directory: &LogDirectory, options: OpenOptions) {
         let folder = directory.folder(partition.id());
         let settings = Arc::new(partition.settings().log.clone());
+        let known_recovery_point = options.recovery_point;
         match PartitionLog::open(&self.settings.environment, &folder, settings, options) {
             Ok((log, report)) => {
                 if report.scanned_bytes > 0 || report.damaged.is_some() {
                     info!(partition = %partition.id(), ?report, "log recovered");
                 }
+                let recovery_point = log.reader().recovery_point();
                 partition.open(log);
+                if recovery_point < known_recovery_point {
+                    // A checkpoint that claims more than is there would hide what a power failure takes.
+                    self.write_checkpoints();
+                }
             }
             Err(reason) => {
                 error!(partition = %partition.id(), %reason, "log cannot be opened");

@@ -65,7 +65,7 @@ pub enum Formatted {
     Before,
 }
 
-/// What [`format`] did.
+/// What [`format()`] did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FormatOutcome {
     /// The cluster's id.

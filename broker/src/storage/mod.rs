@@ -1,6 +1,6 @@
 //! The directories of `log.dirs`: formatting, opening, locking, and what lies in them.
 //!
-//! - [`format`]: what `medallion format` and the first start of a new broker write;
+//! - [`mod@format`]: what `medallion format` and the first start of a new broker write;
 //! - [`directories`]: a formatted set of directories, checked and locked for one process;
 //! - [`folders`]: the partition folders in them, held against the metadata.
 

@@ -1,11 +1,11 @@
 //! The single writer of a partition's folder.
 //!
-//! - [`append`]: checks, offsets, one vectored write, producer state, leader epochs;
-//! - [`flush`]: what makes it durable, here or on another thread;
-//! - [`roll`]: new segments;
-//! - [`retention`]: records taken away at the front;
-//! - [`truncate`]: records taken away at the end;
-//! - [`compact`]: older records of the same keys taken away.
+//! - `append`: checks, offsets, one vectored write, producer state, leader epochs;
+//! - `flush`: what makes it durable, here or on another thread;
+//! - `roll`: new segments;
+//! - `retention`: records taken away at the front;
+//! - `truncate`: records taken away at the end;
+//! - `compact`: older records of the same keys taken away.
 //!
 //! After a failed write or flush the log is poisoned: every write is refused until it is opened anew, and a failed flush
 //! is never tried again. Only a full disk is survived, when the half-written bytes can be cut off.

@@ -66,7 +66,7 @@ impl OpenOptions {
     }
 }
 
-/// One request of [`PartitionLog::append_many`].
+/// One request of [`PartitionLog::append_many`](super::PartitionLog::append_many).
 #[derive(Debug, Clone)]
 pub struct AppendRequest {
     /// Whole record batches, one after the other.
