@@ -29,6 +29,8 @@ use crate::server::reply::Reply;
 
 /// From this version on topics are named by id.
 const TOPIC_IDS_MIN: i16 = 13;
+/// A fetch waits for a log that is being opened for this long, or for `max_wait_ms` where that is longer.
+const OPENING_WAIT_MAX: Duration = Duration::from_secs(5);
 /// The replica id of a tool that may read up to the log's end.
 const DEBUGGING_CONSUMER: i32 = -2;
 
@@ -122,10 +124,11 @@ async fn prepare(
         .into_iter()
         .map(|(key, request)| Wanted { partition: find(state, context, &key, request), key, request })
         .collect();
+    let opened_by = deadline.max(Instant::now() + OPENING_WAIT_MAX);
     for wanted in &wanted {
         if let Ok(partition) = &wanted.partition {
-            // A log that is being recovered is worth the wait that the client offers.
-            let _ = tokio::time::timeout_at(deadline, partition.opened_reader()).await;
+            // An error would cost the client a round of metadata and its backoff.
+            let _ = tokio::time::timeout_at(opened_by, partition.opened_reader()).await;
         }
     }
     let broker_max = state.config.load().fetch_max_bytes;
