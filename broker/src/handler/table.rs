@@ -139,6 +139,7 @@ pub(crate) static APIS: &[Api] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fmt::Write as _;
 
     #[test]
     fn keys_are_sorted_and_unique() {
@@ -159,5 +160,36 @@ mod tests {
                 api.advertised_min
             );
         }
+    }
+
+    /// The reference page of all APIs as Markdown, beside what Apache Kafka 4.3.1 has.
+    fn page() -> String {
+        let mut page = String::from(
+            "# Kafka APIs\n\nThis page is made from the table in `broker/src/handler/table.rs` (`UPDATE_DOCS=1 cargo test -p \
+             medallion-broker reference`); a test fails where it is stale.\n\n`ApiVersions` names these APIs and versions, \
+             and no others. Produce is named from version 0 for old versions of librdkafka (KAFKA-18659); versions 0 to 2 are \
+             refused, as by Kafka.\n\n| Key | API | Versions | Kafka 4.3.1 | Listeners |\n|---|---|---|---|---|\n",
+        );
+        for kafka in medallion_wire::api::Api::all().filter(|api| api.on_broker()) {
+            let (key, name) = (kafka.key(), kafka.name());
+            let theirs = format!("{}-{}", kafka.first_version(), kafka.last_version());
+            let (ours, listeners) = match find(key) {
+                Some(api) => {
+                    let controllers = if api.served_on == Both { "brokers, controllers" } else { "brokers" };
+                    (format!("{}-{}", api.advertised_min, api.max), controllers)
+                }
+                None => ("not yet".to_owned(), ""),
+            };
+            let _ = writeln!(page, "| {key} | {name} | {ours} | {theirs} | {listeners} |");
+        }
+        page
+    }
+
+    #[test]
+    fn reference_page_is_fresh() {
+        crate::config::test_support::check_page(
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/kafka-apis.md"),
+            &page(),
+        );
     }
 }
