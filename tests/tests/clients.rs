@@ -1,0 +1,327 @@
+//! Other people's clients: what each one writes, all the others read, with every codec, headers, nulls and large
+//! records, offsets by time, and through restarts of the server.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use medallion_tests::client::{Client, Produce, READERS, read_step, records_of};
+use medallion_tests::load::{Load, Shape};
+use medallion_tests::record::{LARGE_BYTES, Record, SAMPLE_START_MS, number, sample};
+use medallion_tests::server::Server;
+use medallion_tests::{admin, kcat, need};
+use serde_json::json;
+
+/// How a sample is produced: each way goes to a partition of its own.
+fn ways(client: Client) -> Vec<(&'static str, &'static str, bool)> {
+    let mut ways: Vec<_> = client.codecs().iter().map(|codec| (*codec, "all", false)).collect();
+    ways.extend([("none", "all", true), ("gzip", "all", true), ("none", "1", false), ("none", "0", false)]);
+    ways
+}
+
+/// The sample, as far as the client can express it.
+fn sample_of(client: Client) -> Vec<Record> {
+    let mut records = number(sample().into_iter().filter(|record| client.can_send(record)).collect());
+    if !client.sets_timestamps() {
+        for record in &mut records {
+            record.timestamp = None;
+        }
+    }
+    records
+}
+
+fn written_by(client: Client) {
+    need!(client.available());
+    let server = need!(Server::start_default());
+    let ways = ways(client);
+    let partitions = i32::try_from(ways.len()).unwrap();
+    admin::create_topic(&server, "matrix", partitions, &[]);
+    let records = sample_of(client);
+    let produce = |(partition, (codec, acks, idempotent))| {
+        let (topic, records) = ("matrix", records.as_slice());
+        Produce { topic, partition, codec, acks, idempotent, records }.step()
+    };
+    let steps: Vec<_> = (0..).zip(ways.iter().copied()).map(produce).collect();
+    let answers = need!(client.run_well(&server.bootstrap(), &steps));
+    for ((codec, acks, idempotent), answer) in ways.iter().zip(&answers) {
+        let offsets: Vec<i64> = serde_json::from_value(answer["offsets"].clone()).unwrap();
+        let told = *acks != "0" && client != Client::Kcat;
+        let expected = (0..).take(records.len()).map(|offset| if told { offset } else { -1 });
+        if client != Client::Kcat {
+            assert_eq!(
+                offsets,
+                expected.collect::<Vec<_>>(),
+                "{codec}, acks {acks}, idempotent {idempotent}"
+            );
+        }
+    }
+    let until = i64::try_from(records.len()).unwrap();
+    let all_there = || admin::ends(&server, "matrix", partitions).iter().all(|end| *end == until);
+    assert!(eventually(all_there), "{:?} of {until}", admin::ends(&server, "matrix", partitions));
+    for reader in READERS {
+        read_by(reader, &server, partitions, &records);
+    }
+}
+
+/// Nobody waits for records sent with acks 0.
+fn eventually(condition: impl Fn() -> bool) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < deadline {
+        if condition() {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    false
+}
+
+/// Reads all partitions and compares; a timestamp that the writer left to its library is not compared.
+fn read_by(reader: Client, server: &Server, partitions: i32, expected: &[Record]) {
+    need!(reader.available());
+    let until = i64::try_from(expected.len()).unwrap();
+    let steps: Vec<_> = (0..partitions).map(|p| read_step("matrix", p, 0, until)).collect();
+    let answers = need!(reader.run_well(&server.bootstrap(), &steps));
+    for (partition, answer) in answers.iter().enumerate() {
+        let found = records_of(answer);
+        assert_eq!(found.len(), expected.len(), "{reader:?} reads partition {partition}");
+        for (found, expected) in found.into_iter().zip(expected) {
+            let mut expected = expected.clone();
+            if expected.timestamp.is_none() {
+                assert!(found.timestamp > Some(SAMPLE_START_MS), "{found:?}");
+                expected.timestamp = found.timestamp;
+            }
+            assert_eq!(found, expected, "{reader:?} reads partition {partition}");
+        }
+    }
+}
+
+#[test]
+fn what_java_writes_all_read() {
+    written_by(Client::Java);
+}
+
+#[test]
+fn what_confluent_writes_all_read() {
+    written_by(Client::Confluent);
+}
+
+#[test]
+fn what_kafka_python_writes_all_read() {
+    written_by(Client::KafkaPython);
+}
+
+#[test]
+fn what_franz_go_writes_all_read() {
+    written_by(Client::FranzGo);
+}
+
+#[test]
+fn what_kafkajs_writes_all_read() {
+    written_by(Client::KafkaJs);
+}
+
+#[test]
+fn what_kcat_writes_all_read() {
+    written_by(Client::Kcat);
+}
+
+/// Offsets by time: before all, on a record, between two, on the last, after all.
+fn finds_offsets_by_time(client: Client) {
+    need!(Client::Java.available());
+    need!(client.available());
+    let server = need!(Server::start_default());
+    admin::create_topic(&server, "times", 1, &[]);
+    let records = sample();
+    let produce = Produce {
+        topic: "times",
+        partition: 0,
+        codec: "lz4",
+        acks: "all",
+        idempotent: true,
+        records: &records,
+    };
+    need!(Client::Java.run_well(&server.bootstrap(), &[produce.step()]));
+    let last = i64::try_from(records.len()).unwrap() - 1;
+    let questions =
+        [(-5000, 0), (0, 0), (7000, 7), (7001, 8), (7999, 8), (last * 1000, last), (last * 1000 + 1, -1)];
+    let step = |(after, _)| json!({ "do": "offsets_for_time", "topic": "times", "partition": 0, "timestamp": SAMPLE_START_MS + after });
+    let steps: Vec<_> = questions.iter().copied().map(step).collect();
+    let answers = need!(client.run_well(&server.bootstrap(), &steps));
+    let found: Vec<_> = answers.iter().map(|answer| answer["offset"].as_i64().unwrap()).collect();
+    assert_eq!(found, questions.map(|(_, offset)| offset), "{client:?}");
+}
+
+#[test]
+fn java_finds_offsets_by_time() {
+    finds_offsets_by_time(Client::Java);
+}
+
+#[test]
+fn confluent_finds_offsets_by_time() {
+    finds_offsets_by_time(Client::Confluent);
+}
+
+#[test]
+fn kafka_python_finds_offsets_by_time() {
+    finds_offsets_by_time(Client::KafkaPython);
+}
+
+#[test]
+fn franz_go_finds_offsets_by_time() {
+    finds_offsets_by_time(Client::FranzGo);
+}
+
+#[test]
+fn kafkajs_finds_offsets_by_time() {
+    finds_offsets_by_time(Client::KafkaJs);
+}
+
+#[test]
+fn kcat_finds_offsets_by_time() {
+    finds_offsets_by_time(Client::Kcat);
+}
+
+/// An idempotent and a plain producer keep sending while the server restarts. (kcat ends when its only server is away.)
+fn lives_through_restarts(client: Client) {
+    need!(client.available());
+    let mut server = need!(Server::start_default());
+    let bootstrap = server.bootstrap();
+    for (topic, idempotent) in [("plain", false), ("idempotent", true)] {
+        admin::create_topic(&server, topic, 2, &[]);
+        let shape = Shape { topic, partitions: 2, acks: "all", idempotent, rate: 500 };
+        let load = Load::start(client, &bootstrap, shape);
+        for _ in 0..2 {
+            thread::sleep(Duration::from_secs(1));
+            server.stop();
+            thread::sleep(Duration::from_millis(200));
+            server.start();
+        }
+        thread::sleep(Duration::from_millis(700));
+        let outcome = need!(load.finish());
+        assert_eq!(outcome.failed, 0, "{client:?} gave up records of {topic}");
+        assert!(outcome.acknowledged.len() > 500, "{client:?} sent only {}", outcome.acknowledged.len());
+        let reader = if client == Client::KafkaJs { Client::Confluent } else { client };
+        let found = need!(outcome.check(reader, &bootstrap, shape, &admin::ends(&server, topic, 2)));
+        assert!(found >= outcome.acknowledged.len());
+    }
+}
+
+#[test]
+fn java_lives_through_restarts() {
+    lives_through_restarts(Client::Java);
+}
+
+#[test]
+fn confluent_lives_through_restarts() {
+    lives_through_restarts(Client::Confluent);
+}
+
+#[test]
+fn kafka_python_lives_through_restarts() {
+    lives_through_restarts(Client::KafkaPython);
+}
+
+#[test]
+fn franz_go_lives_through_restarts() {
+    lives_through_restarts(Client::FranzGo);
+}
+
+#[test]
+fn kafkajs_lives_through_restarts() {
+    lives_through_restarts(Client::KafkaJs);
+}
+
+/// A reader that waits at the end of a partition goes on after the server was away.
+fn reads_through_a_restart(client: Client) {
+    need!(client.available());
+    need!(Client::FranzGo.available());
+    let mut server = need!(Server::start_default());
+    let bootstrap = server.bootstrap();
+    admin::create_topic(&server, "tail", 1, &[]);
+    let records: Vec<_> = (0..20).map(|i| Record::of_value(&format!("record {i}"))).collect();
+    let produce = |records| {
+        let step =
+            Produce { topic: "tail", partition: 0, codec: "none", acks: "all", idempotent: true, records };
+        Client::FranzGo.run_well(&bootstrap, &[step.step()])
+    };
+    let answer = thread::scope(|scope| {
+        let reader = scope.spawn(|| client.run_well(&bootstrap, &[read_step("tail", 0, 0, 20)]));
+        produce(&records[..10]).unwrap();
+        thread::sleep(Duration::from_secs(1));
+        server.stop();
+        server.start();
+        produce(&records[10..]).unwrap();
+        reader.join().unwrap()
+    });
+    let found: Vec<_> = records_of(&need!(answer)[0]).into_iter().map(|record| record.value).collect();
+    assert_eq!(found, records.into_iter().map(|record| record.value).collect::<Vec<_>>());
+}
+
+#[test]
+fn java_reads_through_a_restart() {
+    reads_through_a_restart(Client::Java);
+}
+
+#[test]
+fn confluent_reads_through_a_restart() {
+    reads_through_a_restart(Client::Confluent);
+}
+
+#[test]
+fn kafka_python_reads_through_a_restart() {
+    reads_through_a_restart(Client::KafkaPython);
+}
+
+#[test]
+fn franz_go_reads_through_a_restart() {
+    reads_through_a_restart(Client::FranzGo);
+}
+
+#[test]
+fn kafkajs_administers_topics() {
+    need!(Client::KafkaJs.available());
+    let server = need!(Server::start_default());
+    let step = json!({ "do": "admin", "topic": "administered" });
+    let answer = need!(Client::KafkaJs.run_well(&server.bootstrap(), &[step])).remove(0);
+    let expected = json!({
+        "created": true, "again": false, "listed": true, "leftover": false, "brokers": 1, "controller": 1,
+        "partitions": 3, "retention": "7200000", "low": 1, "high": 2,
+    });
+    assert_eq!(answer, expected);
+}
+
+#[test]
+fn kcat_lists_what_is_there() {
+    need!(Client::Kcat.available());
+    let server = need!(Server::start_default());
+    admin::create_topic(&server, "listed", 2, &[]);
+    let listed = need!(kcat::run(&server.bootstrap(), &["-L", "-J"]));
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(listed["brokers"], json!([{ "id": 1, "name": server.bootstrap() }]));
+    let topic = listed["topics"].as_array().unwrap().iter().find(|t| t["topic"] == "listed").unwrap();
+    assert_eq!(topic["partitions"].as_array().unwrap().len(), 2);
+    assert_eq!(topic["partitions"][1]["leader"], 1);
+}
+
+/// A record larger than `max.message.bytes` is refused, the producer learns it and goes on.
+#[test]
+fn a_record_above_the_limit_is_refused() {
+    need!(Client::Confluent.available());
+    let server = need!(Server::start_default());
+    admin::create_topic(&server, "small", 1, &[("max.message.bytes", "10000")]);
+    let large = Record::of_value(&"x".repeat(LARGE_BYTES));
+    let step = |records| Produce {
+        topic: "small",
+        partition: 0,
+        codec: "none",
+        acks: "all",
+        idempotent: false,
+        records,
+    };
+    let steps = [step(std::slice::from_ref(&large)).step(), step(&[Record::of_value("fits")]).step()];
+    let answers = need!(Client::Confluent.run(&server.bootstrap(), &steps));
+    let message = answers[0]["error"].as_str().unwrap_or_default();
+    assert!(message.contains("MSG_SIZE_TOO_LARGE"), "{message}");
+    assert_eq!(answers[1], json!({ "offsets": [0] }));
+}
