@@ -565,6 +565,7 @@ fn start_background(
             work(&state, stop);
         })
     };
+    background::watch_disks(&state.replicas, config.disk_reserve_bytes);
     Ok(vec![
         every("log-flusher", FLUSH_CHECK_MS, |state, stop| {
             let background_ms = state.config.load().log_flush_background_interval_ms;

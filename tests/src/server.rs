@@ -271,6 +271,13 @@ impl Server {
             Program::Medallion => medallion_command()?,
             Program::Kafka(version) => kafka_command(version, "kafka.Kafka", &["-Xms256M", "-Xmx512M"])?,
         };
+        // What configures the tests is no setting of the server.
+        for (name, _) in env::vars_os() {
+            if name.to_str().is_some_and(|name| name.starts_with("MEDALLION_") || name.starts_with("KAFKA_"))
+            {
+                command.env_remove(name);
+            }
+        }
         command.arg(self.properties_file());
         let log = OpenOptions::new()
             .create(true)

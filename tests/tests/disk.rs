@@ -149,9 +149,20 @@ fn topic_ids(server: &Server) -> Result<Vec<String>, Missing> {
     let output =
         kafka_tools::run("kafka-topics", &["--bootstrap-server", &server.bootstrap(), "--describe"])?
             .success();
-    let mut ids: Vec<_> = output.lines().filter(|line| line.contains("TopicId")).map(str::to_owned).collect();
+    let described = output.lines().filter(|line| line.contains("TopicId"));
+    let mut ids: Vec<_> = described.map(with_sorted_configs).collect();
     ids.sort();
     Ok(ids)
+}
+
+/// Configs are listed in no certain order; `min.insync.replicas` comes with the eligible leader replicas that Kafka
+/// turns on in a directory of its own.
+fn with_sorted_configs(line: &str) -> String {
+    let (topic, configs) = line.split_once("Configs: ").expect("kafka-topics lists configs");
+    let mut configs: Vec<_> =
+        configs.split(',').filter(|config| !config.starts_with("min.insync.replicas")).collect();
+    configs.sort_unstable();
+    format!("{topic}{}", configs.join(","))
 }
 
 /// Kafka writes; the program under test opens, reads and writes; Kafka opens again and has all; and once more.

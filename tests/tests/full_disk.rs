@@ -140,14 +140,14 @@ fn a_disk_that_others_fill_up_is_survived() {
     assert_eq!(admin::ends(&server, "full", 1), [end]);
 }
 
-/// A server starts on a full disk, and serves what it holds.
+/// A server starts on a disk on which others have left only some of the reserve, and serves what it holds.
 #[test]
 fn a_full_disk_does_not_stop_a_start() {
     let disk = need!(SmallDisk::mount("64m"));
-    let mut server = need!(start(&disk, "0"));
+    let mut server = need!(start(&disk, "16000000"));
     admin::create_topic(&server, "full", 1, &[("segment.bytes", "1048576")]);
     assert_eq!(write(&server, "full", 50), None);
-    disk.fill_but(0);
+    disk.fill_but(500_000);
     server.kill();
     server.start();
     assert!(read(&server, "full", 49) > 100_000);

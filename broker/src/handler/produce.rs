@@ -123,7 +123,8 @@ fn queue_partition(
     if acks == -1 && partition.min_insync_replicas() > partition.in_sync_replicas() {
         return Err(ResponseError::NotEnoughReplicas.into());
     }
-    if state.replicas.directory_of(topic.id, index.into()).is_some_and(|directory| directory.is_full()) {
+    let directory = state.replicas.directory_of(topic.id, index.into());
+    if directory.is_some_and(|directory| !directory.take_room(records.len())) {
         let reason = "the disk reserve is reached, writes are refused until there is room again";
         return Err(Refusal::new(ResponseError::KafkaStorageError, reason));
     }

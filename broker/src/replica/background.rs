@@ -180,6 +180,7 @@ pub(crate) fn watch_disks(manager: &ReplicaManager, reserve_bytes: u64) {
             reserve_bytes
         };
         let full = usable < threshold;
+        directory.set_room(usable.saturating_sub(reserve_bytes));
         if directory.set_full(full) {
             let path = directory.path().display();
             if full {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
 use medallion_log::checkpoint_file::{
     self, CLEANER_OFFSET_CHECKPOINT, CheckpointError, LOG_START_OFFSET_CHECKPOINT, RECOVERY_POINT_CHECKPOINT,
@@ -30,6 +30,8 @@ pub(crate) struct LogDirectory {
     cleaner_offsets: Offsets,
     partitions: AtomicUsize,
     full: AtomicBool,
+    /// Bytes that may be written until the volume is looked at again.
+    room_bytes: AtomicI64,
 }
 
 impl LogDirectory {
@@ -56,6 +58,7 @@ impl LogDirectory {
             cleaner_offsets,
             partitions: AtomicUsize::new(0),
             full: AtomicBool::new(false),
+            room_bytes: AtomicI64::new(i64::MAX),
             fs,
         })
     }
@@ -120,6 +123,18 @@ impl LogDirectory {
     /// Notes whether the disk reserve is reached; whether that is news.
     pub(crate) fn set_full(&self, full: bool) -> bool {
         self.full.swap(full, Ordering::Relaxed) != full
+    }
+
+    /// Notes how many bytes may be written above the disk reserve, as the volume says now.
+    pub(crate) fn set_room(&self, bytes: u64) {
+        self.room_bytes.store(i64::try_from(bytes).unwrap_or(i64::MAX), Ordering::Relaxed);
+    }
+
+    /// Takes room for a write: `false` where the reserve is reached, also by what was written since the volume was
+    /// last looked at (a fast writer fills a disk between two looks).
+    pub(crate) fn take_room(&self, bytes: usize) -> bool {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        !self.is_full() && self.room_bytes.fetch_sub(bytes, Ordering::Relaxed) >= bytes
     }
 
     /// How many partitions lie here.

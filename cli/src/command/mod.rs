@@ -13,6 +13,7 @@ pub(crate) mod topic;
 pub(crate) mod up;
 
 use std::future::{Future, pending};
+use std::io;
 
 use anyhow::Context;
 
@@ -37,22 +38,22 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
 }
 
 /// Ends when the process is asked to stop: by Ctrl-C or by SIGTERM.
-pub(crate) async fn stopping() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
+pub(crate) fn stopping() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+    async fn comes(signals: io::Result<Signal>) {
+        match signals {
             Ok(mut signals) => drop(signals.recv().await),
             Err(_) => pending().await,
         }
-    };
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            pending::<()>().await;
+    }
+    // Asked for at once, not when first awaited: a signal that comes before that must not end the process.
+    let terminated = signal(SignalKind::terminate());
+    let interrupted = signal(SignalKind::interrupt());
+    async {
+        tokio::select! {
+            () = comes(terminated) => {}
+            () = comes(interrupted) => {}
         }
-    };
-    tokio::select! {
-        () = terminated => {}
-        () = interrupted => {}
     }
 }
 

@@ -66,10 +66,11 @@ pub(crate) fn run(
     let loggers = logging::start(level, LogFormat::from_name(&config.log_format))?;
     let runtime = runtime(&config)?;
     runtime.block_on(async move {
+        let asked_to_stop = stopping();
         let broker = Broker::start(settings, Arc::clone(&loggers)).await.map_err(explain)?;
         let announced = announce(&broker, started);
         let failure = tokio::select! {
-            () = stopping() => None,
+            () = asked_to_stop => None,
             () = stdin_ends(stop_with) => None,
             reason = broker.failed() => Some(reason),
         };
