@@ -62,10 +62,11 @@ fn write(server: &Server, topic: &str, count: usize) -> Option<ResponseError> {
 }
 
 /// How many bytes a fetch from an offset returns.
+#[track_caller]
 fn read(server: &Server, topic: &str, offset: i64) -> usize {
     let answer = server.connect().call(&batch::fetch(topic, 0, offset, 1 << 20), 11);
     let partition = &answer.responses[0].partitions[0];
-    assert_eq!(partition.error_code, 0);
+    assert_eq!(partition.error_code, 0, "reading {topic} from {offset}, with {partition:?}");
     partition.records.as_ref().map_or(0, bytes::Bytes::len)
 }
 
@@ -86,6 +87,8 @@ fn start(disk: &SmallDisk, reserve: &str) -> Result<Server, Missing> {
         .data_parent(disk.folder.path())
         .property("log.segment.bytes", "1048576")
         .property("log.retention.check.interval.ms", "500")
+        // The batches made by hand are of 2023.
+        .property("log.retention.ms", "-1")
         .property("log.segment.delete.delay.ms", "500")
         .property("medallion.disk.reserve.bytes", reserve)
         .start()
