@@ -49,7 +49,7 @@ fn check(files: &[PathBuf], arguments: &[&str]) -> Result<(), Missing> {
             kafka_tools::run("kafka-dump-log", &[arguments, &["--files", &names.join(",")]].concat())?;
         let status = output.status;
         let text = output.out + &output.err;
-        let complaint = text.lines().position(|line| is_complaint(line));
+        let complaint = text.lines().position(is_complaint);
         if let Some(line) = complaint {
             let context: Vec<_> = text.lines().skip(line.saturating_sub(5)).take(12).collect();
             panic!("kafka-dump-log {arguments:?} complains:\n{}", context.join("\n"));
