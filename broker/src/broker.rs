@@ -283,13 +283,13 @@ impl Broker {
             for thread in background {
                 let _ = thread.join();
             }
-            for directory in replicas.stop() {
-                directories.mark_clean_shutdown(directory.path(), broker_epoch)?;
-            }
-            Ok::<_, StorageError>(directories)
+            replicas.stop().into_iter().map(|directory| directory.path().to_owned()).collect::<Vec<_>>()
         });
-        let directories = closed.await.map_err(std::io::Error::other)??;
+        let clean = closed.await.map_err(std::io::Error::other)?;
         state.controller.stop().await?;
+        for directory in clean {
+            directories.mark_clean_shutdown(&directory, broker_epoch)?;
+        }
         drop(directories); // the locks go last
         info!("stopped");
         Ok(())
