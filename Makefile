@@ -2,7 +2,7 @@
 cache := $(or $(MEDALLION_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/medallion)
 export CARGO_TARGET_DIR ?= $(cache)/target
 
-.PHONY: help demo test setup verify fix soak fuzz
+.PHONY: help demo test setup verify fix bench soak fuzz
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/'
@@ -24,6 +24,9 @@ verify: ## Check format, lints and documentation; writes nothing
 fix: ## Format, and mend what clippy can
 	cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
 	cargo fmt --all
+
+bench: setup ## Compare with Apache Kafka on this machine (PAIRS=7)
+	@python3 bench/run.py
 
 soak: setup ## Crash and restart under load for long (ROUNDS=1000)
 	cargo build --bins

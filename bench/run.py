@@ -180,18 +180,20 @@ def run_pairs(options, kinds, save):
         save(pairs)  # each pair, so that a run that is cut short keeps what it has seen
 
 
-def result_of(pairs, began):
+def result_of(pairs, began, revision):
     return {
         "began": began,
         "machine": machine.facts(),
         "kafka": servers.KAFKA_VERSION,
-        "medallion": revision(),
+        "medallion": revision,
         "pairs": [[{"figures": seen, "extra": extra} for seen, extra in pair] for pair in pairs],
         "summary": figures.summarize([(m[0], k[0]) for m, k in pairs]),
     }
 
 
-def revision():
+def built_revision(options):
+    if options.medallion:
+        return "(a given binary)"
     described = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=servers.REPOSITORY, capture_output=True, text=True)
     return described.stdout.strip() or "unknown"
 
@@ -214,19 +216,20 @@ def main():
         servers.Medallion.binary = options.medallion or servers.build_medallion()
     kinds = [kind for kind in (servers.Medallion, servers.Kafka) if options.only in (None, kind.name.lower())]
     began = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    revision = built_revision(options)
     out = Path(options.out)
 
     def save(pairs):
         if len(kinds) < 2:
             return
-        result = result_of(pairs, began)
+        result = result_of(pairs, began, revision)
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
-        out.with_suffix(".md").write_text(markdown(result))
+        Path(f"{out}.json").write_text(json.dumps(result, indent=1) + "\n")
+        Path(f"{out}.md").write_text(markdown(result))
 
     run_pairs(options, kinds, save)
     if len(kinds) == 2:
-        print(out.with_suffix(".md").read_text())
+        print(Path(f"{out}.md").read_text())
 
 
 if __name__ == "__main__":
