@@ -28,9 +28,10 @@ fix: ## Format, and mend what clippy can
 bench: setup ## Compare with Apache Kafka on this machine (PAIRS=7)
 	@python3 bench/run.py
 
-soak: setup ## Crash and restart under load for long (ROUNDS=1000)
+soak: setup ## Crash and restart for long (ROUNDS=1000, RESTART_GIB=10)
 	cargo build --bins
 	MEDALLION_CRASH_ROUNDS=$(or $(ROUNDS),1000) cargo test -p medallion-tests --test crash -- --nocapture
+	@python3 bench/restart.py
 
 fuzz: ## Run the property and fuzz tests with many cases (CASES=100000)
 	PROPTEST_CASES=$(or $(CASES),100000) cargo test -p medallion-wire -p medallion-log -p medallion-os

@@ -139,15 +139,20 @@ def main():
     options = parse(sys.argv[1:])
     servers.Medallion.binary = options.medallion or servers.build_medallion()
     sizes = [int(size) for size in options.unflushed_mib.split(",")]
-    results = {"Medallion": measure(servers.Medallion, options, sizes)}
-    if not options.no_kafka:
-        results["Kafka"] = measure(servers.Kafka, options, sizes)
-    out = Path(options.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    Path(f"{out}.json").write_text(json.dumps({"machine": machine.facts(), "gib": options.gib, "partitions": options.partitions, "cases": results}, indent=1) + "\n")
+    kinds = [servers.Medallion] if options.no_kafka else [servers.Medallion, servers.Kafka]
+    results = {}
+    for kind in kinds:
+        results[kind.name] = measure(kind, options, sizes)
+        save(options, results)  # each server's, so that a run that is cut short keeps what it has seen
+    print(Path(f"{options.out}.md").read_text())
+
+
+def save(options, results):
+    Path(options.out).parent.mkdir(parents=True, exist_ok=True)
+    whole = {"machine": machine.facts(), "gib": options.gib, "partitions": options.partitions, "cases": results}
+    Path(f"{options.out}.json").write_text(json.dumps(whole, indent=1) + "\n")
     head = f"{options.gib:g} GiB in {options.partitions} partitions, times from the start of the process.\n\n"
-    Path(f"{out}.md").write_text(head + table(results) + "\n")
-    print(Path(f"{out}.md").read_text())
+    Path(f"{options.out}.md").write_text(head + table(results) + "\n")
 
 
 if __name__ == "__main__":
