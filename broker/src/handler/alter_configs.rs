@@ -19,6 +19,10 @@ pub(crate) struct AlterConfigs;
 impl Handler for AlterConfigs {
     type Request = AlterConfigsRequest;
 
+    fn error_codes(response: &AlterConfigsResponse) -> Vec<i16> {
+        response.responses.iter().map(|result| result.error_code).collect()
+    }
+
     async fn handle(
         state: Arc<BrokerState>,
         context: RequestContext,

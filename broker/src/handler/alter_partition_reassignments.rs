@@ -14,6 +14,11 @@ pub(crate) struct AlterPartitionReassignments;
 impl Handler for AlterPartitionReassignments {
     type Request = AlterPartitionReassignmentsRequest;
 
+    fn error_codes(response: &AlterPartitionReassignmentsResponse) -> Vec<i16> {
+        let partitions = response.responses.iter().flat_map(|topic| &topic.partitions);
+        partitions.map(|partition| partition.error_code).chain([response.error_code]).collect()
+    }
+
     async fn handle(
         state: Arc<BrokerState>,
         context: RequestContext,

@@ -20,6 +20,11 @@ pub(crate) struct AlterReplicaLogDirs;
 impl Handler for AlterReplicaLogDirs {
     type Request = AlterReplicaLogDirsRequest;
 
+    fn error_codes(response: &AlterReplicaLogDirsResponse) -> Vec<i16> {
+        let partitions = response.results.iter().flat_map(|topic| &topic.partitions);
+        partitions.map(|partition| partition.error_code).collect()
+    }
+
     async fn handle(
         state: Arc<BrokerState>,
         context: RequestContext,

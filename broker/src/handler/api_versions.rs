@@ -23,6 +23,10 @@ pub(crate) struct ApiVersions;
 impl Handler for ApiVersions {
     type Request = ApiVersionsRequest;
 
+    fn error_codes(response: &ApiVersionsResponse) -> Vec<i16> {
+        vec![response.error_code]
+    }
+
     async fn handle(
         state: Arc<BrokerState>,
         context: RequestContext,

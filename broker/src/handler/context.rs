@@ -131,6 +131,9 @@ pub(crate) trait Handler: 'static {
         Reply::encode(response, version, correlation_id)
     }
 
+    /// The error codes in a response, zeros included, for the metrics.
+    fn error_codes(response: &<Self::Request as Request>::Response) -> Vec<i16>;
+
     /// Answers a request.
     fn handle(
         state: Arc<BrokerState>,

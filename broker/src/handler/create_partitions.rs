@@ -17,6 +17,10 @@ pub(crate) struct CreatePartitions;
 impl Handler for CreatePartitions {
     type Request = CreatePartitionsRequest;
 
+    fn error_codes(response: &CreatePartitionsResponse) -> Vec<i16> {
+        response.results.iter().map(|topic| topic.error_code).collect()
+    }
+
     async fn handle(
         state: Arc<BrokerState>,
         context: RequestContext,

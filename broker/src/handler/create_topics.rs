@@ -19,6 +19,10 @@ pub(crate) struct CreateTopics;
 impl Handler for CreateTopics {
     type Request = CreateTopicsRequest;
 
+    fn error_codes(response: &CreateTopicsResponse) -> Vec<i16> {
+        response.topics.iter().map(|topic| topic.error_code).collect()
+    }
+
     async fn handle(
         state: Arc<BrokerState>,
         context: RequestContext,

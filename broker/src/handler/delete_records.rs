@@ -24,6 +24,11 @@ pub(crate) struct DeleteRecords;
 impl Handler for DeleteRecords {
     type Request = DeleteRecordsRequest;
 
+    fn error_codes(response: &DeleteRecordsResponse) -> Vec<i16> {
+        let partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
+        partitions.map(|partition| partition.error_code).collect()
+    }
+
     async fn handle(
         state: Arc<BrokerState>,
         context: RequestContext,

@@ -20,6 +20,10 @@ pub(crate) struct DeleteTopics;
 impl Handler for DeleteTopics {
     type Request = DeleteTopicsRequest;
 
+    fn error_codes(response: &DeleteTopicsResponse) -> Vec<i16> {
+        response.responses.iter().map(|topic| topic.error_code).collect()
+    }
+
     async fn handle(
         state: Arc<BrokerState>,
         context: RequestContext,

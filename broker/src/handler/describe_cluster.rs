@@ -20,6 +20,10 @@ pub(crate) struct DescribeCluster;
 impl Handler for DescribeCluster {
     type Request = DescribeClusterRequest;
 
+    fn error_codes(response: &DescribeClusterResponse) -> Vec<i16> {
+        vec![response.error_code]
+    }
+
     async fn handle(
         state: Arc<BrokerState>,
         context: RequestContext,

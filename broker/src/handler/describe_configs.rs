@@ -31,6 +31,10 @@ struct Detail {
 impl Handler for DescribeConfigs {
     type Request = DescribeConfigsRequest;
 
+    fn error_codes(response: &DescribeConfigsResponse) -> Vec<i16> {
+        response.results.iter().map(|result| result.error_code).collect()
+    }
+
     async fn handle(
         state: Arc<BrokerState>,
         context: RequestContext,

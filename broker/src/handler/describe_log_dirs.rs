@@ -25,6 +25,11 @@ pub(crate) struct DescribeLogDirs;
 impl Handler for DescribeLogDirs {
     type Request = DescribeLogDirsRequest;
 
+    fn error_codes(response: &DescribeLogDirsResponse) -> Vec<i16> {
+        let directories = response.results.iter().map(|directory| directory.error_code);
+        directories.chain([response.error_code]).collect()
+    }
+
     fn decode(version: i16, body: &mut Bytes) -> Result<DescribeLogDirsRequest, String> {
         describe_log_dirs::decode_request(version, body).map_err(|error| error.to_string())
     }

@@ -22,6 +22,11 @@ pub(crate) struct DescribeProducers;
 impl Handler for DescribeProducers {
     type Request = DescribeProducersRequest;
 
+    fn error_codes(response: &DescribeProducersResponse) -> Vec<i16> {
+        let partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
+        partitions.map(|partition| partition.error_code).collect()
+    }
+
     async fn handle(
         state: Arc<BrokerState>,
         context: RequestContext,

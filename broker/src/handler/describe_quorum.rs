@@ -17,6 +17,11 @@ pub(crate) struct DescribeQuorum;
 impl Handler for DescribeQuorum {
     type Request = DescribeQuorumRequest;
 
+    fn error_codes(response: &DescribeQuorumResponse) -> Vec<i16> {
+        let partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
+        partitions.map(|partition| partition.error_code).chain([response.error_code]).collect()
+    }
+
     async fn handle(
         state: Arc<BrokerState>,
         context: RequestContext,

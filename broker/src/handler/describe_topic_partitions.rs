@@ -22,6 +22,10 @@ pub(crate) struct DescribeTopicPartitions;
 impl Handler for DescribeTopicPartitions {
     type Request = DescribeTopicPartitionsRequest;
 
+    fn error_codes(response: &DescribeTopicPartitionsResponse) -> Vec<i16> {
+        response.topics.iter().map(|topic| topic.error_code).collect()
+    }
+
     async fn handle(
         state: Arc<BrokerState>,
         context: RequestContext,

@@ -13,6 +13,11 @@ pub(crate) struct ElectLeaders;
 impl Handler for ElectLeaders {
     type Request = ElectLeadersRequest;
 
+    fn error_codes(response: &ElectLeadersResponse) -> Vec<i16> {
+        let partitions = response.replica_election_results.iter().flat_map(|topic| &topic.partition_result);
+        partitions.map(|partition| partition.error_code).chain([response.error_code]).collect()
+    }
+
     async fn handle(
         state: Arc<BrokerState>,
         context: RequestContext,

@@ -24,6 +24,10 @@ pub(crate) struct IncrementalAlterConfigs;
 impl Handler for IncrementalAlterConfigs {
     type Request = IncrementalAlterConfigsRequest;
 
+    fn error_codes(response: &IncrementalAlterConfigsResponse) -> Vec<i16> {
+        response.responses.iter().map(|result| result.error_code).collect()
+    }
+
     async fn handle(
         state: Arc<BrokerState>,
         context: RequestContext,

@@ -14,6 +14,10 @@ pub(crate) struct InitProducerId;
 impl Handler for InitProducerId {
     type Request = InitProducerIdRequest;
 
+    fn error_codes(response: &InitProducerIdResponse) -> Vec<i16> {
+        vec![response.error_code]
+    }
+
     async fn handle(
         state: Arc<BrokerState>,
         context: RequestContext,

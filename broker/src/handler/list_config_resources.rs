@@ -27,6 +27,10 @@ pub(crate) struct ListConfigResources;
 impl Handler for ListConfigResources {
     type Request = ListConfigResourcesRequest;
 
+    fn error_codes(response: &ListConfigResourcesResponse) -> Vec<i16> {
+        vec![response.error_code]
+    }
+
     async fn handle(
         state: Arc<BrokerState>,
         context: RequestContext,

@@ -47,6 +47,11 @@ enum Visible {
 impl Handler for ListOffsets {
     type Request = ListOffsetsRequest;
 
+    fn error_codes(response: &ListOffsetsResponse) -> Vec<i16> {
+        let partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
+        partitions.map(|partition| partition.error_code).collect()
+    }
+
     fn decode(version: i16, body: &mut Bytes) -> Result<ListOffsetsRequest, String> {
         list_offsets::decode_request(version, body).map_err(|error| error.to_string())
     }

@@ -14,6 +14,10 @@ pub(crate) struct ListPartitionReassignments;
 impl Handler for ListPartitionReassignments {
     type Request = ListPartitionReassignmentsRequest;
 
+    fn error_codes(response: &ListPartitionReassignmentsResponse) -> Vec<i16> {
+        vec![response.error_code]
+    }
+
     async fn handle(
         state: Arc<BrokerState>,
         context: RequestContext,

@@ -28,6 +28,10 @@ pub(crate) struct Metadata;
 impl Handler for Metadata {
     type Request = MetadataRequest;
 
+    fn error_codes(response: &MetadataResponse) -> Vec<i16> {
+        response.topics.iter().map(|topic| topic.error_code).collect()
+    }
+
     async fn handle(
         state: Arc<BrokerState>,
         context: RequestContext,

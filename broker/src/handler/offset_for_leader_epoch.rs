@@ -21,6 +21,11 @@ pub(crate) struct OffsetForLeaderEpoch;
 impl Handler for OffsetForLeaderEpoch {
     type Request = OffsetForLeaderEpochRequest;
 
+    fn error_codes(response: &OffsetForLeaderEpochResponse) -> Vec<i16> {
+        let partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
+        partitions.map(|partition| partition.error_code).collect()
+    }
+
     async fn handle(
         state: Arc<BrokerState>,
         context: RequestContext,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use medallion_wire::ResponseError;
 use medallion_wire::kafka_protocol::protocol::Request;
 use medallion_wire::messages::ApiKey;
 
@@ -62,9 +63,15 @@ fn run<H: Handler>(
     mut body: Bytes,
 ) -> Result<PendingReply, String> {
     let request = H::decode(context.version, &mut body)?;
+    let key =
+        ApiKey::try_from(H::Request::KEY).map_err(|()| format!("API {} has no name", H::Request::KEY))?;
     Ok(Box::pin(async move {
         let (version, correlation_id) = (context.version, context.correlation_id);
-        let response: <H::Request as Request>::Response = H::handle(state, context, request).await;
+        let response: <H::Request as Request>::Response =
+            H::handle(Arc::clone(&state), context, request).await;
+        for error in H::error_codes(&response).into_iter().filter_map(ResponseError::try_from_code) {
+            state.metrics.request_failed(key, error);
+        }
         H::encode(&response, version, correlation_id)
     }))
 }

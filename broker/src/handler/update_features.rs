@@ -14,6 +14,11 @@ pub(crate) struct UpdateFeatures;
 impl Handler for UpdateFeatures {
     type Request = UpdateFeaturesRequest;
 
+    fn error_codes(response: &UpdateFeaturesResponse) -> Vec<i16> {
+        let features = response.results.iter().map(|feature| feature.error_code);
+        features.chain([response.error_code]).collect()
+    }
+
     async fn handle(
         state: Arc<BrokerState>,
         context: RequestContext,
