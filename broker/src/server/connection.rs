@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::memory::{MemoryBudget, MemoryLease};
+use super::memory::{MemoryBudget, MemoryLease, SMALL_FRAME_BYTES};
 use super::reply::Reply;
 use super::transmit::send_chunks;
 
@@ -94,9 +94,6 @@ struct FrameReader {
     frame_began: Option<Instant>,
 }
 
-/// Frames up to this size are read before the budget is asked for them; the budget counts them all the same.
-const SMALL_FRAME_BYTES: usize = 16 << 10;
-
 impl FrameReader {
     /// The next frame with the memory that it takes; `None` at the end of the stream. Cancel safe: whatever was
     /// read or taken stays here.
@@ -122,9 +119,11 @@ impl FrameReader {
                 self.decoder.release();
                 return Ok(Some((frame, lease)));
             }
+            // An announced length costs nobody anything: only a frame that has really begun to come takes its bytes.
             if let Some(bytes) = self.decoder.frame_bytes()
                 && self.lease.is_none()
                 && bytes > SMALL_FRAME_BYTES
+                && self.decoder.buffer().len() >= SMALL_FRAME_BYTES / 2
             {
                 self.lease = Some(self.budget.take(bytes).await);
             }
@@ -333,7 +332,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_frame_waits_for_memory_and_is_not_lost_when_a_reply_goes_out_meanwhile() {
-        let budget = MemoryBudget::new(10);
+        let budget = MemoryBudget::new(80); // ten bytes for small frames
         let start = |body: Bytes| Ok(echo_after(body, Duration::from_millis(50)));
         let (mut client, _serving) = connect(limits(), budget.clone(), start).await;
         client.write_all(&[frame(b"12345678"), frame(b"abcdefgh")].concat()).await.expect("sent");
