@@ -1,0 +1,25 @@
+//! Kafka's groups and committed offsets: what one partition of `__consumer_offsets` decides. No I/O, no clock, no
+//! randomness, no locks: a broker, a test and a simulator drive the same code.
+//!
+//! ```text
+//! request, timer, finished assignment ─> Shard::handle ─> Output: records to append, replies to send afterwards,
+//!                                            │            assignments to compute elsewhere
+//!                       Shard::commit / Shard::roll_back <─ how the append ended
+//! ```
+//!
+//! - [`environment`]: what a decision may look at: the time, settings, topics, random numbers;
+//! - [`request`]: what clients ask and are answered; [`output`]: what a step asks of whoever drives it;
+//! - [`record`]: the records of `__consumer_offsets`; [`timers`]: what is due when.
+
+pub mod environment;
+pub mod ids;
+pub mod output;
+pub mod record;
+pub mod request;
+pub mod timers;
+
+pub use environment::{ConsumerOverrides, Environment, Settings, TopicView, Topics};
+pub use ids::{GroupId, MemberId};
+pub use output::{Output, Token};
+pub use record::Record;
+pub use request::{Caller, Reply, Request};
