@@ -9,13 +9,17 @@
 //!
 //! - [`environment`]: what a decision may look at: the time, settings, topics, random numbers;
 //! - [`request`]: what clients ask and are answered; [`output`]: what a step asks of whoever drives it;
+//! - [`offsets`]: what groups have committed;
 //! - [`record`]: the records of `__consumer_offsets`; [`timers`]: what is due when.
 
 pub mod environment;
 pub mod ids;
+pub mod offsets;
 pub mod output;
 pub mod record;
 pub mod request;
+#[cfg(test)]
+mod test_support;
 pub mod timers;
 
 pub use environment::{ConsumerOverrides, Environment, Settings, TopicView, Topics};
