@@ -29,6 +29,7 @@ use crate::controller::{
     ApiError, BrokerIdentity, Controller, ControllerHandle, ControllerSettings, MetadataDelta, MetadataError,
     MetadataImage, MetadataListener, MetadataLogSettings, directory_assignment, supported_features,
 };
+use crate::coordinator::{CoordinatorSurroundings, GroupCoordinator};
 use crate::handler::BrokerState;
 use crate::handler::authorize::AllowAll;
 use crate::handler::context::{ListenerInfo, ListenerKind};
@@ -164,9 +165,19 @@ impl Broker {
         directories.remove_clean_shutdown_marks()?;
         replicas.start(controller.image());
         replicas.adopt(settled);
+        let groups = GroupCoordinator::new(CoordinatorSurroundings {
+            node_id: config.node_id.get(),
+            replicas: Arc::clone(&replicas),
+            config: Arc::clone(&live),
+            image: newest_image(&handle_later),
+            clock: Arc::clone(&clock),
+            random: random_bits,
+            runtime: Handle::current(),
+        });
         let follower = Follower {
             node_id: config.node_id.get(),
             replicas: Arc::clone(&replicas),
+            groups: Arc::clone(&groups),
             live: Arc::clone(&live),
             controller: Arc::clone(&handle_later),
             runtime: Handle::current(),
@@ -174,11 +185,13 @@ impl Broker {
         };
         let controller = controller.start(controller_endpoints(&config, &sockets), Box::new(follower))?;
         let _ = handle_later.set(controller.clone());
+        groups.lead(&controller.image());
         let state = Arc::new(BrokerState {
             node_id: config.node_id.get(),
             cluster_id: StrBytes::from_string(directories.cluster_id.clone()),
             controller,
             replicas,
+            groups,
             fetch_sessions: Mutex::new(FetchSessionCache::new(
                 config.max_incremental_fetch_session_cache_slots,
             )),
@@ -270,6 +283,7 @@ impl Broker {
         info!("stopping");
         let _ = self.stopping.send(true);
         self.stop_signal.stop();
+        self.state.groups.stop();
         self.state.replicas.wake_all();
         self.drain().await;
         let state = &self.state;
@@ -310,6 +324,7 @@ impl Broker {
 struct Follower {
     node_id: i32,
     replicas: Arc<ReplicaManager>,
+    groups: Arc<GroupCoordinator>,
     live: Arc<LiveConfig>,
     controller: Arc<OnceLock<ControllerHandle>>,
     runtime: Handle,
@@ -320,6 +335,7 @@ impl MetadataListener for Follower {
     fn on_change(&mut self, delta: &MetadataDelta) {
         self.live.apply(delta);
         self.replicas.apply(delta);
+        self.groups.apply(delta);
         let place = |topic, index| self.replicas.directory_of(topic, index).map(LogDirectory::id);
         if let Some(request) = directory_assignment::correction(delta, self.node_id, place)
             && let Some(controller) = self.controller.get().cloned()
@@ -377,6 +393,14 @@ fn open_directories(
         crate::storage::format(&**fs, &options, now_ms, &mut random_bits)?;
     }
     Ok(LogDirectories::open(Arc::clone(fs), &settings, now_ms, &mut random_bits)?)
+}
+
+/// The newest image, once the controller has published one.
+fn newest_image(
+    controller: &Arc<OnceLock<ControllerHandle>>,
+) -> Box<dyn Fn() -> Arc<MetadataImage> + Send + Sync> {
+    let controller = Arc::clone(controller);
+    Box::new(move || controller.get().map(|handle| Arc::clone(&handle.image())).unwrap_or_default())
 }
 
 fn random_bits() -> u128 {

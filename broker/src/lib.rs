@@ -7,12 +7,14 @@
 //! - [`config`]: one declaration a setting; [`live_config`]: what holds now;
 //! - [`controller`]: the metadata, a replicated state machine on `__cluster_metadata-0`; [`storage`]: `log.dirs`;
 //! - [`replica`]: partitions, their logs, who waits for them;
+//! - [`coordinator`]: groups and committed offsets, whose logic is `medallion-group`'s;
 //! - [`handler`]: one file an API; [`error`]: from errors to Kafka's codes;
 //! - [`server`]: sockets, frames, limits, the operators' HTTP port; [`metrics`] and [`observed`]: what that shows.
 
 pub mod broker;
 pub mod config;
 mod controller;
+mod coordinator;
 mod error;
 mod handler;
 mod live_config;

@@ -74,9 +74,12 @@ impl Observed for ObservedBroker {
     }
 
     fn ready(&self) -> Result<(), String> {
-        match self.state.replicas.opening() {
-            0 => Ok(()),
-            logs => Err(format!("{logs} logs are still being opened")),
+        match (self.state.replicas.opening(), self.state.groups.loading()) {
+            (0, 0) => Ok(()),
+            (0, shards) => {
+                Err(format!("groups of {shards} partitions of __consumer_offsets are still being loaded"))
+            }
+            (logs, _) => Err(format!("{logs} logs are still being opened")),
         }
     }
 }

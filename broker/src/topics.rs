@@ -2,8 +2,10 @@
 
 /// The longest name: with the partition's number and the suffix of a deleted folder it must fit a file name.
 const NAME_LEN_MAX: usize = 249;
+/// Where groups and their offsets are kept.
+pub(crate) const CONSUMER_OFFSETS: &str = "__consumer_offsets";
 /// Topics that only coordinators write. Source: Kafka's `Topic`.
-const INTERNAL: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
+const INTERNAL: [&str; 3] = [CONSUMER_OFFSETS, "__transaction_state", "__share_group_state"];
 
 /// Whether a topic belongs to the broker itself.
 pub(crate) fn is_internal(name: &str) -> bool {

@@ -7,6 +7,7 @@
 //!                       Shard::commit / Shard::roll_back <─ how the append ended
 //! ```
 //!
+//! - [`shard`]: the whole, which the others are parts of;
 //! - [`environment`]: what a decision may look at: the time, settings, topics, random numbers;
 //! - [`request`]: what clients ask and are answered; [`output`]: what a step asks of whoever drives it;
 //! - [`offsets`]: what groups have committed;
@@ -18,6 +19,7 @@ pub mod offsets;
 pub mod output;
 pub mod record;
 pub mod request;
+pub mod shard;
 #[cfg(test)]
 mod test_support;
 pub mod timers;
@@ -26,4 +28,5 @@ pub use environment::{ConsumerOverrides, Environment, Settings, TopicView, Topic
 pub use ids::{GroupId, MemberId};
 pub use output::{Output, Token};
 pub use record::Record;
-pub use request::{Caller, Reply, Request};
+pub use request::{Caller, Refusal, Reply, Request};
+pub use shard::Shard;

@@ -8,6 +8,7 @@ use super::resolved::Resolved;
 use super::settings::Settings;
 use super::topic::TopicDefaults;
 use medallion_wire::BrokerId;
+use medallion_wire::records::CompressionSettings;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -54,6 +55,14 @@ broker_config! {
         delete_topic_enable: bool = "delete.topic.enable",
         disk_reserve_bytes: u64 = "medallion.disk.reserve.bytes",
         fetch_max_bytes: i32 = "fetch.max.bytes",
+        group_consumer_assignment_interval_ms: i32 = "group.consumer.assignment.interval.ms",
+        group_consumer_assignors: Vec<String> = "group.consumer.assignors",
+        group_consumer_heartbeat_interval_ms: i32 = "group.consumer.heartbeat.interval.ms",
+        group_consumer_max_size: i32 = "group.consumer.max.size",
+        group_consumer_migration_policy: String = "group.consumer.migration.policy",
+        group_consumer_regex_refresh_interval_ms: i32 = "group.consumer.regex.refresh.interval.ms",
+        group_consumer_session_timeout_ms: i32 = "group.consumer.session.timeout.ms",
+        group_coordinator_rebalance_protocols: Vec<String> = "group.coordinator.rebalance.protocols",
         group_initial_rebalance_delay_ms: i32 = "group.initial.rebalance.delay.ms",
         group_max_session_timeout_ms: i32 = "group.max.session.timeout.ms",
         group_max_size: i32 = "group.max.size",
@@ -85,6 +94,7 @@ broker_config! {
         num_recovery_threads_per_data_dir: usize = "num.recovery.threads.per.data.dir",
         offset_metadata_max_bytes: i32 = "offset.metadata.max.bytes",
         offsets_commit_timeout_ms: i32 = "offsets.commit.timeout.ms",
+        offsets_load_buffer_size: usize = "offsets.load.buffer.size",
         offsets_retention_check_interval_ms: i64 = "offsets.retention.check.interval.ms",
         offsets_retention_minutes: i32 = "offsets.retention.minutes",
         offsets_topic_num_partitions: i32 = "offsets.topic.num.partitions",
@@ -129,6 +139,8 @@ broker_config! {
         metrics_listener: Option<SocketAddr> = checks::metrics_listener,
         /// `medallion.request.memory.bytes`, or `queued.max.request.bytes` where that is less.
         request_memory_bytes: usize = checks::request_memory_bytes,
+        /// `offsets.topic.compression.codec`.
+        offsets_topic_compression: CompressionSettings = checks::offsets_topic_compression,
         /// What topics take over where they have no setting of their own.
         topic_defaults: TopicDefaults = TopicDefaults::read,
     }
@@ -350,7 +362,7 @@ mod tests {
     }
 
     /// Settings that are read for a derived field.
-    const DERIVED: [&str; 17] = [
+    const DERIVED: [&str; 18] = [
         "advertised.listeners",
         "broker.id",
         "controller.listener.names",
@@ -366,6 +378,7 @@ mod tests {
         "medallion.request.memory.bytes",
         "metadata.log.dir",
         "node.id",
+        "offsets.topic.compression.codec",
         "process.roles",
         "security.inter.broker.protocol",
     ];

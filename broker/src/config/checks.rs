@@ -6,6 +6,7 @@ use super::broker::{BrokerConfig, QuorumVoter};
 use super::error::ConfigError;
 use super::resolved::Resolved;
 use medallion_wire::BrokerId;
+use medallion_wire::records::{Compression, CompressionSettings};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -176,6 +177,15 @@ pub(super) fn request_memory_bytes(settings: &Resolved<'_>) -> Result<usize, Con
     let own: usize = settings.read("medallion.request.memory.bytes")?;
     let queued: i64 = settings.read("queued.max.request.bytes")?;
     Ok(usize::try_from(queued).ok().filter(|queued| *queued > 0).map_or(own, |queued| queued.min(own)))
+}
+
+/// `offsets.topic.compression.codec`, a codec's number.
+pub(super) fn offsets_topic_compression(settings: &Resolved<'_>) -> Result<CompressionSettings, ConfigError> {
+    let name = "offsets.topic.compression.codec";
+    let code: i32 = settings.read(name)?;
+    let codec = u8::try_from(code).ok().and_then(Compression::from_code);
+    let codec = codec.ok_or_else(|| settings.invalid(name, &code.to_string(), "must be a codec from 0 to 4"));
+    codec.map(CompressionSettings::from)
 }
 
 /// `medallion.metrics.listener`.

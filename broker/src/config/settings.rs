@@ -130,12 +130,14 @@ impl Settings {
     /// Sets what Medallion assumes where nothing is set: one node with both roles, on loopback, with its data in
     /// `./medallion-data`.
     pub fn assume_defaults(&mut self) {
-        let assumed: [(&[&str], &str); 5] = [
+        let assumed: [(&[&str], &str); 6] = [
             (&["process.roles"], "broker,controller"),
             (&["node.id", "broker.id"], "1"),
             (&["listeners"], "PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093"),
             (&["controller.listener.names"], "CONTROLLER"),
             (&["log.dirs", "log.dir"], "./medallion-data"),
+            // Kafka's default of 3 would keep the topic from being created on one node.
+            (&["offsets.topic.replication.factor"], "1"),
         ];
         for (names, value) in assumed {
             if !names.iter().any(|name| self.by_name.contains_key(*name)) {

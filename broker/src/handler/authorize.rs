@@ -42,6 +42,8 @@ impl Operation {
 pub(crate) enum Resource<'a> {
     /// A topic by name.
     Topic(&'a str),
+    /// A group by id.
+    Group(&'a str),
     /// The cluster.
     Cluster,
 }
@@ -74,6 +76,9 @@ const TOPIC_OPERATIONS: [Operation; 8] = [
     Operation::AlterConfigs,
 ];
 
+/// The operations on groups that Kafka names in a bit set.
+const GROUP_OPERATIONS: [Operation; 3] = [Operation::Read, Operation::Describe, Operation::Delete];
+
 /// The operations on the cluster that Kafka names in a bit set.
 const CLUSTER_OPERATIONS: [Operation; 7] = [
     Operation::Create,
@@ -93,6 +98,7 @@ pub(crate) fn authorized_operations(
 ) -> i32 {
     let all: &[Operation] = match resource {
         Resource::Topic(_) => &TOPIC_OPERATIONS,
+        Resource::Group(_) => &GROUP_OPERATIONS,
         Resource::Cluster => &CLUSTER_OPERATIONS,
     };
     let allowed = all.iter().filter(|operation| authorizer.allows(principal, **operation, resource));

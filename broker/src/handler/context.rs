@@ -1,6 +1,7 @@
 //! What every handler gets: the broker, and who asks.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use parking_lot::Mutex;
 use super::authorize::{Authorizer, Operation, Resource};
 use crate::controller::ControllerHandle;
 use crate::controller::image::MetadataImage;
+use crate::coordinator::GroupCoordinator;
 use crate::live_config::LiveConfig;
 use crate::loggers::Loggers;
 use crate::metrics::Metrics;
@@ -28,6 +30,7 @@ pub(crate) struct BrokerState {
     pub(crate) config: Arc<LiveConfig>,
     pub(crate) controller: ControllerHandle,
     pub(crate) replicas: Arc<ReplicaManager>,
+    pub(crate) groups: Arc<GroupCoordinator>,
     pub(crate) fetch_sessions: Mutex<FetchSessionCache>,
     pub(crate) producer_ids: ProducerIds,
     pub(crate) authorizer: Arc<dyn Authorizer>,
@@ -109,6 +112,7 @@ pub(crate) struct RequestContext {
     pub(crate) version: i16,
     pub(crate) correlation_id: i32,
     pub(crate) client_id: Option<StrBytes>,
+    pub(crate) client_address: IpAddr,
     pub(crate) principal: Principal,
     pub(crate) listener: Arc<ListenerInfo>,
 }

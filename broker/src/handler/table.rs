@@ -84,6 +84,15 @@ pub(crate) static APIS: &[Api] = &[
     api(ApiKey::Fetch, 4, 18, Brokers, super::fetch::start),
     api(ApiKey::ListOffsets, 1, 11, Brokers, run::<super::list_offsets::ListOffsets>),
     api(ApiKey::Metadata, 0, 13, Brokers, run::<super::metadata::Metadata>),
+    api(ApiKey::OffsetCommit, 2, 10, Brokers, run::<super::offset_commit::OffsetCommit>),
+    api(ApiKey::OffsetFetch, 1, 10, Brokers, run::<super::offset_fetch::OffsetFetch>),
+    api(ApiKey::FindCoordinator, 0, 6, Brokers, run::<super::find_coordinator::FindCoordinator>),
+    api(ApiKey::JoinGroup, 0, 9, Brokers, run::<super::join_group::JoinGroup>),
+    api(ApiKey::Heartbeat, 0, 4, Brokers, run::<super::heartbeat::Heartbeat>),
+    api(ApiKey::LeaveGroup, 0, 5, Brokers, run::<super::leave_group::LeaveGroup>),
+    api(ApiKey::SyncGroup, 0, 5, Brokers, run::<super::sync_group::SyncGroup>),
+    api(ApiKey::DescribeGroups, 0, 6, Brokers, run::<super::describe_groups::DescribeGroups>),
+    api(ApiKey::ListGroups, 0, 5, Brokers, run::<super::list_groups::ListGroups>),
     api(ApiKey::ApiVersions, 0, 4, Both, run::<super::api_versions::ApiVersions>),
     api(ApiKey::CreateTopics, 2, 7, Both, run::<super::create_topics::CreateTopics>),
     api(ApiKey::DeleteTopics, 1, 6, Both, run::<super::delete_topics::DeleteTopics>),
@@ -107,6 +116,7 @@ pub(crate) static APIS: &[Api] = &[
     ),
     api(ApiKey::DescribeLogDirs, 1, 5, Brokers, run::<super::describe_log_dirs::DescribeLogDirs>),
     api(ApiKey::CreatePartitions, 0, 3, Both, run::<super::create_partitions::CreatePartitions>),
+    api(ApiKey::DeleteGroups, 0, 2, Brokers, run::<super::delete_groups::DeleteGroups>),
     api(ApiKey::ElectLeaders, 0, 2, Both, run::<super::elect_leaders::ElectLeaders>),
     api(
         ApiKey::IncrementalAlterConfigs,
@@ -129,6 +139,7 @@ pub(crate) static APIS: &[Api] = &[
         Both,
         run::<super::list_partition_reassignments::ListPartitionReassignments>,
     ),
+    api(ApiKey::OffsetDelete, 0, 0, Brokers, run::<super::offset_delete::OffsetDelete>),
     api(ApiKey::DescribeQuorum, 0, 2, Both, run::<super::describe_quorum::DescribeQuorum>),
     api(ApiKey::UpdateFeatures, 0, 2, Both, run::<super::update_features::UpdateFeatures>),
     api(ApiKey::DescribeCluster, 0, 2, Both, run::<super::describe_cluster::DescribeCluster>),
@@ -157,8 +168,11 @@ mod tests {
     fn the_codec_knows_every_served_version() {
         for api in APIS {
             let known = api.key.valid_versions();
-            // Versions 11 and 5 of these are read and written by `medallion_wire::newer_messages`.
-            let newer = i16::from(matches!(api.key, ApiKey::ListOffsets | ApiKey::DescribeLogDirs));
+            // The newest version of these is read and written by `medallion_wire::newer_messages`.
+            let newer = i16::from(matches!(
+                api.key,
+                ApiKey::ListOffsets | ApiKey::DescribeLogDirs | ApiKey::OffsetCommit | ApiKey::OffsetFetch
+            ));
             assert!(api.max <= known.max + newer, "{:?}: version {} cannot be decoded", api.key, api.max);
             assert!(
                 api.advertised_min >= known.min || api.key == ApiKey::Produce,

@@ -58,6 +58,7 @@ pub(crate) fn start(state: &Arc<BrokerState>, peer: &Peer, mut frame: Bytes) -> 
         version,
         correlation_id,
         client_id: header.client_id,
+        client_address: peer.address.ip(),
         principal: peer.principal.clone(),
         listener: Arc::clone(&peer.listener),
     };

@@ -1,7 +1,7 @@
 //! Settings of consumer, share and streams groups and of committed offsets.
 
 use super::super::declaration::{Declaration, Validator, int, list, long, short, string};
-use super::reasons::{GROUPS, PURGATORY, SHARE_GROUPS, STREAMS_GROUPS, THREADS};
+use super::reasons::{GROUPS, ONE_REPLICA, PURGATORY, SHARE_GROUPS, STREAMS_GROUPS, THREADS, TURNS};
 
 pub(super) const SETTINGS: &[Declaration] = &[
     int("group.consumer.assignment.interval.ms")
@@ -77,7 +77,7 @@ pub(super) const SETTINGS: &[Declaration] = &[
     int("group.coordinator.append.linger.ms")
         .default("-1")
         .at_least(-1)
-        .without_effect(GROUPS)
+        .without_effect(TURNS)
         .doc("Time for which the group coordinator gathers writes; -1 adapts it to the load."),
     int("group.coordinator.background.threads")
         .default("2")
@@ -89,7 +89,7 @@ pub(super) const SETTINGS: &[Declaration] = &[
         .default("1048588")
         .at_least(524_288)
         .cluster_wide()
-        .without_effect(GROUPS)
+        .without_effect(TURNS)
         .doc("Largest buffer that the group coordinator keeps for reuse."),
     list("group.coordinator.rebalance.protocols")
         .default("classic,consumer,streams")
@@ -104,20 +104,13 @@ pub(super) const SETTINGS: &[Declaration] = &[
         .doc("Threads of the group coordinator."),
     int("group.initial.rebalance.delay.ms")
         .default("3000")
-        .without_effect(GROUPS)
         .doc("Time for which a new classic group waits for more members before its first rebalance."),
     int("group.max.session.timeout.ms")
         .default("1800000")
-        .without_effect(GROUPS)
         .doc("Longest session timeout of a classic group's member."),
-    int("group.max.size")
-        .default("2147483647")
-        .at_least(1)
-        .without_effect(GROUPS)
-        .doc("Most members of a classic group."),
+    int("group.max.size").default("2147483647").at_least(1).doc("Most members of a classic group."),
     int("group.min.session.timeout.ms")
         .default("6000")
-        .without_effect(GROUPS)
         .doc("Shortest session timeout of a classic group's member."),
     int("group.share.assignment.interval.ms")
         .default("1000")
@@ -306,54 +299,46 @@ pub(super) const SETTINGS: &[Declaration] = &[
     int("offset.metadata.max.bytes")
         .default("4096")
         .high()
-        .without_effect(GROUPS)
         .doc("Most bytes of metadata in an offset commit."),
     int("offsets.commit.timeout.ms")
         .default("5000")
         .at_least(1)
         .high()
-        .without_effect(GROUPS)
+        .without_effect(ONE_REPLICA)
         .doc("Time in which the replicas must have an offset commit."),
     int("offsets.load.buffer.size")
         .default("5242880")
         .at_least(1)
         .high()
-        .without_effect(GROUPS)
         .doc("Bytes read at a time when offsets are loaded."),
     long("offsets.retention.check.interval.ms")
         .default("600000")
         .at_least(1)
         .high()
-        .without_effect(GROUPS)
         .doc("Time between two looks for offsets to expire."),
     int("offsets.retention.minutes")
         .default("10080")
         .at_least(1)
         .high()
-        .without_effect(GROUPS)
         .doc("Minutes for which offsets of a group without members are kept."),
     int("offsets.topic.compression.codec")
         .default("0")
         .high()
-        .without_effect(GROUPS)
         .doc("Codec of `__consumer_offsets`, by number."),
     int("offsets.topic.num.partitions")
         .default("50")
         .at_least(1)
         .high()
-        .without_effect(GROUPS)
         .doc("Partitions of `__consumer_offsets`."),
     short("offsets.topic.replication.factor")
         .default("3")
         .at_least(1)
         .high()
-        .without_effect(GROUPS)
         .doc("Replicas of `__consumer_offsets`."),
     int("offsets.topic.segment.bytes")
         .default("104857600")
         .at_least(1)
         .high()
-        .without_effect(GROUPS)
         .doc("Segment size of `__consumer_offsets`."),
     int("share.coordinator.append.linger.ms")
         .default("-1")

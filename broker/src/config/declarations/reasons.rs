@@ -2,7 +2,9 @@
 
 pub(super) const THREADS: &str = "there is no such pool of threads here: work shares the machine's cores";
 pub(super) const PURGATORY: &str = "waiting requests are kept on their partitions here and need no tidying";
-pub(super) const GROUPS: &str = "consumer groups are not served yet";
+pub(super) const GROUPS: &str = "groups of the consumer protocol (KIP-848) are not served yet";
+pub(super) const TURNS: &str =
+    "what waits for a partition of groups is written together here, without waiting for more";
 pub(super) const TRANSACTIONS: &str = "transactions are not served yet";
 pub(super) const SHARE_GROUPS: &str = "share groups are not served yet";
 pub(super) const STREAMS_GROUPS: &str = "streams groups are not served yet";

@@ -1,0 +1,153 @@
+//! FindCoordinator (API 10): the broker that coordinates a group. Coordinators of transactions answer that they refuse,
+//! so that a transactional client fails at once.
+
+use std::sync::Arc;
+
+use medallion_wire::kafka_protocol::protocol::StrBytes;
+use medallion_wire::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use medallion_wire::messages::find_coordinator_response::Coordinator;
+use medallion_wire::messages::{CreateTopicsRequest, FindCoordinatorRequest, FindCoordinatorResponse};
+use medallion_wire::{PartitionIndex, ResponseError};
+
+use super::authorize::Operation;
+use super::context::{BrokerState, Handler, RequestContext};
+use super::group_requests::authorize_group;
+use super::topic_lookup::topic_name;
+use crate::controller::image::{BrokerRegistration, MetadataImage};
+use crate::topics::CONSUMER_OFFSETS;
+
+const GROUP: i8 = 0;
+const TRANSACTION: i8 = 1;
+/// The first version that asks for many at once.
+const MANY_MIN: i16 = 4;
+/// How long the creation of `__consumer_offsets` may take.
+const CREATION_TIMEOUT_MS: i32 = 30_000;
+
+/// The API.
+pub(crate) struct FindCoordinator;
+
+/// Where a coordinator listens.
+struct Found {
+    node_id: i32,
+    host: StrBytes,
+    port: i32,
+}
+
+impl Handler for FindCoordinator {
+    type Request = FindCoordinatorRequest;
+
+    fn error_codes(response: &FindCoordinatorResponse) -> Vec<i16> {
+        if response.coordinators.is_empty() {
+            return vec![response.error_code];
+        }
+        response.coordinators.iter().map(|coordinator| coordinator.error_code).collect()
+    }
+
+    async fn handle(
+        state: Arc<BrokerState>,
+        context: RequestContext,
+        request: FindCoordinatorRequest,
+    ) -> FindCoordinatorResponse {
+        if context.version < MANY_MIN {
+            return single(find(&state, &context, request.key_type, &request.key).await);
+        }
+        let mut coordinators = Vec::with_capacity(request.coordinator_keys.len());
+        for key in request.coordinator_keys {
+            let found = find(&state, &context, request.key_type, &key).await;
+            coordinators.push(one_of_many(key, found));
+        }
+        FindCoordinatorResponse::default().with_coordinators(coordinators)
+    }
+}
+
+fn single(found: Result<Found, ResponseError>) -> FindCoordinatorResponse {
+    match found {
+        Ok(found) => FindCoordinatorResponse::default()
+            .with_node_id(found.node_id.into())
+            .with_host(found.host)
+            .with_port(found.port)
+            .with_error_message(Some(StrBytes::from_static_str("NONE"))),
+        Err(error) => FindCoordinatorResponse::default()
+            .with_error_code(error.code())
+            .with_error_message(Some(StrBytes::from_string(format!("{error}"))))
+            .with_node_id((-1).into())
+            .with_port(-1),
+    }
+}
+
+fn one_of_many(key: StrBytes, found: Result<Found, ResponseError>) -> Coordinator {
+    let coordinator = Coordinator::default().with_key(key);
+    match found {
+        Ok(found) => {
+            coordinator.with_node_id(found.node_id.into()).with_host(found.host).with_port(found.port)
+        }
+        Err(error) => coordinator
+            .with_error_code(error.code())
+            .with_error_message(Some(StrBytes::default()))
+            .with_node_id((-1).into())
+            .with_port(-1),
+    }
+}
+
+async fn find(
+    state: &BrokerState,
+    context: &RequestContext,
+    key_type: i8,
+    key: &str,
+) -> Result<Found, ResponseError> {
+    match key_type {
+        GROUP => authorize_group(state, context, Operation::Describe, key)?,
+        // Kafka's error that no client retries.
+        TRANSACTION => return Err(ResponseError::TransactionalIdAuthorizationFailed),
+        _ => return Err(ResponseError::InvalidRequest),
+    }
+    let Some(partition) = state.groups.partition_for(key) else {
+        create_offsets_topic(state).await;
+        return Err(ResponseError::CoordinatorNotAvailable);
+    };
+    let image = state.image();
+    let broker = leader_of(&image, partition).ok_or(ResponseError::CoordinatorNotAvailable)?;
+    let endpoint = broker.endpoint(&context.listener.name).ok_or(ResponseError::CoordinatorNotAvailable)?;
+    Ok(Found {
+        node_id: broker.id,
+        host: StrBytes::from_string(endpoint.host.to_string()),
+        port: i32::from(endpoint.port),
+    })
+}
+
+fn leader_of(image: &MetadataImage, partition: i32) -> Option<&BrokerRegistration> {
+    let topic = image.topics.by_name(CONSUMER_OFFSETS)?;
+    let registration = topic.partitions.get(&PartitionIndex(partition))?;
+    image.brokers.get(&registration.leader).map(AsRef::as_ref).filter(|broker| !broker.fenced)
+}
+
+/// Creates `__consumer_offsets` as the settings say. What goes wrong is logged; the client asks again.
+async fn create_offsets_topic(state: &BrokerState) {
+    let config = Arc::clone(&state.config.load());
+    let setting = |name: &'static str, value: String| {
+        CreatableTopicConfig::default()
+            .with_name(StrBytes::from_static_str(name))
+            .with_value(Some(StrBytes::from_string(value)))
+    };
+    let topic = CreatableTopic::default()
+        .with_name(topic_name(CONSUMER_OFFSETS))
+        .with_num_partitions(config.offsets_topic_num_partitions)
+        .with_replication_factor(config.offsets_topic_replication_factor)
+        .with_configs(vec![
+            setting("cleanup.policy", "compact".to_owned()),
+            setting("compression.type", "producer".to_owned()),
+            setting("segment.bytes", config.offsets_topic_segment_bytes.to_string()),
+        ]);
+    let request =
+        CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(CREATION_TIMEOUT_MS);
+    match state.controller.create_topics(request).await {
+        Ok(response) => {
+            let exists = ResponseError::TopicAlreadyExists.code();
+            for topic in response.topics.iter().filter(|topic| ![0, exists].contains(&topic.error_code)) {
+                tracing::error!(code = topic.error_code, reason = ?topic.error_message,
+                    "__consumer_offsets cannot be created, so no group works; see offsets.topic.replication.factor");
+            }
+        }
+        Err(error) => tracing::error!(%error, "__consumer_offsets cannot be created, so no group works"),
+    }
+}

@@ -1,0 +1,74 @@
+//! What the handlers of groups share: who asks, how a group is asked, and how a refusal looks.
+
+use medallion_group::request::Refusal;
+use medallion_group::{Caller, Reply, Request};
+use medallion_wire::ResponseError;
+use medallion_wire::kafka_protocol::protocol::StrBytes;
+
+use super::authorize::{Operation, Resource};
+use super::context::{BrokerState, RequestContext};
+
+/// Means "operations were not asked for".
+pub(crate) const OPERATIONS_NOT_ASKED: i32 = i32::MIN;
+
+/// Who asks, as groups see it.
+pub(crate) fn caller(context: &RequestContext) -> Caller {
+    Caller {
+        client_id: context.client_id.clone().unwrap_or_default(),
+        client_host: StrBytes::from_string(format!("/{}", context.client_address)),
+        version: context.version,
+    }
+}
+
+/// Whether whoever asks may do this to a group.
+///
+/// # Errors
+/// `GROUP_AUTHORIZATION_FAILED`.
+pub(crate) fn authorize_group(
+    state: &BrokerState,
+    context: &RequestContext,
+    operation: Operation,
+    group: &str,
+) -> Result<(), ResponseError> {
+    if state.allows(context, operation, Resource::Group(group)) {
+        Ok(())
+    } else {
+        Err(ResponseError::GroupAuthorizationFailed)
+    }
+}
+
+/// A group that may not be without a name.
+///
+/// # Errors
+/// `INVALID_GROUP_ID`.
+pub(crate) fn check_named(group: &str) -> Result<(), ResponseError> {
+    if group.is_empty() { Err(ResponseError::InvalidGroupId) } else { Ok(()) }
+}
+
+/// Asks a group's shard; a refusal of the whole request is an error. `take` picks the reply of the right kind.
+///
+/// # Errors
+/// Why the shard, or the coordinator, refuses the request as a whole.
+pub(crate) async fn ask<T>(
+    state: &BrokerState,
+    context: &RequestContext,
+    group: &str,
+    request: Request,
+    take: impl FnOnce(Reply) -> Option<T>,
+) -> Result<T, Refusal> {
+    match state.groups.ask(group, caller(context), request).await {
+        Reply::Refused(refusal) => Err(refusal),
+        reply => take(reply).ok_or_else(|| ResponseError::UnknownServerError.into()),
+    }
+}
+
+/// Picks a kind of reply.
+macro_rules! reply_of {
+    ($variant:ident) => {
+        |reply| match reply {
+            medallion_group::Reply::$variant(response) => Some(response),
+            _ => None,
+        }
+    };
+}
+pub(crate) use reply_of;
