@@ -10,9 +10,11 @@
 //! - [`shard`]: the whole, which the others are parts of;
 //! - [`environment`]: what a decision may look at: the time, settings, topics, random numbers;
 //! - [`request`]: what clients ask and are answered; [`output`]: what a step asks of whoever drives it;
+//! - [`assignor`]: who of a group reads which partitions;
 //! - [`offsets`]: what groups have committed;
 //! - [`record`]: the records of `__consumer_offsets`; [`timers`]: what is due when.
 
+pub mod assignor;
 pub mod environment;
 pub mod ids;
 pub mod offsets;
