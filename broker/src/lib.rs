@@ -22,6 +22,7 @@ pub mod loggers;
 mod metrics;
 mod observed;
 mod producer_ids;
+mod quota;
 mod random;
 mod replica;
 mod server;
