@@ -67,6 +67,11 @@ impl QuotaTable {
         table
     }
 
+    /// Whether there is no quota at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_entity.is_empty()
+    }
+
     /// The quota that holds, and whose usage counts against it. The most specific one holds, a user's before a client
     /// id's, as Kafka documents it.
     pub(crate) fn find(&self, kind: QuotaKind, user: &str, client_id: &str) -> Option<(f64, UsageKey)> {
