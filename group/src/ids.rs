@@ -70,3 +70,7 @@ text_id!(
     /// A member's id, unique within its group.
     MemberId
 );
+text_id!(
+    /// A static member's id (`group.instance.id`, KIP-345), which outlives its member ids.
+    InstanceId
+);

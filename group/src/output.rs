@@ -1,5 +1,6 @@
 //! What a step asks of whoever drives it.
 
+use crate::history::Rebalance;
 use crate::record::Record;
 use crate::request::Reply;
 
@@ -17,6 +18,8 @@ pub struct Output {
     pub batches: Vec<Vec<Record>>,
     /// Who is answered what, in order.
     pub replies: Vec<(Token, Reply)>,
+    /// Rebalances that began, in order: for logs and metrics. They hold even where the append fails.
+    pub rebalances: Vec<Rebalance>,
 }
 
 impl Output {
