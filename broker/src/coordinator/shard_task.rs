@@ -124,7 +124,9 @@ impl ShardTask {
         let (shard, loaded) = outcome.map_err(|error| error.to_string())?;
         self.shard = shard;
         let settings = view::settings(&self.surroundings.config.load());
-        self.with_environment(&settings, Shard::loaded);
+        let mut output = Output::default();
+        self.with_environment(&settings, |shard, environment| shard.loaded(environment, &mut output));
+        debug_assert!(output.batches.is_empty() && output.replies.is_empty(), "nobody has asked yet");
         Ok(loaded)
     }
 
@@ -214,12 +216,11 @@ impl ShardTask {
             }
             Err(reason) => {
                 warn!(partition = %self.partition.id(), %reason, "a change of a group cannot be written");
-                self.shard.undo();
-                let refused = output
-                    .replies
-                    .into_iter()
-                    .map(|(token, _)| (token, refusal(ResponseError::UnknownServerError)));
-                turn.replies.extend(refused);
+                let error = ResponseError::UnknownServerError;
+                self.with_environment(&turn.settings, |shard, environment| {
+                    shard.undo(error, environment, &mut output);
+                });
+                turn.replies.extend(output.replies.into_iter().map(|(token, _)| (token, refusal(error))));
             }
         }
     }
@@ -242,12 +243,16 @@ impl ShardTask {
 
     /// Appends what the turn has decided, then answers.
     async fn finish(&mut self, turn: Turn) -> Next {
-        let Turn { batches, replies, .. } = turn;
+        let Turn { batches, mut replies, settings } = turn;
         if !batches.is_empty()
             && let Err(error) = self.append(batches.freeze()).await
         {
             warn!(partition = %self.partition.id(), ?error, "changes of groups were not written");
-            self.shard.roll_back();
+            let mut output = Output::default();
+            self.with_environment(&settings, |shard, environment| {
+                shard.roll_back(error, environment, &mut output);
+            });
+            replies.append(&mut output.replies);
             for (token, _) in replies {
                 self.answer(token, refusal(error));
             }

@@ -66,7 +66,9 @@ impl ClientQuotas {
 
     /// Notes usage. Gives how many milliseconds the client must be held back; 0 when it is within its quota.
     pub(crate) fn record(&self, kind: QuotaKind, client: Client<'_>, amount: f64, now_ms: i64) -> i64 {
-        let Some((quota, key)) = self.table.load().find(kind, client.user, client.client_id) else { return 0 };
+        let Some((quota, key)) = self.table.load().find(kind, client.user, client.client_id) else {
+            return 0;
+        };
         let mut usages = self.usages.lock();
         usages.sweep(now_ms);
         let windows = self.windows.client;
@@ -103,10 +105,8 @@ impl ClientQuotas {
         let mut usages = self.usages.lock();
         usages.sweep(now_ms);
         let windows = self.windows.controller;
-        let (bucket, used_ms) = usages
-            .buckets
-            .entry(key)
-            .or_insert_with(|| (TokenBucket::full(quota, windows, now_ms), now_ms));
+        let (bucket, used_ms) =
+            usages.buckets.entry(key).or_insert_with(|| (TokenBucket::full(quota, windows, now_ms), now_ms));
         *used_ms = now_ms;
         bucket.take(partitions, quota, windows, now_ms)
     }

@@ -109,6 +109,16 @@ impl Offsets {
         self.by_group.keys()
     }
 
+    /// The groups that have committed something, or will by an open transaction; in no order, one may come twice.
+    pub fn groups_with_pending(&self) -> impl Iterator<Item = &GroupId> {
+        self.groups().chain(self.pending.iter().map(|((group, ..), _)| group))
+    }
+
+    /// Whether an open transaction would commit for a group.
+    pub fn has_pending(&self, group: &GroupId) -> bool {
+        self.pending.has_group(group)
+    }
+
     /// How many commits there are.
     pub fn len(&self) -> usize {
         self.by_group.values().map(OrdMap::len).sum()
