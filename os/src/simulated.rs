@@ -10,7 +10,7 @@ mod node;
 mod random;
 mod survival;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
@@ -55,6 +55,7 @@ struct Disk {
 struct Faults {
     fail_from_change: Option<u64>,
     fail_sync: Option<u64>,
+    unreadable: BTreeSet<NodeId>,
     foreign_locks: Vec<PathBuf>,
 }
 
@@ -113,6 +114,18 @@ impl SimulatedFileSystem {
     pub fn fail_sync(&self, nth: u64) {
         let mut disk = self.disk.lock();
         disk.faults.fail_sync = Some(disk.syncs + nth);
+    }
+
+    /// Fails all reads of the file at `path` with an I/O error until [`SimulatedFileSystem::clear_faults`], as a bad
+    /// sector does.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn fail_reads(&self, path: &Path) -> io::Result<()> {
+        let mut disk = self.disk.lock();
+        let id = disk.find(path)?;
+        disk.faults.unreadable.insert(id);
+        Ok(())
     }
 
     /// Ends all injected failures; the capacity stays.
@@ -387,7 +400,13 @@ impl Drop for SimulatedFile {
 
 impl File for SimulatedFile {
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
-        Ok(self.disk.lock().content(self.generation, self.id)?.read_at(buffer, position))
+        let mut disk = self.disk.lock();
+        let is_unreadable = disk.faults.unreadable.contains(&self.id);
+        let content = disk.content(self.generation, self.id)?;
+        if is_unreadable {
+            return Err(input_output_error());
+        }
+        Ok(content.read_at(buffer, position))
     }
 
     fn write_all_at(&self, buffers: &[&[u8]], position: u64) -> io::Result<()> {

@@ -140,6 +140,17 @@ fn changes_fail_from_the_chosen_one_on() {
 }
 
 #[test]
+fn an_unreadable_file_is_readable_again_without_faults() {
+    let disk = disk();
+    let file = disk.open(Path::new("/d/a"), OpenMode::CreateNew).unwrap();
+    file.write_all_at(&[b"1"], 0).unwrap();
+    disk.fail_reads(Path::new("/d/a")).unwrap();
+    assert!(file.read_at(&mut [0], 0).is_err());
+    disk.clear_faults();
+    assert_eq!(contents(&disk, "/d/a"), b"1");
+}
+
+#[test]
 fn a_read_only_handle_does_not_write() {
     let disk = disk();
     disk.open(Path::new("/d/a"), OpenMode::CreateNew).unwrap();
