@@ -140,6 +140,17 @@ fn changes_fail_from_the_chosen_one_on() {
 }
 
 #[test]
+fn directories_can_be_made_to_survive() {
+    for (seed, path) in (0..40).flat_map(|seed| [(seed, "/d/x/y"), (seed, "e/f")]) {
+        let disk = disk();
+        disk.create_directories_durably(Path::new(path)).unwrap();
+        disk.crash(seed);
+        assert!(disk.exists(Path::new(path)).unwrap(), "{path}, seed {seed}");
+        disk.create_directories_durably(Path::new(path)).unwrap();
+    }
+}
+
+#[test]
 fn an_unreadable_file_is_readable_again_without_faults() {
     let disk = disk();
     let file = disk.open(Path::new("/d/a"), OpenMode::CreateNew).unwrap();
