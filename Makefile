@@ -33,5 +33,6 @@ soak: setup ## Crash and restart for long (ROUNDS=1000, RESTART_GIB=10)
 	MEDALLION_CRASH_ROUNDS=$(or $(ROUNDS),1000) cargo test -p medallion-tests --test crash -- --nocapture
 	@python3 bench/restart.py
 
-fuzz: ## Run the property and fuzz tests with many cases (CASES=100000)
-	PROPTEST_CASES=$(or $(CASES),100000) cargo test -p medallion-wire -p medallion-log -p medallion-os
+fuzz: ## Run the property and fuzz tests with many cases (CASES=100000, SECONDS=60 for each, SEEDS=10000)
+	FUZZ_SECONDS=$(or $(SECONDS),60) PROPTEST_CASES=$(or $(CASES),100000) MEDALLION_LOG_SEEDS=$(or $(SEEDS),10000) \
+		cargo test -p medallion-wire -p medallion-log -p medallion-os

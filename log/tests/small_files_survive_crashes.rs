@@ -36,8 +36,6 @@ fn read(disk: &SimulatedFileSystem) -> BTreeMap<TopicPartition, Offset> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
-
     #[test]
     fn a_checkpoint_is_old_or_new(sizes in prop::collection::vec(0..200_i32, 1..6), changes in 0..12_u64, seed: u64) {
         let disk = disk();

@@ -52,11 +52,30 @@ pub trait FileSystem: Send + Sync + Debug {
     /// # Errors
     /// `NotFound`, `AlreadyExists` (for [`OpenMode::CreateNew`]) and what the operating system says.
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>>;
-    /// Creates a directory and its missing parents.
+    /// Creates a directory and its missing parents, whose names are durable with *their* parents only.
     ///
     /// # Errors
     /// What the operating system says.
     fn create_directories(&self, path: &Path) -> io::Result<()>;
+    /// Creates a directory and its missing parents, all of which survive a crash then.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn create_directories_durably(&self, path: &Path) -> io::Result<()> {
+        let mut missing = Vec::new();
+        for directory in path.ancestors().take_while(|directory| !directory.as_os_str().is_empty()) {
+            if self.exists(directory)? {
+                break;
+            }
+            missing.push(directory);
+        }
+        self.create_directories(path)?;
+        for directory in missing.into_iter().rev() {
+            let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
+            self.sync_directory(parent.unwrap_or(Path::new(".")))?;
+        }
+        Ok(())
+    }
     /// The entries of a directory, sorted by name.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The only place that touches the operating system.
 //!
-//! Everything above this crate reaches files, time and randomness through the small traits here, so that the same
+//! Everything above this crate reaches files and time through the small traits here, so that the same
 //! code runs in production, in unit tests and against a simulated disk that can crash:
 //!
 //! - [`file_system`]: [`FileSystem`] and [`File`], positional reads and writes, durable renames;

@@ -2,13 +2,15 @@
 //!
 //! What a process writes changes the live image at once. [`File::sync_data`] copies a file's bytes to the durable image,
 //! [`FileSystem::sync_directory`] a directory's names. [`SimulatedFileSystem::crash`] makes a new live image from the
-//! durable one and a random part of what was not synced: single sectors of writes, single renames, creations and removals.
+//! durable one and a random part of what was not synced: single sectors of writes, new lengths without the bytes, single
+//! renames, creations and removals.
 
 mod names;
 mod node;
 mod random;
+mod survival;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
@@ -20,6 +22,7 @@ use crate::file_system::{Entry, File, FileSystem, OpenMode, VolumeSpace};
 use names::{NameChange, Names};
 use node::{Content, Node, NodeId};
 use random::Random;
+use survival::Survival;
 
 /// Sectors reach the disk whole or not at all.
 const SECTOR_BYTES: usize = 512;
@@ -38,6 +41,8 @@ struct Disk {
     names: Names,
     /// Goes up with each crash; handles of an earlier one are dead.
     generation: u64,
+    /// How many live handles each file has.
+    handles: BTreeMap<NodeId, usize>,
     capacity_bytes: Option<u64>,
     faults: Faults,
     /// Changes (writes, cuts, syncs, names) so far.
@@ -50,6 +55,7 @@ struct Disk {
 struct Faults {
     fail_from_change: Option<u64>,
     fail_sync: Option<u64>,
+    unreadable: BTreeSet<NodeId>,
     foreign_locks: Vec<PathBuf>,
 }
 
@@ -61,6 +67,7 @@ impl Default for Disk {
             nodes,
             names: Names::default(),
             generation: 0,
+            handles: BTreeMap::new(),
             capacity_bytes: None,
             faults: Faults::default(),
             changes: 0,
@@ -82,18 +89,21 @@ impl SimulatedFileSystem {
         let mut disk = self.disk.lock();
         let mut random = Random::new(seed);
         disk.generation += 1;
+        disk.handles.clear();
         disk.faults = Faults::default();
         let survival = Survival::pick(&mut random);
-        disk.names.crash(|| survival.survives(&mut random));
+        let changes = disk.names.pending_changes();
+        disk.names.crash(survival.of(changes, &mut random));
         for node in disk.nodes.values_mut() {
             if let Node::File(content) = node {
-                content.crash(|| survival.survives(&mut random));
+                let parts = content.pending_parts();
+                content.crash(survival.of(parts, &mut random));
             }
         }
     }
 
     /// Lets `changes` more writes, cuts, syncs, renames, creations and removals pass, then fails all of them with an I/O
-    /// error until [`SimulatedFileSystem::clear_faults`].
+    /// error until [`SimulatedFileSystem::clear_faults`]. A part of a write that fails may be there.
     pub fn fail_after(&self, changes: u64) {
         let mut disk = self.disk.lock();
         disk.faults.fail_from_change = Some(disk.changes + changes);
@@ -106,6 +116,18 @@ impl SimulatedFileSystem {
         disk.faults.fail_sync = Some(disk.syncs + nth);
     }
 
+    /// Fails all reads of the file at `path` with an I/O error until [`SimulatedFileSystem::clear_faults`], as a bad
+    /// sector does.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn fail_reads(&self, path: &Path) -> io::Result<()> {
+        let mut disk = self.disk.lock();
+        let id = disk.find(path)?;
+        disk.faults.unreadable.insert(id);
+        Ok(())
+    }
+
     /// Ends all injected failures; the capacity stays.
     pub fn clear_faults(&self) {
         self.disk.lock().faults = Faults::default();
@@ -116,7 +138,7 @@ impl SimulatedFileSystem {
         self.disk.lock().capacity_bytes = bytes;
     }
 
-    /// Bytes of all files that have a name.
+    /// Bytes of all files that have a name or are open.
     pub fn used_bytes(&self) -> u64 {
         self.disk.lock().used_bytes()
     }
@@ -155,36 +177,11 @@ impl SimulatedFileSystem {
     }
 }
 
-/// How much of the unsynced survives a crash.
-#[derive(Debug, Clone, Copy)]
-enum Survival {
-    Nothing,
-    Everything,
-    Some,
-}
-
-impl Survival {
-    fn pick(random: &mut Random) -> Self {
-        match random.below(4) {
-            0 => Self::Nothing,
-            1 => Self::Everything,
-            _ => Self::Some,
-        }
-    }
-
-    fn survives(self, random: &mut Random) -> bool {
-        match self {
-            Self::Nothing => false,
-            Self::Everything => true,
-            Self::Some => random.below(2) == 0,
-        }
-    }
-}
-
 impl Disk {
     fn used_bytes(&self) -> u64 {
         let linked = self.names.linked();
-        let lens = self.nodes.iter().filter(|(id, _)| linked.contains(id)).map(|(_, node)| match node {
+        let takes_room = |id: &NodeId| linked.contains(id) || self.handles.contains_key(id);
+        let lens = self.nodes.iter().filter(|(id, _)| takes_room(id)).map(|(_, node)| match node {
             Node::File(content) => content.len(),
             Node::Directory => 0,
         });
@@ -221,6 +218,18 @@ impl Disk {
         self.nodes.insert(id, node);
         self.names.change(NameChange { id, from: None, to: Some((parent, name)) });
         Ok(id)
+    }
+
+    /// Whether the node `id` may be renamed over the one that is `present`.
+    fn check_replaces(&self, id: NodeId, present: NodeId) -> io::Result<()> {
+        let is_directory = |id: NodeId| matches!(self.nodes.get(&id), Some(Node::Directory));
+        match (is_directory(id), is_directory(present)) {
+            (false, false) => Ok(()),
+            (false, true) => Err(io::ErrorKind::IsADirectory.into()),
+            (true, false) => Err(io::ErrorKind::NotADirectory.into()),
+            (true, true) if self.names.entries(present).next().is_none() => Ok(()),
+            (true, true) => Err(io::ErrorKind::DirectoryNotEmpty.into()),
+        }
     }
 
     fn content(&mut self, generation: u64, id: NodeId) -> io::Result<&mut Content> {
@@ -260,6 +269,7 @@ impl FileSystem for SimulatedFileSystem {
             disk.content(generation, id)?.set_len(0);
         }
         disk.content(generation, id)?;
+        *disk.handles.entry(id).or_default() += 1;
         let writable = mode != OpenMode::Read;
         let disk = Arc::clone(&self.disk);
         Ok(Arc::new(SimulatedFile { disk, id, generation, writable, path: path.to_owned() }))
@@ -297,10 +307,9 @@ impl FileSystem for SimulatedFileSystem {
         let source = disk.parent_of(from)?;
         let target = disk.parent_of(to)?;
         if let Some(present) = disk.names.find(to)
-            && matches!(disk.nodes.get(&present), Some(Node::Directory))
-            && disk.names.entries(present).next().is_some()
+            && present != id
         {
-            return Err(io::ErrorKind::DirectoryNotEmpty.into());
+            disk.check_replaces(id, present)?;
         }
         disk.change()?;
         disk.names.change(NameChange { id, from: Some(source), to: Some(target) });
@@ -354,47 +363,77 @@ struct SimulatedFile {
 }
 
 impl SimulatedFile {
-    /// Counts a change, then runs it.
-    fn change<T>(&self, change: impl FnOnce(&mut Content) -> T) -> io::Result<T> {
-        let mut disk = self.disk.lock();
+    /// The file's content, to be changed.
+    fn content<'a>(&self, disk: &'a mut Disk) -> io::Result<&'a mut Content> {
         if !self.writable {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
-        disk.content(self.generation, self.id)?;
-        disk.change()?;
         let now_ms = disk.now_ms;
         let content = disk.content(self.generation, self.id)?;
         content.modified_ms = now_ms;
-        Ok(change(content))
+        Ok(content)
     }
 
-    /// How many bytes the volume still takes for this file when it ends at `end`.
-    fn room(&self, end: u64) -> io::Result<u64> {
-        let mut disk = self.disk.lock();
-        let Some(capacity) = disk.capacity_bytes else { return Ok(u64::MAX) };
+    /// How many bytes from `position` on the volume still takes for this file.
+    fn room(&self, disk: &mut Disk, position: u64) -> io::Result<usize> {
+        let Some(capacity) = disk.capacity_bytes else { return Ok(usize::MAX) };
         let free = capacity.saturating_sub(disk.used_bytes());
         let len = disk.content(self.generation, self.id)?.len();
-        Ok(if end <= len { u64::MAX } else { len + free })
+        Ok(usize::try_from((len + free).saturating_sub(position)).unwrap_or(usize::MAX))
+    }
+}
+
+impl Drop for SimulatedFile {
+    fn drop(&mut self) {
+        let mut disk = self.disk.lock();
+        if disk.generation != self.generation {
+            return;
+        }
+        if let Some(handles) = disk.handles.get_mut(&self.id) {
+            *handles -= 1;
+            if *handles == 0 {
+                disk.handles.remove(&self.id);
+            }
+        }
     }
 }
 
 impl File for SimulatedFile {
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
-        Ok(self.disk.lock().content(self.generation, self.id)?.read_at(buffer, position))
+        let mut disk = self.disk.lock();
+        let is_unreadable = disk.faults.unreadable.contains(&self.id);
+        let content = disk.content(self.generation, self.id)?;
+        if is_unreadable {
+            return Err(input_output_error());
+        }
+        Ok(content.read_at(buffer, position))
     }
 
     fn write_all_at(&self, buffers: &[&[u8]], position: u64) -> io::Result<()> {
         let mut bytes = buffers.concat();
-        let end_max = self.room(position + bytes.len() as u64)?;
-        let fits = usize::try_from(end_max.saturating_sub(position)).unwrap_or(usize::MAX);
-        let full = fits < bytes.len();
-        bytes.truncate(fits);
-        self.change(|content| content.write_at(bytes, position))?;
-        if full { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+        let mut disk = self.disk.lock();
+        self.content(&mut disk)?;
+        let mut outcome = disk.change();
+        if outcome.is_err() {
+            // The failure is met somewhere among the bytes.
+            let part = Random::new(disk.changes).below(bytes.len() as u64 + 1);
+            bytes.truncate(usize::try_from(part).unwrap_or(usize::MAX));
+        }
+        let room = self.room(&mut disk, position)?;
+        if room < bytes.len() {
+            bytes.truncate(room);
+            outcome = outcome.and(Err(io::ErrorKind::StorageFull.into()));
+        }
+        self.content(&mut disk)?.write_at(bytes, position);
+        outcome
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.change(|content| content.set_len(len))
+        let mut disk = self.disk.lock();
+        self.content(&mut disk)?;
+        disk.change()?;
+        self.content(&mut disk)?.set_len(len);
+        Ok(())
     }
 
     fn len(&self) -> io::Result<u64> {

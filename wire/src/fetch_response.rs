@@ -472,7 +472,6 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
         #[test]
         fn the_chunks_are_what_kafka_protocol_encodes(response in response(), correlation_id in any::<i32>()) {
             for version in 4..=18 {

@@ -181,7 +181,6 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn frames_come_out_as_they_went_in(
             frames in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..3000), 0..20),

@@ -13,7 +13,6 @@ mod walk;
 
 use std::fmt;
 
-use bytes::Bytes;
 use thiserror::Error;
 
 use crate::api::Api;
@@ -42,6 +41,8 @@ pub struct Usage {
     pub structures: usize,
     /// Texts and byte strings within arrays.
     pub texts: usize,
+    /// The bytes of numbers that arrays hold by themselves: these are copied, texts and byte strings are not.
+    pub number_bytes: usize,
     /// Tagged fields that the schema does not know.
     pub unknown_tagged_fields: usize,
 }
@@ -52,6 +53,7 @@ impl Usage {
     pub fn decoded_bytes(&self) -> usize {
         self.structures * STRUCTURE_BYTES
             + self.texts * TEXT_BYTES
+            + self.number_bytes
             + self.unknown_tagged_fields * TAGGED_FIELD_BYTES
     }
 }
@@ -61,7 +63,7 @@ impl Usage {
 /// # Errors
 ///
 /// For an API or version that Kafka 4.3.1 does not take, and for bytes that cannot be such a request.
-pub fn check(api_key: i16, version: i16, body: &Bytes) -> Result<(), GuardError> {
+pub fn check(api_key: i16, version: i16, body: &[u8]) -> Result<(), GuardError> {
     inspect(api_key, version, body).map(|_| ())
 }
 
@@ -281,9 +283,25 @@ mod tests {
         let largest = [
             size_of::<m::create_topics_request::CreatableTopic>(),
             size_of::<m::create_acls_request::AclCreation>(),
+            size_of::<m::alter_client_quotas_request::EntryData>(),
+            size_of::<m::alter_partition_reassignments_request::ReassignablePartition>(),
+            size_of::<m::broker_registration_request::Listener>(),
+            size_of::<m::consumer_group_heartbeat_request::TopicPartitions>(),
+            size_of::<m::create_partitions_request::CreatePartitionsTopic>(),
+            size_of::<m::create_topics_request::CreatableTopicConfig>(),
+            size_of::<m::describe_configs_request::DescribeConfigsResource>(),
             size_of::<m::fetch_request::FetchTopic>(),
             size_of::<m::fetch_request::FetchPartition>(),
+            size_of::<m::incremental_alter_configs_request::AlterConfigsResource>(),
+            size_of::<m::metadata_request::MetadataRequestTopic>(),
+            size_of::<m::offset_commit_request::OffsetCommitRequestPartition>(),
+            size_of::<m::offset_commit_request::OffsetCommitRequestTopic>(),
             size_of::<m::offset_fetch_request::OffsetFetchRequestGroup>(),
+            size_of::<m::produce_request::TopicProduceData>(),
+            size_of::<m::share_fetch_request::FetchPartition>(),
+            size_of::<m::txn_offset_commit_request::TxnOffsetCommitRequestPartition>(),
+            size_of::<m::update_features_request::FeatureUpdateKey>(),
+            size_of::<m::write_txn_markers_request::WritableTxnMarker>(),
             size_of::<m::join_group_request::JoinGroupRequestProtocol>(),
             size_of::<m::leave_group_request::MemberIdentity>(),
             size_of::<m::add_partitions_to_txn_request::AddPartitionsToTxnTransaction>(),
@@ -291,6 +309,13 @@ mod tests {
         ];
         assert!(largest.iter().all(|bytes| *bytes <= STRUCTURE_BYTES), "{largest:?}");
         assert!(size_of::<kafka_protocol::protocol::StrBytes>() <= TEXT_BYTES);
+    }
+
+    #[test]
+    fn numbers_in_arrays_are_counted() {
+        // DescribeProducers 0: one topic "t" with three partitions.
+        let usage = inspect(61, 0, b"\x02\x02t\x04\0\0\0\x01\0\0\0\x02\0\0\0\x03\0\0").unwrap();
+        assert_eq!(usage.decoded_bytes(), STRUCTURE_BYTES + 3 * size_of::<i32>());
     }
 
     #[test]

@@ -22,7 +22,7 @@ mod metadata_version;
 mod producer_snapshot;
 
 pub use codec::UnknownTaggedFields;
-pub use control::{ControlRecord, ControlRecordType};
+pub use control::ControlRecord;
 pub use error::{DecodeError, EncodeError};
 pub use generated::control::{
     EndTxnMarker, KRaftVersionRecord, LeaderChangeMessage, SnapshotFooterRecord, SnapshotHeaderRecord,

@@ -1,33 +1,13 @@
 //! Runs the fuzz targets of record batches on mutations of valid ones, seeded and bounded.
-//!
-//! `FUZZ_SEED` and `FUZZ_SECONDS` run other and longer series.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod series;
+
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use medallion_wire::fuzz_records::{fuzz_batches, fuzz_legacy, fuzz_records};
-
-/// `xorshift64*`: a seed makes a series.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() >> 33).unwrap() % end.max(1)
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.next().to_le_bytes()[7]
-    }
-}
+use series::{Random, series};
 
 /// Values that lie at the edges of lengths and counts.
 const EDGES: [i32; 12] = [0, 1, -1, -2, 13, 14, 21, 22, 48, 49, i32::MAX, i32::MIN];
@@ -65,23 +45,15 @@ fn seeds() -> Vec<Vec<u8>> {
     seeds.into_iter().filter(|seed| seed.len() < 2000).collect()
 }
 
-fn variable(name: &str, default: u64) -> u64 {
-    std::env::var(name)
-        .map_or(default, |value| value.parse().unwrap_or_else(|_| panic!("{name} is no number")))
-}
-
 #[test]
 fn no_bytes_make_the_readers_panic() {
     let seeds = seeds();
-    let mut random = Random(variable("FUZZ_SEED", 20_261_123).max(1));
-    let end = Instant::now() + Duration::from_secs(variable("FUZZ_SECONDS", 2));
-    let mut rounds = 0_u64;
-    while Instant::now() < end && rounds < 1 << 32 {
+    series(20_261_123, 100_000, |random| {
         let seed = random.below(seeds.len());
         let mut bytes = seeds[seed].clone();
         let other = &seeds[random.below(seeds.len())];
         for _ in 0..=random.below(4) {
-            mutate(&mut random, &mut bytes, other);
+            mutate(random, &mut bytes, other);
         }
         fuzz_batches(&bytes);
         fuzz_legacy(&bytes);
@@ -92,8 +64,5 @@ fn no_bytes_make_the_readers_panic() {
             body[0] = if random.below(4) == 0 { random.byte() } else { own % 5 + 5 * 20 };
             fuzz_records(&body);
         }
-        rounds += 1;
-    }
-    assert!(rounds > 100, "only {rounds} rounds were run");
-    println!("{rounds} rounds");
+    });
 }

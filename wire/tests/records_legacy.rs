@@ -181,8 +181,6 @@ fn offsets_that_go_back_cannot_be_converted() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
-
     #[test]
     fn messages_are_read_as_they_were_written(
         magic in 0..=1_u8,

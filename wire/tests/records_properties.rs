@@ -103,8 +103,6 @@ fn read(batch: &RecordBatch, limits: DecompressionLimits) -> Result<Vec<Record>,
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(192))]
-
     #[test]
     fn what_is_built_is_read(options in options(), sources in vec(source(), 0..12)) {
         let batch = build(options, &sources);

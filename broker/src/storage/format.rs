@@ -243,7 +243,7 @@ fn format_one(
     levels: Vec<MetadataRecord>,
     now_ms: i64,
 ) -> Result<(), StorageError> {
-    fs.create_directories(directory).map_err(StorageError::io("create", directory))?;
+    fs.create_directories_durably(directory).map_err(StorageError::io("create", directory))?;
     let failed = |error: MetadataError| StorageError::Snapshot {
         path: directory.to_owned(),
         reason: error.to_string(),
@@ -258,8 +258,7 @@ fn format_one(
         (&options.voters, directory == options.metadata_directory)
     {
         let folder = directory.join(METADATA_FOLDER);
-        fs.create_directories(&folder).map_err(StorageError::io("create", &folder))?;
-        fs.sync_directory(directory).map_err(StorageError::io("flush", directory))?;
+        fs.create_directories_durably(&folder).map_err(StorageError::io("create", &folder))?;
         let voters = VoterSet::standalone(options.node_id.get(), id, listener, host, *port);
         let path = folder.join(SnapshotId::BOOTSTRAP.file_name());
         let header = Header { last_timestamp_ms: now_ms, now_ms };

@@ -70,6 +70,17 @@ fn open(fs: &Arc<dyn FileSystem>, directories: &[&str]) -> Result<LogDirectories
 }
 
 #[test]
+fn a_formatted_directory_survives_every_crash() {
+    for seed in 0..40 {
+        let disk = SimulatedFileSystem::new();
+        format(&disk, &options(&["/deep/a"]), 1, &mut counter()).unwrap();
+        disk.crash(seed);
+        let properties = meta_properties::read(&disk, Path::new("/deep/a")).unwrap();
+        assert!(properties.is_some(), "seed {seed}");
+    }
+}
+
+#[test]
 fn the_bootstrap_checkpoint_is_kafkas_up_to_times_and_checksums() {
     let fs = formatted(&["/a"]);
     let (ours, kafkas) = (read(&*fs, "/a/bootstrap.checkpoint"), fixture("bootstrap.checkpoint"));

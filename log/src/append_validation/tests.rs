@@ -325,8 +325,6 @@ fn settings() -> impl Strategy<Value = (CompressionSetting, Option<Compression>)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
     /// Whatever codec came in and whatever the topic wants, the records are the same.
     #[test]
     fn recompression_keeps_the_records(

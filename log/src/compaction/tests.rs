@@ -28,8 +28,6 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
-
     #[test]
     fn readers_find_what_the_model_says(steps in prop::collection::vec(step(), 1..60)) {
         let mut log = Log::default();

@@ -255,17 +255,7 @@ impl PartitionLog {
 }
 
 fn make_directory(env: &LogEnvironment, directory: &Path) -> Result<(), LogError> {
-    let there = env.fs.exists(directory).map_err(|error| LogError::io("look for", directory, error))?;
-    if there {
-        return Ok(());
-    }
-    env.fs.create_directories(directory).map_err(|error| LogError::io("make", directory, error))?;
-    match directory.parent() {
-        Some(parent) => {
-            env.fs.sync_directory(parent).map_err(|error| LogError::io("flush the directory", parent, error))
-        }
-        None => Ok(()),
-    }
+    env.fs.create_directories_durably(directory).map_err(|error| LogError::io("make", directory, error))
 }
 
 /// The folder's topic id; writes the wanted one where there is none.

@@ -77,6 +77,10 @@ impl Names {
         });
     }
 
+    pub(super) fn pending_changes(&self) -> usize {
+        self.pending.len()
+    }
+
     /// Keeps of the pending changes those for which `survives` says so.
     pub(super) fn crash(&mut self, mut survives: impl FnMut() -> bool) {
         for change in std::mem::take(&mut self.pending) {

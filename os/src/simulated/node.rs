@@ -1,5 +1,8 @@
 //! Files' bytes, live and durable.
 
+use std::iter::successors;
+use std::ops::Range;
+
 use super::SECTOR_BYTES;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +50,9 @@ impl Content {
     }
 
     pub(super) fn write_at(&mut self, bytes: Vec<u8>, position: u64) {
+        if bytes.is_empty() {
+            return;
+        }
         let position = usize::try_from(position).expect("simulated files are small");
         write(&mut self.live, &bytes, position);
         self.pending.push(Change::Write { bytes, position });
@@ -71,13 +77,30 @@ impl Content {
         }
     }
 
-    pub(super) fn crash(&mut self, mut survives: impl FnMut() -> bool) {
-        self.lose_pending(&mut survives);
+    pub(super) fn crash(&mut self, survives: impl FnMut() -> bool) {
+        self.lose_pending(survives);
         self.live.clone_from(&self.durable);
+    }
+
+    /// How many parts the changes since the last sync reach the disk in: as often is asked, at most, what survives.
+    pub(super) fn pending_parts(&self) -> usize {
+        let parts = self.pending.iter().map(|change| match change {
+            Change::SetLen(_) => 1,
+            Change::Write { bytes, position } => 1 + sectors(bytes.len(), *position).count(),
+        });
+        parts.sum()
     }
 }
 
-/// Applies those sectors of a change that reach the disk.
+/// Where a write of `len` bytes from `position` on is cut into sectors: ranges of its bytes.
+fn sectors(len: usize, position: usize) -> impl Iterator<Item = Range<usize>> {
+    let end_of = move |start: usize| len.min(start + SECTOR_BYTES - (position + start) % SECTOR_BYTES);
+    let first = (len > 0).then(|| 0..end_of(0));
+    successors(first, move |sector| (sector.end < len).then(|| sector.end..end_of(sector.end)))
+}
+
+/// Applies those parts of a change that reach the disk. The length is one of them: it can be there without the bytes, which
+/// are zeros then.
 fn apply(image: &mut Vec<u8>, change: Change, mut survives: impl FnMut() -> bool) {
     match change {
         Change::SetLen(len) => {
@@ -86,14 +109,14 @@ fn apply(image: &mut Vec<u8>, change: Change, mut survives: impl FnMut() -> bool
             }
         }
         Change::Write { bytes, position } => {
-            let mut start = 0;
-            while start < bytes.len() {
-                let to_boundary = SECTOR_BYTES - (position + start) % SECTOR_BYTES;
-                let end = bytes.len().min(start + to_boundary);
+            let end = position + bytes.len();
+            if image.len() < end && survives() {
+                image.resize(end, 0);
+            }
+            for sector in sectors(bytes.len(), position) {
                 if survives() {
-                    write(image, &bytes[start..end], position + start);
+                    write(image, &bytes[sector.clone()], position + sector.start);
                 }
-                start = end;
             }
         }
     }

@@ -140,6 +140,28 @@ fn changes_fail_from_the_chosen_one_on() {
 }
 
 #[test]
+fn directories_can_be_made_to_survive() {
+    for (seed, path) in (0..40).flat_map(|seed| [(seed, "/d/x/y"), (seed, "e/f")]) {
+        let disk = disk();
+        disk.create_directories_durably(Path::new(path)).unwrap();
+        disk.crash(seed);
+        assert!(disk.exists(Path::new(path)).unwrap(), "{path}, seed {seed}");
+        disk.create_directories_durably(Path::new(path)).unwrap();
+    }
+}
+
+#[test]
+fn an_unreadable_file_is_readable_again_without_faults() {
+    let disk = disk();
+    let file = disk.open(Path::new("/d/a"), OpenMode::CreateNew).unwrap();
+    file.write_all_at(&[b"1"], 0).unwrap();
+    disk.fail_reads(Path::new("/d/a")).unwrap();
+    assert!(file.read_at(&mut [0], 0).is_err());
+    disk.clear_faults();
+    assert_eq!(contents(&disk, "/d/a"), b"1");
+}
+
+#[test]
 fn a_read_only_handle_does_not_write() {
     let disk = disk();
     disk.open(Path::new("/d/a"), OpenMode::CreateNew).unwrap();
@@ -148,4 +170,76 @@ fn a_read_only_handle_does_not_write() {
     assert!(disk.open(Path::new("/d/missing"), OpenMode::ReadWrite).is_err());
     disk.hold_lock_elsewhere(Path::new("/d/a"));
     assert!(!file.try_lock().unwrap());
+}
+
+#[test]
+fn a_length_can_survive_without_its_bytes() {
+    let mut zeros = 0;
+    for seed in 0..100 {
+        let disk = disk();
+        let file = disk.open(Path::new("/d/a"), OpenMode::CreateNew).unwrap();
+        disk.sync_directory(Path::new("/d")).unwrap();
+        file.write_all_at(&[&[7; 3 * SECTOR_BYTES]], 0).unwrap();
+        disk.crash(seed);
+        zeros += usize::from(contents(&disk, "/d/a").last() == Some(&0));
+    }
+    assert!(zeros > 5, "{zeros}");
+}
+
+#[test]
+fn a_crash_can_keep_the_first_writes_and_lose_the_last() {
+    let mut prefixes = 0;
+    for seed in 0..100 {
+        let disk = disk();
+        let file = disk.open(Path::new("/d/a"), OpenMode::CreateNew).unwrap();
+        disk.sync_directory(Path::new("/d")).unwrap();
+        for sector in 0..64 {
+            file.write_all_at(&[&[7; SECTOR_BYTES]], sector * SECTOR_BYTES as u64).unwrap();
+        }
+        disk.crash(seed);
+        let left = contents(&disk, "/d/a");
+        let whole = left.iter().take_while(|byte| **byte == 7).count() / SECTOR_BYTES;
+        prefixes += usize::from((8..64).contains(&whole));
+    }
+    assert!(prefixes > 5, "{prefixes}");
+}
+
+#[test]
+fn a_failed_write_can_leave_a_part() {
+    let mut parts = 0;
+    for seed in 0..20 {
+        let disk = disk();
+        let file = disk.open(Path::new("/d/a"), OpenMode::CreateNew).unwrap();
+        for _ in 0..seed {
+            file.sync_data().unwrap();
+        }
+        disk.fail_after(0);
+        file.write_all_at(&[&[7; 1000]], 0).unwrap_err();
+        let left = contents(&disk, "/d/a");
+        assert!(left.iter().all(|byte| *byte == 7));
+        parts += usize::from((1..1000).contains(&left.len()));
+    }
+    assert!(parts > 5, "{parts}");
+}
+
+#[test]
+fn a_removed_file_takes_room_until_it_is_closed() {
+    let disk = disk();
+    let file = disk.open(Path::new("/d/a"), OpenMode::CreateNew).unwrap();
+    file.write_all_at(&[b"12345678"], 0).unwrap();
+    disk.remove_file(Path::new("/d/a")).unwrap();
+    assert_eq!(disk.used_bytes(), 8);
+    drop(file);
+    assert_eq!(disk.used_bytes(), 0);
+}
+
+#[test]
+fn a_rename_replaces_only_what_is_alike() {
+    let disk = disk();
+    disk.create_directories(Path::new("/d/empty")).unwrap();
+    disk.open(Path::new("/d/file"), OpenMode::CreateNew).unwrap();
+    let over_directory = disk.rename(Path::new("/d/file"), Path::new("/d/empty")).unwrap_err();
+    assert_eq!(over_directory.kind(), io::ErrorKind::IsADirectory);
+    let over_file = disk.rename(Path::new("/d/empty"), Path::new("/d/file")).unwrap_err();
+    assert_eq!(over_file.kind(), io::ErrorKind::NotADirectory);
 }

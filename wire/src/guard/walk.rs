@@ -86,7 +86,11 @@ impl<'a> Walker<'a> {
             return Err(GuardError::new(Problem::TooManyElements { count, left }, start));
         }
         match element {
-            Kind::Fixed(size) => self.skip(count * usize::from(*size)),
+            Kind::Fixed(size) => {
+                let bytes = count * usize::from(*size);
+                self.usage.number_bytes += bytes;
+                self.skip(bytes)
+            }
             Kind::Struct(fields) => {
                 self.usage.structures += count;
                 self.elements(count, |walker| walker.structure(fields))

@@ -7,71 +7,10 @@ use super::{
     DecodeError, EncodeError, EndTxnMarker, KRaftVersionRecord, LeaderChangeMessage, SnapshotFooterRecord,
     SnapshotHeaderRecord, VotersRecord,
 };
+use crate::records::ControlRecordType;
 
 /// The version of the key's schema, and of every value's: Kafka 4.3.1 writes no other, and parses newer ones as this.
 const VERSION: i16 = 0;
-
-/// What a control record says (Kafka's `ControlRecordType`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(i16)]
-pub enum ControlRecordType {
-    /// A transaction was aborted.
-    Abort = 0,
-    /// A transaction was committed.
-    Commit = 1,
-    /// A leader of the metadata quorum was elected.
-    LeaderChange = 2,
-    /// The start of a snapshot.
-    SnapshotHeader = 3,
-    /// The end of a snapshot.
-    SnapshotFooter = 4,
-    /// The version of the quorum's protocol.
-    KRaftVersion = 5,
-    /// The voters of the quorum.
-    KRaftVoters = 6,
-}
-
-impl ControlRecordType {
-    const ALL: [Self; 7] = [
-        Self::Abort,
-        Self::Commit,
-        Self::LeaderChange,
-        Self::SnapshotHeader,
-        Self::SnapshotFooter,
-        Self::KRaftVersion,
-        Self::KRaftVoters,
-    ];
-
-    /// The number that stands for the type.
-    pub fn id(self) -> i16 {
-        self as i16
-    }
-
-    /// Reads a control record's key: version, then type, both int16.
-    ///
-    /// # Errors
-    ///
-    /// For a key below four bytes, a version below zero and an unknown type.
-    pub fn decode(key: &[u8]) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(key);
-        let version = reader.int16("ControlRecordType.Version")?;
-        if version < VERSION {
-            let record = "ControlRecordType";
-            return Err(DecodeError::UnsupportedVersion { record, version, first: VERSION, last: i16::MAX });
-        }
-        let type_id = reader.int16("ControlRecordType.Type")?;
-        let found = Self::ALL.into_iter().find(|candidate| candidate.id() == type_id);
-        found.ok_or(DecodeError::UnknownControlRecord { type_id })
-    }
-
-    /// The key of a control record of this type.
-    pub fn encode(self) -> Bytes {
-        let mut buf = BytesMut::with_capacity(4);
-        buf.put_i16(VERSION);
-        buf.put_i16(self.id());
-        buf.freeze()
-    }
-}
 
 /// A record of a control batch.
 ///
@@ -111,7 +50,7 @@ impl ControlRecord {
     pub fn decode(key: &[u8], value: &Bytes) -> Result<Self, DecodeError> {
         let mut value = value.clone();
         let value = &mut value;
-        Ok(match ControlRecordType::decode(key)? {
+        Ok(match decode_type(key)? {
             ControlRecordType::Abort => Self::Abort(decode_marker(value)?),
             ControlRecordType::Commit => Self::Commit(decode_marker(value)?),
             ControlRecordType::LeaderChange => {
@@ -127,10 +66,11 @@ impl ControlRecord {
                 Self::KRaftVersion(KRaftVersionRecord::decode(VERSION, value)?)
             }
             ControlRecordType::KRaftVoters => Self::KRaftVoters(VotersRecord::decode(VERSION, value)?),
+            ControlRecordType::Unknown(type_id) => return Err(DecodeError::UnknownControlRecord { type_id }),
         })
     }
 
-    /// The record's value; its key is [`ControlRecordType::encode`].
+    /// The record's value; its key is [`ControlRecordType::key`].
     ///
     /// # Errors
     ///
@@ -150,6 +90,17 @@ impl ControlRecord {
         }
         Ok(buf.freeze())
     }
+}
+
+/// Reads a control record's key: version, then type, both int16.
+fn decode_type(key: &[u8]) -> Result<ControlRecordType, DecodeError> {
+    let mut reader = Reader::new(key);
+    let version = reader.int16("ControlRecordType.Version")?;
+    if version < VERSION {
+        let record = "ControlRecordType";
+        return Err(DecodeError::UnsupportedVersion { record, version, first: VERSION, last: i16::MAX });
+    }
+    reader.int16("ControlRecordType.Type").map(ControlRecordType::from_code)
 }
 
 /// Reads a transaction's marker. Versions above 0 are parsed as 0, since newer ones only append fields.
@@ -173,7 +124,7 @@ mod tests {
         let record = ControlRecord::decode(b"\0\0\0\x01", &value).unwrap();
         assert_eq!(record, ControlRecord::Commit(EndTxnMarker { coordinator_epoch: 7 }));
         assert_eq!(record.encode_value().unwrap(), value);
-        assert_eq!(record.record_type().encode(), &b"\0\0\0\x01"[..]);
+        assert_eq!(record.record_type().key(), *b"\0\0\0\x01");
     }
 
     #[test]
@@ -195,16 +146,16 @@ mod tests {
             ControlRecord::KRaftVersion(KRaftVersionRecord { kraft_version: 1, ..Default::default() }),
             ControlRecord::KRaftVoters(VotersRecord::default()),
         ] {
-            let (key, value) = (record.record_type().encode(), record.encode_value().unwrap());
+            let (key, value) = (record.record_type().key(), record.encode_value().unwrap());
             assert_eq!(ControlRecord::decode(&key, &value), Ok(record));
         }
     }
 
     #[test]
     fn unknown_types_and_short_keys_are_refused() {
-        let error = ControlRecordType::decode(b"\0\0\0\x09");
-        assert_eq!(error, Err(DecodeError::UnknownControlRecord { type_id: 9 }));
-        assert!(ControlRecordType::decode(b"\0\0\0").is_err());
-        assert!(ControlRecordType::decode(b"\xff\xff\0\0").is_err());
+        let decode = |key: &[u8]| ControlRecord::decode(key, &Bytes::from_static(b"\0\0\0\0\0\0"));
+        assert_eq!(decode(b"\0\0\0\x09"), Err(DecodeError::UnknownControlRecord { type_id: 9 }));
+        assert!(decode(b"\0\0\0").is_err());
+        assert!(decode(b"\xff\xff\0\0").is_err());
     }
 }

@@ -45,7 +45,7 @@ pub(crate) fn control(
     let options = BatchOptions { base_offset, leader_epoch, is_control: true, ..BatchOptions::default() };
     let mut builder = BatchBuilder::new(options);
     for record in records {
-        let key = record.record_type().encode();
+        let key = record.record_type().key();
         let value: Bytes = record.encode_value()?;
         builder.append(now_ms, Some(&key), Some(&value), &[])?;
     }

@@ -81,11 +81,7 @@ impl MetadataLog {
         now_ms: i64,
     ) -> Result<(Self, Replay), MetadataError> {
         let folder = settings.directory.join(METADATA_FOLDER);
-        if !fs.exists(&folder).map_err(MetadataError::io("find", &folder))? {
-            fs.create_directories(&folder).map_err(MetadataError::io("create", &folder))?;
-            fs.sync_directory(&settings.directory)
-                .map_err(MetadataError::io("flush", &settings.directory))?;
-        }
+        fs.create_directories_durably(&folder).map_err(MetadataError::io("create", &folder))?;
         let state = quorum_state::read(&*fs, &folder)?;
         let snapshots = snapshot::list(&*fs, &folder)?;
         let newest = snapshots.last().copied();
