@@ -45,9 +45,9 @@ use crate::server::acceptor::{self, Shared};
 use crate::server::admin_http;
 use crate::server::listener::{ConnectionCounter, bind};
 use crate::server::memory::MemoryBudget;
-use crate::storage::directories::{DirectorySettings, DirectoryState, LogDirectories};
+use crate::storage::directories::{DirectorySettings, LogDirectories};
 use crate::storage::folders::{self, SettledFolders};
-use crate::storage::{FormatOptions, StorageError, random_cluster_id};
+use crate::storage::{FormatOptions, StorageError};
 
 /// How often it is looked whether logs are due to be flushed.
 const FLUSH_CHECK_MS: u64 = 500;
@@ -370,13 +370,8 @@ fn open_directories(
         metadata_log_dir: config.metadata_log_dir.clone(),
         node_id: config.node_id,
     };
-    if settings.state(&**fs)? == DirectoryState::Empty {
-        let cluster_id = random_cluster_id(&mut random_bits);
-        info!(%cluster_id, "all of log.dirs are empty: a new cluster is made");
-        let options = FormatOptions::for_config(config, cluster_id);
-        crate::storage::format(&**fs, &options, now_ms, &mut random_bits)?;
-    }
-    Ok(LogDirectories::open(Arc::clone(fs), &settings, now_ms, &mut random_bits)?)
+    let new_cluster = || FormatOptions::for_config(config);
+    Ok(LogDirectories::open(Arc::clone(fs), &settings, new_cluster, now_ms, &mut random_bits)?)
 }
 
 fn random_bits() -> u128 {

@@ -76,7 +76,7 @@ impl Disk {
             directories: vec!["/data".into()],
             metadata_directory: "/data".into(),
             node_id: BrokerId(1),
-            cluster_id: CLUSTER.to_owned(),
+            cluster_id: Some(CLUSTER.to_owned()),
             voters,
             metadata_version: MetadataVersion::LATEST,
             features: BTreeMap::new(),
