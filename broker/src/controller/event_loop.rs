@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use super::handle::{ControllerHandle, Event, MetadataListener};
 use super::image::delta::Changes;
 use super::image::{Endpoint, MetadataDelta, MetadataImage, Provenance};
+use super::quorum::batches::MAX_BATCH_BYTES;
 use super::quorum::snapshot::{self, BOOTSTRAP_CHECKPOINT};
 use super::quorum::{MetadataError, MetadataLog, MetadataLogSettings, Replay};
 use super::quorum_description::QuorumDescription;
@@ -209,7 +210,8 @@ impl EventLoop {
         let outcome = self.machine.decide(command, &mut inputs);
         let outcome = outcome.and_then(|decision| {
             if !decision.records.is_empty() {
-                self.stage(&decision.records, next_offset, now_ms, group)?;
+                let bytes_max = if command.is_of_client() { MAX_BATCH_BYTES } else { u32::MAX };
+                self.stage(&decision.records, next_offset, now_ms, bytes_max, group)?;
             }
             Ok(decision.reply)
         });
@@ -222,6 +224,7 @@ impl EventLoop {
         records: &[MetadataRecord],
         base_offset: Offset,
         now_ms: i64,
+        bytes_max: u32,
         group: &mut Group,
     ) -> Result<(), ApiError> {
         let failed = |error: &(dyn std::error::Error + 'static)| {
@@ -230,6 +233,9 @@ impl EventLoop {
         };
         let batch =
             self.log.encode(records, self.machine.image(), base_offset, now_ms).map_err(|e| failed(&e))?;
+        if u32::try_from(batch.as_bytes().len()).map_or(true, |bytes| bytes > bytes_max) {
+            return Err(ApiError::too_large());
+        }
         let before = self.machine.image().clone();
         for record in records {
             if let Err(error) = self.machine.apply(record, &mut group.changes) {

@@ -33,6 +33,12 @@ pub(crate) fn has_controller_registration(image: &MetadataImage) -> bool {
     image.features.metadata_version() >= CONTROLLER_REGISTRATION_LEVEL
 }
 
+/// Whether records can be put into transactions.
+pub(crate) fn has_transactions(image: &MetadataImage) -> bool {
+    MetadataVersion::from_level(image.features.metadata_version())
+        .is_some_and(MetadataVersion::has_transactions)
+}
+
 /// Whether any level above `low`, up to `high`, changed the records.
 pub(crate) fn changed_between(low: i16, high: i16) -> bool {
     LEVELS_WITH_CHANGES.iter().any(|level| (low + 1..=high).contains(level))

@@ -120,6 +120,11 @@ impl MetadataVersion {
         self.0 >= 23
     }
 
+    /// Whether several batches can count as one change (KIP-868).
+    pub fn has_transactions(self) -> bool {
+        self.0 >= 13
+    }
+
     /// Whether broker records can hold cordoned log directories (KIP-1066).
     pub fn has_cordoned_log_dirs(self) -> bool {
         self.0 >= 30
