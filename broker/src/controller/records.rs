@@ -1,10 +1,10 @@
 //! The records of the metadata log, and what each level of `metadata.version` allows in them.
 
 pub(crate) use medallion_wire::internal_records::metadata_records::{
-    AccessControlEntryRecord, BrokerRegistrationChangeRecord, ClientQuotaRecord, ConfigRecord,
-    DelegationTokenRecord, FeatureLevelRecord, PartitionChangeRecord, PartitionRecord, ProducerIdsRecord,
-    RegisterBrokerRecord, RegisterControllerRecord, RemoveTopicRecord, TopicRecord, UnregisterBrokerRecord,
-    UserScramCredentialRecord, ZkMigrationStateRecord,
+    AccessControlEntryRecord, BrokerRegistrationChangeRecord, ClearElrRecord, ClientQuotaRecord,
+    ConfigRecord, DelegationTokenRecord, FeatureLevelRecord, PartitionChangeRecord, PartitionRecord,
+    ProducerIdsRecord, RegisterBrokerRecord, RegisterControllerRecord, RemoveTopicRecord, TopicRecord,
+    UnregisterBrokerRecord, UserScramCredentialRecord, ZkMigrationStateRecord,
 };
 pub(crate) use medallion_wire::internal_records::{MetadataRecord, MetadataVersion};
 

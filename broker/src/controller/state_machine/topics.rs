@@ -78,6 +78,8 @@ fn create_one(
     let name = topic.name.as_str();
     check_name(image, name)?;
     let configs = checked_configs(settings, topic)?;
+    let config_records: Vec<_> = configs.iter().map(|(key, value)| config_record(name, key, value)).collect();
+    let cleared = configs::cleared_elr(image, &config_records);
     let partitions = if topic.assignments.is_empty() {
         placed(image, settings, topic, inputs)?
     } else {
@@ -86,7 +88,8 @@ fn create_one(
     let id = fresh_id(inputs.random);
     let replication_factor = partitions.first().map_or(0, |partition| partition.replicas.len());
     records.push(TopicRecord { name: name.to_owned(), topic_id: id, ..TopicRecord::default() }.into());
-    records.extend(configs.iter().map(|(key, value)| config_record(name, key, value)));
+    records.extend(config_records);
+    records.extend(cleared);
     for (index, partition) in (0_i32..).zip(&partitions) {
         records.push(partition.record(TopicId(id), PartitionIndex(index)).into());
     }
@@ -140,6 +143,7 @@ fn checked_configs(
         .iter()
         .filter_map(|config| Some((config.name.to_string(), config.value.as_ref()?.to_string())))
         .collect();
+    configs.values().try_for_each(|value| configs::check_length(value))?;
     if !configs.is_empty() {
         settings.schema.validate(&ConfigResource::new(ResourceType::Topic, topic.name.as_str()), &configs)?;
     }

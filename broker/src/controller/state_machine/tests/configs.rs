@@ -222,3 +222,85 @@ fn a_leader_of_one_fences_the_others() {
     assert!(!cluster.image().brokers.get(&1).unwrap().fenced);
     assert!(cluster.machine.activation_records().is_empty());
 }
+
+#[test]
+fn min_isr_of_brokers_is_guarded_while_elr_is_on() {
+    let mut cluster = Cluster::of_one_broker();
+    assert!(cluster.image().features.is_elr_enabled());
+    let min_isr = |operation, value| [("min.insync.replicas", operation, value)];
+    let invalid = |text: &str| (E::InvalidConfig.code(), text.to_owned());
+    let on_broker = "Broker-level min.insync.replicas cannot be altered while ELR is enabled.";
+    let removed = "Cluster-level min.insync.replicas cannot be removed while ELR is enabled.";
+    assert_eq!(alter(&mut cluster, 4, "1", &min_isr(0, Some("2"))), invalid(on_broker));
+    assert_eq!(alter(&mut cluster, 4, "", &min_isr(1, None)), invalid(removed));
+    assert_eq!(alter(&mut cluster, 4, "", &min_isr(0, Some("2"))).0, 0);
+    let resource = m::alter_configs_request::AlterConfigsResource::default()
+        .with_resource_type(4)
+        .with_configs(Vec::new());
+    let request = m::AlterConfigsRequest::default().with_resources(vec![resource]);
+    let Reply::AlterConfigs(response) = cluster.run(Command::AlterConfigs(request)).reply else { panic!() };
+    assert_eq!(response.responses[0].error_message.as_deref(), Some(removed), "left out is removed");
+    update(&mut cluster, "eligible.leader.replicas.version", 0, 2);
+    assert_eq!(alter(&mut cluster, 4, "1", &min_isr(0, Some("2"))).0, 0);
+    assert_eq!(alter(&mut cluster, 4, "", &min_isr(1, None)).0, 0);
+}
+
+/// With another `min.insync.replicas`, who was eligible before may not be so any more.
+#[test]
+fn a_changed_min_isr_clears_the_eligible_replicas() {
+    let mut cluster = Cluster::of_one_broker();
+    cluster.create(topic("t", 1, 1));
+    let changed = |kind, resource: &'static str, key: &'static str| {
+        let config = AlterableConfig::default().with_name(key.into()).with_value(Some("2".into()));
+        let resource = AlterConfigsResource::default()
+            .with_resource_type(kind)
+            .with_resource_name(resource.into())
+            .with_configs(vec![config]);
+        Command::IncrementalAlterConfigs(
+            m::IncrementalAlterConfigsRequest::default().with_resources(vec![resource]),
+        )
+    };
+    let cleared = |records: &[MetadataRecord]| -> Vec<String> {
+        let names = records.iter().filter_map(|record| match record {
+            MetadataRecord::ClearElr(record) => Some(record.topic_name.clone()),
+            _ => None,
+        });
+        names.collect()
+    };
+    let command = changed(2, "t", "min.insync.replicas");
+    assert_eq!(cleared(&cluster.decide(command).unwrap().records), ["t"]);
+    let command = changed(4, "", "min.insync.replicas");
+    assert_eq!(cleared(&cluster.decide(command).unwrap().records), [""]);
+    let command = changed(2, "t", "retention.ms");
+    assert!(cleared(&cluster.decide(command).unwrap().records).is_empty());
+
+    let config = m::create_topics_request::CreatableTopicConfig::default()
+        .with_name("min.insync.replicas".into())
+        .with_value(Some("2".into()));
+    let request =
+        m::CreateTopicsRequest::default().with_topics(vec![topic("new", 1, 1).with_configs(vec![config])]);
+    let decision = cluster.run(Command::CreateTopics(request));
+    assert_eq!(cleared(&decision.records), ["new"]);
+    update(&mut cluster, "eligible.leader.replicas.version", 0, 2);
+    let command = changed(2, "t", "min.insync.replicas");
+    assert!(cleared(&cluster.decide(command).unwrap().records).is_empty());
+}
+
+#[test]
+fn values_that_are_too_long_are_refused() {
+    let mut cluster = Cluster::of_one_broker();
+    let (long, longest) = ("v".repeat(32_768), "v".repeat(32_767));
+    assert_eq!(
+        alter(&mut cluster, 4, "1", &[("k", 0, Some(&long))]),
+        (
+            E::InvalidConfig.code(),
+            "The configuration value cannot be added because it exceeds the maximum value size of 32767 bytes."
+                .to_owned()
+        )
+    );
+    assert_eq!(alter(&mut cluster, 4, "1", &[("k", 0, Some(&longest))]).0, 0);
+    let config = m::create_topics_request::CreatableTopicConfig::default()
+        .with_name("cleanup.policy".into())
+        .with_value(Some(long.into()));
+    assert_eq!(cluster.create(topic("t", 1, 1).with_configs(vec![config])).0, E::InvalidConfig.code());
+}
