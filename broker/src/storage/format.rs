@@ -113,12 +113,15 @@ impl FormatOptions {
             .into()
         };
         let version = self.metadata_version;
+        let level_of = |feature: Feature| match feature {
+            Feature::MetadataVersion => version.level(),
+            other => self.features.get(&other).copied().unwrap_or_else(|| other.default_level(version)),
+        };
         let mut records = vec![record(Feature::MetadataVersion, version.level())];
         let mut others: Vec<Feature> = Feature::ALL.into_iter().filter(|f| is_recorded(*f)).collect();
         others.sort_unstable_by_key(|feature| feature.name());
         for feature in others {
-            let level =
-                self.features.get(&feature).copied().unwrap_or_else(|| feature.default_level(version));
+            let level = level_of(feature);
             let range = feature.minimum()..=feature.maximum();
             if !range.contains(&level) {
                 return Err(StorageError::InvalidOption(format!(
@@ -127,6 +130,9 @@ impl FormatOptions {
                     range.start(),
                     range.end()
                 )));
+            }
+            if let Some(reason) = feature.missing_dependency(level, level_of) {
+                return Err(StorageError::InvalidOption(reason));
             }
             if level > 0 {
                 records.push(record(feature, level));

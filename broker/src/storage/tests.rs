@@ -293,6 +293,20 @@ fn a_directory_that_another_process_has_locked_is_not_formatted() {
 }
 
 #[test]
+fn features_are_formatted_with_those_that_they_depend_on() {
+    use medallion_wire::internal_records::Feature;
+    let fs = disk();
+    let old = FormatOptions {
+        metadata_version: "3.9".parse().unwrap(),
+        features: BTreeMap::from([(Feature::EligibleLeaderReplicasVersion, 1)]),
+        ..options(&["/a"])
+    };
+    let error = format(&*fs, &old, 1, &mut counter()).unwrap_err().to_string();
+    assert!(error.contains("depends on metadata.version level 23"), "{error}");
+    assert!(!fs.exists(Path::new("/a")).unwrap());
+}
+
+#[test]
 fn a_formatted_directory_of_another_cluster_than_asked_is_refused() {
     let fs = formatted(&["/a"]);
     let other =

@@ -181,7 +181,7 @@ impl StateMachine {
         Ok(decision)
     }
 
-    /// What the first leader of a new cluster writes, as one transaction: the features that the directory was formatted
+    /// What the first leader of a new cluster writes, as one transaction where the level has them: the features that the directory was formatted
     /// with, and what they ask for.
     ///
     /// # Errors
@@ -194,14 +194,16 @@ impl StateMachine {
         for record in &levels {
             after.apply(record, &mut Changes::default())?;
         }
-        let name = Some("Bootstrap records".to_owned());
-        let begin = BeginTransactionRecord { name, ..BeginTransactionRecord::default() };
-        let mut records = vec![begin.into()];
-        records.extend(levels);
+        let mut records = levels;
         if after.features.is_elr_enabled() {
-            features::elr_safety_records(&after, &self.settings, &mut records);
+            records.extend(features::elr_safety_records(&after, &self.settings));
         }
-        records.push(EndTransactionRecord::default().into());
+        if has_transactions(&after) {
+            let name = Some("Bootstrap records".to_owned());
+            let begin = BeginTransactionRecord { name, ..BeginTransactionRecord::default() };
+            records.insert(0, begin.into());
+            records.push(EndTransactionRecord::default().into());
+        }
         Ok(records)
     }
 

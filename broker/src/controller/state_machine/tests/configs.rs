@@ -304,3 +304,41 @@ fn values_that_are_too_long_are_refused() {
         .with_value(Some(long.into()));
     assert_eq!(cluster.create(topic("t", 1, 1).with_configs(vec![config])).0, E::InvalidConfig.code());
 }
+
+#[test]
+fn features_wait_for_those_that_they_depend_on() {
+    let mut cluster = Cluster::with(MetadataImage::empty("MkU3OEVBNTcwNTJENDM2Qk"));
+    let version = medallion_wire::internal_records::metadata_records::FeatureLevelRecord {
+        name: "metadata.version".to_owned(),
+        feature_level: 22,
+        ..Default::default()
+    };
+    cluster.apply(&[version.into()]);
+    let elr = "eligible.leader.replicas.version";
+    let (code, text) = update(&mut cluster, elr, 1, 1);
+    assert_eq!(code, E::InvalidUpdateVersion.code(), "{text}");
+    assert!(
+        text.ends_with(&format!(
+            "Invalid update version 1 for feature {elr}. {elr} could not be set to 1 because it depends on \
+             metadata.version level 23"
+        )),
+        "{text}"
+    );
+    assert!(!cluster.image().features.is_elr_enabled());
+    assert_eq!(update(&mut cluster, "metadata.version", 23, 1), (0, String::new()));
+    assert_eq!(update(&mut cluster, elr, 1, 1), (0, String::new()));
+}
+
+#[test]
+fn downgrades_are_refused_in_kafkas_words() {
+    let mut cluster = Cluster::of_one_broker();
+    let prefix = "The update failed for all features since the following feature had an error: \
+                  Unsupported metadata.version downgrade from 30 to 29. ";
+    for (upgrade_type, reason) in [
+        (2, "Refusing to perform the requested downgrade because it might delete metadata information."),
+        (3, "Unsafe metadata downgrade is not supported in this version."),
+    ] {
+        let (code, text) = update(&mut cluster, "metadata.version", 29, upgrade_type);
+        assert_eq!((code, text), (E::InvalidUpdateVersion.code(), format!("{prefix}{reason}")));
+    }
+}
