@@ -209,7 +209,9 @@ fn brokers_are_registered_only_into_their_cluster() {
     assert_eq!(refusal(registration(2, 5).with_cluster_id("other".into())), E::InconsistentClusterId);
     assert_eq!(refusal(registration(2, 5).with_log_dirs(Vec::new())), E::InvalidRegistration);
     assert_eq!(refusal(registration(2, 5).with_log_dirs(vec![Uuid::from_u128(1)])), E::InvalidRegistration);
-    assert_eq!(refusal(registration(2, 5).with_features(Vec::new())), E::UnsupportedVersion);
+    let mut old = registration(2, 5);
+    old.features.retain(|feature| feature.name.as_str() == "metadata.version");
+    assert_eq!(refusal(old), E::UnsupportedVersion);
 }
 
 #[test]
@@ -341,4 +343,29 @@ fn downgrades_are_refused_in_kafkas_words() {
         let (code, text) = update(&mut cluster, "metadata.version", 29, upgrade_type);
         assert_eq!((code, text), (E::InvalidUpdateVersion.code(), format!("{prefix}{reason}")));
     }
+}
+
+#[test]
+fn a_directory_belongs_to_one_broker() {
+    let mut cluster = Cluster::of_one_broker();
+    let refusal = |cluster: &mut Cluster, request| {
+        let error = cluster.decide(Command::RegisterBroker(request)).unwrap_err();
+        (error.error, error.message.unwrap_or_default())
+    };
+    let taken = Uuid::from_u128(1001);
+    assert_eq!(
+        refusal(&mut cluster, registration(2, 5).with_log_dirs(vec![taken])),
+        (
+            E::InvalidRegistration,
+            "Broker 1 is already registered with directory AAAAAAAAAAAAAAAAAAAD6Q".to_owned()
+        )
+    );
+    let mut nameless = registration(2, 5);
+    nameless.features.retain(|feature| feature.name.as_str() != "metadata.version");
+    assert_eq!(
+        refusal(&mut cluster, nameless),
+        (E::InvalidRegistration, "Request features do not contain 'metadata.version'".to_owned())
+    );
+    let reserved = registration(2, 5).with_log_dirs(vec![Uuid::from_u128(99)]);
+    assert_eq!(refusal(&mut cluster, reserved).1, "Reserved directory ID in request");
 }
