@@ -233,3 +233,23 @@ fn a_snapshot_at_an_old_level_leaves_out_what_that_level_does_not_have() {
         assert_eq!(replay.image, image, "level {level}");
     }
 }
+
+#[test]
+fn what_kafka_left_of_snapshots_is_tidied() {
+    let fs: Arc<dyn FileSystem> = Arc::new(SimulatedFileSystem::new());
+    let folder = Path::new("/data/__cluster_metadata-0");
+    fs.create_directories(folder).unwrap();
+    let names = [
+        "00000000000000000085-0000000001.checkpoint",
+        "00000000000000000085-00000000014823782638732.checkpoint.part",
+        "00000000000000000042-0000000001.checkpoint.deleted",
+        "quorum-state",
+    ];
+    for name in names {
+        fs.open(&folder.join(name), OpenMode::CreateNew).unwrap();
+    }
+    let found = snapshot::list(&*fs, folder).unwrap();
+    assert_eq!(found, [SnapshotId { end_offset: Offset(85), epoch: LeaderEpoch(1) }]);
+    let left: Vec<String> = fs.read_directory(folder).unwrap().into_iter().map(|entry| entry.name).collect();
+    assert_eq!(left, [names[0], names[3]]);
+}
