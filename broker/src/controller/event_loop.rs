@@ -78,21 +78,13 @@ impl Controller {
         endpoints: Vec<Endpoint>,
         listener: Box<dyn MetadataListener>,
     ) -> Result<ControllerHandle, MetadataError> {
-        let now_ms = self.clock.now_ms();
-        self.log.become_leader(&mut self.replay, now_ms)?;
-        self.machine.reset(self.replay.image.clone());
-        if self.replay.image.features.metadata_version() == 0 {
-            let levels = self.bootstrap_levels()?;
-            let records = self.machine.bootstrap_records(levels).map_err(|source| MetadataError::Apply {
-                path: self.log_settings.directory.join(BOOTSTRAP_CHECKPOINT),
-                offset: Offset::ZERO,
-                source,
-            })?;
-            self.write_now(&records, now_ms)?;
-        }
-        let records = self.machine.activation_records();
-        if !records.is_empty() {
-            self.write_now(&records, now_ms)?;
+        if let Err(error) = self.lead(self.clock.now_ms()) {
+            return Err(if error.is_disk_full() {
+                let folder = self.log.folder().to_owned();
+                MetadataError::NoRoomToStart { folder, source: Box::new(error) }
+            } else {
+                error
+            });
         }
         let quorum = QuorumDescription {
             node_id: self.log_settings.node_id,
@@ -117,6 +109,26 @@ impl Controller {
             .spawn(move || event_loop.run(&events))
             .map_err(MetadataError::io("start the controller's thread for", &folder))?;
         Ok(handle)
+    }
+
+    /// Writes what a new leader writes.
+    fn lead(&mut self, now_ms: i64) -> Result<(), MetadataError> {
+        self.log.become_leader(&mut self.replay, now_ms)?;
+        self.machine.reset(self.replay.image.clone());
+        if self.replay.image.features.metadata_version() == 0 {
+            let levels = self.bootstrap_levels()?;
+            let records = self.machine.bootstrap_records(levels).map_err(|source| MetadataError::Apply {
+                path: self.log_settings.directory.join(BOOTSTRAP_CHECKPOINT),
+                offset: Offset::ZERO,
+                source,
+            })?;
+            self.write_now(&records, now_ms)?;
+        }
+        let records = self.machine.activation_records();
+        if !records.is_empty() {
+            self.write_now(&records, now_ms)?;
+        }
+        Ok(())
     }
 
     /// The features in `bootstrap.checkpoint`, as records.

@@ -417,3 +417,56 @@ fn requests_of_too_much_at_once_are_refused_and_the_controller_goes_on() {
     });
     assert_eq!(recorder.0.lock().unwrap().len(), 8_000);
 }
+
+/// A start at which nothing can be written says which file and what to do.
+#[test]
+fn a_start_without_room_says_what_to_do() {
+    let disk = Disk::formatted(VoterKind::Static);
+    let recorder = Recorder::default();
+    run(async {
+        disk.start(&recorder).stop().await.unwrap();
+    });
+    let controller = disk.open(log_settings(disk.directory_id)).unwrap();
+    disk.fs.set_capacity(Some(disk.fs.used_bytes()));
+    let error = controller.start(Vec::new(), Box::new(recorder.clone())).unwrap_err();
+    let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+    assert!(error.to_string().contains(FOLDER) && error.to_string().contains("free some"), "{error}");
+    assert!(source.contains("quorum-state"), "{source}");
+    disk.fs.set_capacity(None);
+    run(async {
+        let handle = disk.start(&recorder);
+        assert_eq!(handle.leader_epoch(), 2);
+        handle.stop().await.unwrap();
+    });
+}
+
+/// An epoch that a start took and never wrote in is the next start's: `quorum-state` says already what it should.
+#[test]
+fn starts_that_get_no_further_take_one_epoch_together() {
+    let disk = Disk::formatted(VoterKind::Static);
+    let recorder = Recorder::default();
+    run(async {
+        disk.start(&recorder).stop().await.unwrap();
+    });
+    let epoch = || quorum_state::read(&*disk.fs, Path::new(FOLDER)).unwrap().unwrap().leader_epoch.get();
+    let mut changes = 0;
+    while epoch() == 1 {
+        changes += 1;
+        assert!(changes < 20, "no start got as far as quorum-state");
+        let controller = disk.open(log_settings(disk.directory_id)).unwrap();
+        disk.fs.fail_after(changes);
+        controller.start(Vec::new(), Box::new(recorder.clone())).unwrap_err();
+        disk.fs.clear_faults();
+    }
+    let controller = disk.open(log_settings(disk.directory_id)).unwrap();
+    disk.fs.set_capacity(Some(disk.fs.used_bytes()));
+    let error = controller.start(Vec::new(), Box::new(recorder.clone())).unwrap_err();
+    let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+    assert!(!source.contains("quorum-state"), "written though it did not change: {source}");
+    disk.fs.set_capacity(None);
+    run(async {
+        let handle = disk.start(&recorder);
+        assert_eq!((handle.leader_epoch(), epoch()), (2, 2));
+        handle.stop().await.unwrap();
+    });
+}
