@@ -493,26 +493,24 @@ fn endpoint(name: &str, host: &str, port: u16, security_protocol: i16) -> Endpoi
 
 /// The controller's listeners as other nodes reach them.
 fn controller_endpoints(config: &BrokerConfig, sockets: &Sockets) -> Vec<Endpoint> {
-    let controllers = sockets.bound.iter().filter(|(_, bound, _)| bound.is_controller);
-    let reachable = controllers.map(|(listener, bound, _)| {
-        let advertised =
-            config.advertised_listeners.iter().find(|advertised| advertised.name == listener.name);
-        let host = advertised.map_or(listener.host.as_str(), |advertised| advertised.host.as_str());
-        let host = if host.is_empty() { "localhost" } else { host };
-        endpoint(&listener.name, host, bound.address.port(), listener.security_protocol.id())
-    });
-    reachable.collect()
+    endpoints(&config.advertised_controller_listeners, sockets)
 }
 
-/// What clients are told to connect to; a port that was left to the operating system is filled in.
+/// What clients are told to connect to.
 fn broker_endpoints(config: &BrokerConfig, sockets: &Sockets) -> Vec<Endpoint> {
-    let advertised = config.advertised_listeners.iter().filter_map(|advertised| {
+    endpoints(&config.advertised_listeners, sockets)
+}
+
+/// What is told of listeners: a port that was left to the operating system is filled in, and so is the machine's name.
+fn endpoints(advertised: &[Listener], sockets: &Sockets) -> Vec<Endpoint> {
+    let machine = medallion_os::host_name();
+    let endpoints = advertised.iter().filter_map(|advertised| {
         let (_, bound, _) = sockets.bound.iter().find(|(listener, ..)| listener.name == advertised.name)?;
         let port = if advertised.port == 0 { bound.address.port() } else { advertised.port };
-        let protocol = advertised.security_protocol.id();
-        (!bound.is_controller).then(|| endpoint(&advertised.name, &advertised.host, port, protocol))
+        let host = advertised.host_for_others(&machine);
+        Some(endpoint(&advertised.name, &host, port, advertised.security_protocol.id()))
     });
-    advertised.collect()
+    endpoints.collect()
 }
 
 async fn register(
