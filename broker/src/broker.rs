@@ -46,9 +46,9 @@ use crate::server::acceptor::{self, Shared};
 use crate::server::admin_http;
 use crate::server::listener::{ConnectionCounter, bind};
 use crate::server::memory::MemoryBudget;
-use crate::storage::directories::{DirectorySettings, DirectoryState, LogDirectories};
+use crate::storage::directories::{DirectorySettings, LogDirectories};
 use crate::storage::folders::{self, SettledFolders};
-use crate::storage::{FormatOptions, StorageError, random_cluster_id};
+use crate::storage::{FormatOptions, StorageError};
 
 /// How often it is looked whether logs are due to be flushed.
 const FLUSH_CHECK_MS: u64 = 500;
@@ -386,13 +386,8 @@ fn open_directories(
         metadata_log_dir: config.metadata_log_dir.clone(),
         node_id: config.node_id,
     };
-    if settings.state(&**fs)? == DirectoryState::Empty {
-        let cluster_id = random_cluster_id(&mut random_bits);
-        info!(%cluster_id, "all of log.dirs are empty: a new cluster is made");
-        let options = FormatOptions::for_config(config, cluster_id);
-        crate::storage::format(&**fs, &options, now_ms, &mut random_bits)?;
-    }
-    Ok(LogDirectories::open(Arc::clone(fs), &settings, now_ms, &mut random_bits)?)
+    let new_cluster = || FormatOptions::for_config(config);
+    Ok(LogDirectories::open(Arc::clone(fs), &settings, new_cluster, now_ms, &mut random_bits)?)
 }
 
 /// The newest image, once the controller has published one.
@@ -522,26 +517,24 @@ fn endpoint(name: &str, host: &str, port: u16, security_protocol: i16) -> Endpoi
 
 /// The controller's listeners as other nodes reach them.
 fn controller_endpoints(config: &BrokerConfig, sockets: &Sockets) -> Vec<Endpoint> {
-    let controllers = sockets.bound.iter().filter(|(_, bound, _)| bound.is_controller);
-    let reachable = controllers.map(|(listener, bound, _)| {
-        let advertised =
-            config.advertised_listeners.iter().find(|advertised| advertised.name == listener.name);
-        let host = advertised.map_or(listener.host.as_str(), |advertised| advertised.host.as_str());
-        let host = if host.is_empty() { "localhost" } else { host };
-        endpoint(&listener.name, host, bound.address.port(), listener.security_protocol.id())
-    });
-    reachable.collect()
+    endpoints(&config.advertised_controller_listeners, sockets)
 }
 
-/// What clients are told to connect to; a port that was left to the operating system is filled in.
+/// What clients are told to connect to.
 fn broker_endpoints(config: &BrokerConfig, sockets: &Sockets) -> Vec<Endpoint> {
-    let advertised = config.advertised_listeners.iter().filter_map(|advertised| {
+    endpoints(&config.advertised_listeners, sockets)
+}
+
+/// What is told of listeners: a port that was left to the operating system is filled in, and so is the machine's name.
+fn endpoints(advertised: &[Listener], sockets: &Sockets) -> Vec<Endpoint> {
+    let machine = medallion_os::host_name();
+    let endpoints = advertised.iter().filter_map(|advertised| {
         let (_, bound, _) = sockets.bound.iter().find(|(listener, ..)| listener.name == advertised.name)?;
         let port = if advertised.port == 0 { bound.address.port() } else { advertised.port };
-        let protocol = advertised.security_protocol.id();
-        (!bound.is_controller).then(|| endpoint(&advertised.name, &advertised.host, port, protocol))
+        let host = advertised.host_for_others(&machine);
+        Some(endpoint(&advertised.name, &host, port, advertised.security_protocol.id()))
     });
-    advertised.collect()
+    endpoints.collect()
 }
 
 async fn register(

@@ -88,6 +88,12 @@ impl FileSystem for RealFileSystem {
     }
 }
 
+/// The name of this machine, as others may know it.
+pub fn host_name() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if name.is_empty() { "localhost".to_owned() } else { name }
+}
+
 /// An open file of the operating system.
 #[derive(Debug)]
 struct RealFile(fs::File);

@@ -123,6 +123,8 @@ broker_config! {
         listeners: Vec<Listener> = listener::listeners,
         /// What brokers tell clients to connect to: `advertised.listeners`, or the listeners that are not controllers'.
         advertised_listeners: Vec<Listener> = listener::advertised_listeners,
+        /// Where other nodes and tools reach the controller's listeners.
+        advertised_controller_listeners: Vec<Listener> = listener::advertised_controller_listeners,
         /// `controller.listener.names`, in capitals.
         controller_listener_names: Vec<String> = listener::controller_listener_names,
         /// The name of the listener for brokers among themselves.
@@ -336,6 +338,14 @@ mod tests {
             ("listeners=PLAINTEXT//:1", "must be NAME://host:port"),
             ("listeners=PLAINTEXT://:70000", "port from 0 to 65535"),
             ("advertised.listeners=PLAINTEXT://0.0.0.0:1", "no address that a client can connect to"),
+            (
+                "listeners=PLAINTEXT://0.0.0.0:1,CONTROLLER://127.0.0.1:2",
+                "name one that it can route to in advertised.listeners",
+            ),
+            (
+                "listeners=PLAINTEXT://[::]:1,CONTROLLER://127.0.0.1:2",
+                "no address that a client can connect to",
+            ),
             ("advertised.listeners=SSL://h:1", "which listeners does not have"),
             (
                 "inter.broker.listener.name=CONTROLLER",
@@ -345,6 +355,22 @@ mod tests {
             let message = error(text);
             assert!(message.contains(part), "{text}: {message}");
         }
+        let told = |text: &str| {
+            let config = config(text);
+            let all = config.advertised_listeners.iter().chain(&config.advertised_controller_listeners);
+            all.map(|listener| listener.host_for_others("machine")).collect::<Vec<_>>()
+        };
+        assert_eq!(told("listeners=PLAINTEXT://:1,CONTROLLER://0.0.0.0:2"), ["machine", "machine"]);
+        assert_eq!(
+            told("listeners=PLAINTEXT://0.0.0.0:1,CONTROLLER://c:2\nadvertised.listeners=PLAINTEXT://b:1"),
+            ["b", "c"]
+        );
+        assert_eq!(
+            told(
+                "listeners=PLAINTEXT://:1,CONTROLLER://:2\nadvertised.listeners=CONTROLLER://c:2,PLAINTEXT://b:1"
+            ),
+            ["b", "c"]
+        );
         let both = config("listeners=PLAINTEXT://127.0.0.1:0,CONTROLLER://[::1]:0");
         assert_eq!(
             both.controller_listeners().next().map(ToString::to_string).as_deref(),

@@ -66,6 +66,17 @@ pub struct Listener {
 }
 
 impl Listener {
+    /// Whether it stands for every interface, so that nobody can connect to it by this host.
+    pub fn is_wildcard(&self) -> bool {
+        self.host.is_empty() || matches!(self.host.as_str(), "0.0.0.0" | "::")
+    }
+
+    /// The host that others are told: the name of this `machine` where the listener stands for every interface, as in
+    /// Kafka's `ListenerInfo`.
+    pub fn host_for_others(&self, machine: &str) -> String {
+        if self.is_wildcard() { machine.to_owned() } else { self.host.clone() }
+    }
+
     /// Whether only this machine can reach it.
     pub fn is_loopback(&self) -> bool {
         self.host.eq_ignore_ascii_case("localhost")
@@ -188,13 +199,6 @@ pub(super) fn advertised_listeners(settings: &Resolved<'_>) -> Result<Vec<Listen
     let mut advertised = read_listeners(settings, name)?;
     check_distinct(&advertised, true).map_err(|message| settings.conflict(name, message))?;
     if name == "advertised.listeners" {
-        if let Some(listener) =
-            advertised.iter().find(|listener| matches!(listener.host.as_str(), "0.0.0.0" | "::"))
-        {
-            let message =
-                format!("{listener} is no address that a client can connect to; name one it can route to");
-            return Err(settings.conflict(name, message));
-        }
         let known = read_listeners(settings, "listeners")?;
         if let Some(stray) = advertised.iter().find(|a| known.iter().all(|listener| listener.name != a.name))
         {
@@ -203,10 +207,34 @@ pub(super) fn advertised_listeners(settings: &Resolved<'_>) -> Result<Vec<Listen
         }
     }
     advertised.retain(|listener| !controllers.contains(&listener.name));
+    if let Some(listener) =
+        advertised.iter().find(|listener| listener.is_wildcard() && !listener.host.is_empty())
+    {
+        let message = format!(
+            "{listener} is no address that a client can connect to: name one that it can route to in \
+             advertised.listeners"
+        );
+        return Err(settings.conflict(name, message));
+    }
     if advertised.is_empty() {
         return Err(settings.conflict(name, "there must be a listener that is not a controller's"));
     }
     Ok(advertised)
+}
+
+/// The controllers' listeners as others reach them: as `advertised.listeners` names them, or else as they are.
+pub(super) fn advertised_controller_listeners(settings: &Resolved<'_>) -> Result<Vec<Listener>, ConfigError> {
+    let controllers = controller_listener_names(settings)?;
+    let mut listeners = read_listeners(settings, "listeners")?;
+    listeners.retain(|listener| controllers.contains(&listener.name));
+    if settings.is_set("advertised.listeners") {
+        for advertised in read_listeners(settings, "advertised.listeners")? {
+            if let Some(listener) = listeners.iter_mut().find(|listener| listener.name == advertised.name) {
+                *listener = advertised;
+            }
+        }
+    }
+    Ok(listeners)
 }
 
 /// `inter.broker.listener.name`, or the first listener with `security.inter.broker.protocol`.

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use super::handle::{ControllerHandle, Event, MetadataListener};
 use super::image::delta::Changes;
 use super::image::{Endpoint, MetadataDelta, MetadataImage, Provenance};
+use super::quorum::batches::MAX_BATCH_BYTES;
 use super::quorum::snapshot::{self, BOOTSTRAP_CHECKPOINT};
 use super::quorum::{MetadataError, MetadataLog, MetadataLogSettings, Replay};
 use super::quorum_description::QuorumDescription;
@@ -77,21 +78,13 @@ impl Controller {
         endpoints: Vec<Endpoint>,
         listener: Box<dyn MetadataListener>,
     ) -> Result<ControllerHandle, MetadataError> {
-        let now_ms = self.clock.now_ms();
-        self.log.become_leader(&mut self.replay, now_ms)?;
-        self.machine.reset(self.replay.image.clone());
-        if self.replay.image.features.metadata_version() == 0 {
-            let levels = self.bootstrap_levels()?;
-            let records = self.machine.bootstrap_records(levels).map_err(|source| MetadataError::Apply {
-                path: self.log_settings.directory.join(BOOTSTRAP_CHECKPOINT),
-                offset: Offset::ZERO,
-                source,
-            })?;
-            self.write_now(&records, now_ms)?;
-        }
-        let records = self.machine.activation_records();
-        if !records.is_empty() {
-            self.write_now(&records, now_ms)?;
+        if let Err(error) = self.lead(self.clock.now_ms()) {
+            return Err(if error.is_disk_full() {
+                let folder = self.log.folder().to_owned();
+                MetadataError::NoRoomToStart { folder, source: Box::new(error) }
+            } else {
+                error
+            });
         }
         let quorum = QuorumDescription {
             node_id: self.log_settings.node_id,
@@ -116,6 +109,26 @@ impl Controller {
             .spawn(move || event_loop.run(&events))
             .map_err(MetadataError::io("start the controller's thread for", &folder))?;
         Ok(handle)
+    }
+
+    /// Writes what a new leader writes.
+    fn lead(&mut self, now_ms: i64) -> Result<(), MetadataError> {
+        self.log.become_leader(&mut self.replay, now_ms)?;
+        self.machine.reset(self.replay.image.clone());
+        if self.replay.image.features.metadata_version() == 0 {
+            let levels = self.bootstrap_levels()?;
+            let records = self.machine.bootstrap_records(levels).map_err(|source| MetadataError::Apply {
+                path: self.log_settings.directory.join(BOOTSTRAP_CHECKPOINT),
+                offset: Offset::ZERO,
+                source,
+            })?;
+            self.write_now(&records, now_ms)?;
+        }
+        let records = self.machine.activation_records();
+        if !records.is_empty() {
+            self.write_now(&records, now_ms)?;
+        }
+        Ok(())
     }
 
     /// The features in `bootstrap.checkpoint`, as records.
@@ -209,7 +222,8 @@ impl EventLoop {
         let outcome = self.machine.decide(command, &mut inputs);
         let outcome = outcome.and_then(|decision| {
             if !decision.records.is_empty() {
-                self.stage(&decision.records, next_offset, now_ms, group)?;
+                let bytes_max = if command.is_of_client() { MAX_BATCH_BYTES } else { u32::MAX };
+                self.stage(&decision.records, next_offset, now_ms, bytes_max, group)?;
             }
             Ok(decision.reply)
         });
@@ -222,6 +236,7 @@ impl EventLoop {
         records: &[MetadataRecord],
         base_offset: Offset,
         now_ms: i64,
+        bytes_max: u32,
         group: &mut Group,
     ) -> Result<(), ApiError> {
         let failed = |error: &(dyn std::error::Error + 'static)| {
@@ -230,6 +245,9 @@ impl EventLoop {
         };
         let batch =
             self.log.encode(records, self.machine.image(), base_offset, now_ms).map_err(|e| failed(&e))?;
+        if u32::try_from(batch.as_bytes().len()).map_or(true, |bytes| bytes > bytes_max) {
+            return Err(ApiError::too_large());
+        }
         let before = self.machine.image().clone();
         for record in records {
             if let Err(error) = self.machine.apply(record, &mut group.changes) {

@@ -1,10 +1,10 @@
 //! The records of the metadata log, and what each level of `metadata.version` allows in them.
 
 pub(crate) use medallion_wire::internal_records::metadata_records::{
-    AccessControlEntryRecord, BrokerRegistrationChangeRecord, ClientQuotaRecord, ConfigRecord,
-    DelegationTokenRecord, FeatureLevelRecord, PartitionChangeRecord, PartitionRecord, ProducerIdsRecord,
-    RegisterBrokerRecord, RegisterControllerRecord, RemoveTopicRecord, TopicRecord, UnregisterBrokerRecord,
-    UserScramCredentialRecord, ZkMigrationStateRecord,
+    AccessControlEntryRecord, BrokerRegistrationChangeRecord, ClearElrRecord, ClientQuotaRecord,
+    ConfigRecord, DelegationTokenRecord, FeatureLevelRecord, PartitionChangeRecord, PartitionRecord,
+    ProducerIdsRecord, RegisterBrokerRecord, RegisterControllerRecord, RemoveTopicRecord, TopicRecord,
+    UnregisterBrokerRecord, UserScramCredentialRecord, ZkMigrationStateRecord,
 };
 pub(crate) use medallion_wire::internal_records::{MetadataRecord, MetadataVersion};
 
@@ -31,6 +31,12 @@ pub(crate) fn has_directories(image: &MetadataImage) -> bool {
 /// Whether controllers register themselves.
 pub(crate) fn has_controller_registration(image: &MetadataImage) -> bool {
     image.features.metadata_version() >= CONTROLLER_REGISTRATION_LEVEL
+}
+
+/// Whether records can be put into transactions.
+pub(crate) fn has_transactions(image: &MetadataImage) -> bool {
+    MetadataVersion::from_level(image.features.metadata_version())
+        .is_some_and(MetadataVersion::has_transactions)
 }
 
 /// Whether any level above `low`, up to `high`, changed the records.

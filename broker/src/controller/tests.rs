@@ -76,7 +76,7 @@ impl Disk {
             directories: vec!["/data".into()],
             metadata_directory: "/data".into(),
             node_id: BrokerId(1),
-            cluster_id: CLUSTER.to_owned(),
+            cluster_id: Some(CLUSTER.to_owned()),
             voters,
             metadata_version: MetadataVersion::LATEST,
             features: BTreeMap::new(),
@@ -366,4 +366,107 @@ fn a_level_above_ours_is_refused_by_name() {
         error.to_string(),
         "metadata.version is finalized at level 33, but this release supports levels 7 to 30 only"
     );
+}
+
+#[test]
+fn requests_of_too_much_at_once_are_refused_and_the_controller_goes_on() {
+    let disk = Disk::formatted(VoterKind::Static);
+    let recorder = Recorder::default();
+    let too_large = "Unable to perform excessively large batch operation.";
+    run(async {
+        let handle = disk.start(&recorder);
+        let epoch = handle.register(&identity(disk.directory_id, None)).await.unwrap();
+        handle.unfence(1, epoch).await.unwrap();
+
+        let topic = |number: i32| {
+            m::create_topics_request::CreatableTopic::default()
+                .with_name(m::TopicName(format!("t{number}").into()))
+                .with_num_partitions(2_000)
+                .with_replication_factor(1)
+        };
+        let request =
+            |topics| m::CreateTopicsRequest::default().with_topics((0..topics).map(topic).collect());
+        let refusal = handle.create_topics(request(60)).await.unwrap_err();
+        assert_eq!(refusal.error, ResponseError::PolicyViolation);
+        assert_eq!(refusal.message.as_deref(), Some("Excessively large number of partitions per request."));
+        // As many partitions as may be, but their topics make it more records.
+        let refusal = handle.create_topics(request(5)).await.unwrap_err();
+        assert_eq!(
+            (refusal.error, refusal.message.as_deref()),
+            (ResponseError::PolicyViolation, Some(too_large))
+        );
+
+        let config = |number: i32| {
+            m::incremental_alter_configs_request::AlterableConfig::default()
+                .with_name(format!("c{number}").into())
+                .with_value(Some("v".repeat(32_000).into()))
+        };
+        let resource = m::incremental_alter_configs_request::AlterConfigsResource::default()
+            .with_resource_type(4)
+            .with_resource_name("1".into())
+            .with_configs((0..300).map(config).collect());
+        let request_configs = m::IncrementalAlterConfigsRequest::default().with_resources(vec![resource]);
+        let refusal = handle.incremental_alter_configs(request_configs).await.unwrap_err();
+        assert_eq!(
+            (refusal.error, refusal.message.as_deref()),
+            (ResponseError::PolicyViolation, Some(too_large))
+        );
+
+        assert_eq!(handle.create_topics(request(4)).await.unwrap().topics[3].error_code, 0);
+        handle.stop().await.unwrap();
+    });
+    assert_eq!(recorder.0.lock().unwrap().len(), 8_000);
+}
+
+/// A start at which nothing can be written says which file and what to do.
+#[test]
+fn a_start_without_room_says_what_to_do() {
+    let disk = Disk::formatted(VoterKind::Static);
+    let recorder = Recorder::default();
+    run(async {
+        disk.start(&recorder).stop().await.unwrap();
+    });
+    let controller = disk.open(log_settings(disk.directory_id)).unwrap();
+    disk.fs.set_capacity(Some(disk.fs.used_bytes()));
+    let error = controller.start(Vec::new(), Box::new(recorder.clone())).unwrap_err();
+    let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+    assert!(error.to_string().contains(FOLDER) && error.to_string().contains("free some"), "{error}");
+    assert!(source.contains("quorum-state"), "{source}");
+    disk.fs.set_capacity(None);
+    run(async {
+        let handle = disk.start(&recorder);
+        assert_eq!(handle.leader_epoch(), 2);
+        handle.stop().await.unwrap();
+    });
+}
+
+/// An epoch that a start took and never wrote in is the next start's: `quorum-state` says already what it should.
+#[test]
+fn starts_that_get_no_further_take_one_epoch_together() {
+    let disk = Disk::formatted(VoterKind::Static);
+    let recorder = Recorder::default();
+    run(async {
+        disk.start(&recorder).stop().await.unwrap();
+    });
+    let epoch = || quorum_state::read(&*disk.fs, Path::new(FOLDER)).unwrap().unwrap().leader_epoch.get();
+    let mut changes = 0;
+    while epoch() == 1 {
+        changes += 1;
+        assert!(changes < 20, "no start got as far as quorum-state");
+        let controller = disk.open(log_settings(disk.directory_id)).unwrap();
+        disk.fs.fail_after(changes);
+        controller.start(Vec::new(), Box::new(recorder.clone())).unwrap_err();
+        disk.fs.clear_faults();
+    }
+    let controller = disk.open(log_settings(disk.directory_id)).unwrap();
+    disk.fs.set_capacity(Some(disk.fs.used_bytes()));
+    let error = controller.start(Vec::new(), Box::new(recorder.clone())).unwrap_err();
+    let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+    assert!(!source.contains("quorum-state"), "written though it did not change: {source}");
+    disk.fs.set_capacity(None);
+    run(async {
+        let handle = disk.start(&recorder);
+        assert_eq!((handle.leader_epoch(), epoch()), (2, 2));
+        handle.stop().await.unwrap();
+    });
 }

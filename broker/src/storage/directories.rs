@@ -5,15 +5,13 @@ use std::sync::Arc;
 
 use medallion_log::clean_shutdown::{self, LastShutdown};
 use medallion_log::meta_properties::{self, MetaProperties};
-use medallion_os::{File, FileSystem, OpenMode};
+use medallion_os::FileSystem;
 use medallion_wire::types::{BrokerId, TopicId, Uuid};
 
 use super::StorageError;
-use super::format::check_empty;
+use super::format::{FormatOptions, check_empty, format_locked};
+use super::locks::DirectoryLocks;
 use crate::controller::fresh_id;
-
-/// The file that a running server locks, in each directory.
-const LOCK: &str = ".lock";
 
 /// Which directories to open, and for whom.
 #[derive(Debug, Clone)]
@@ -49,7 +47,7 @@ pub(crate) struct LogDirectories {
     /// The cluster's id.
     pub(crate) cluster_id: String,
     fs: Arc<dyn FileSystem>,
-    _locks: Vec<Arc<dyn File>>,
+    _locks: DirectoryLocks,
 }
 
 /// Whether directories hold a broker's data.
@@ -100,22 +98,27 @@ impl DirectorySettings {
 }
 
 impl LogDirectories {
-    /// Locks and checks formatted directories.
+    /// Locks and checks directories; when all of them are empty they are formatted first, as `new_cluster` says.
     ///
     /// # Errors
-    /// Directories in use, of another node or cluster, of `ZooKeeper` times, or not formatted.
+    /// Directories in use, of another node or cluster, of `ZooKeeper` times, or not formatted while others are.
     pub(crate) fn open(
         fs: Arc<dyn FileSystem>,
         settings: &DirectorySettings,
+        new_cluster: impl FnOnce() -> FormatOptions,
         now_ms: i64,
         random: &mut dyn FnMut() -> u128,
     ) -> Result<Self, StorageError> {
-        let mut locks = Vec::new();
-        let mut opened: Vec<(LogDirectory, String)> = Vec::new();
-        for path in settings.all() {
-            locks.push(lock(&*fs, path)?);
+        let locks = lock(&*fs, settings)?;
+        // Only now: what was empty a moment ago may have been another process's at work.
+        if settings.state(&*fs)? == DirectoryState::Empty {
+            let outcome = format_locked(&*fs, &new_cluster(), now_ms, random)?;
+            tracing::info!(
+                cluster_id = outcome.cluster_id,
+                "all of log.dirs were empty: a new cluster is made"
+            );
         }
-        settings.state(&*fs)?;
+        let mut opened: Vec<(LogDirectory, String)> = Vec::new();
         for path in settings.all() {
             let properties = meta_properties::read(&*fs, path)?.ok_or_else(|| {
                 StorageError::refused(path, "not formatted: run `medallion format` with this configuration")
@@ -176,14 +179,18 @@ impl LogDirectories {
     }
 }
 
-/// Locks a directory as Kafka does, so that neither opens what the other has open.
-fn lock(fs: &dyn FileSystem, directory: &Path) -> Result<Arc<dyn File>, StorageError> {
-    let path = directory.join(LOCK);
-    let file = fs.open(&path, OpenMode::CreateOrOpen).map_err(StorageError::io("open", &path))?;
-    if file.try_lock().map_err(StorageError::io("lock", &path))? {
-        return Ok(file);
+/// Locks all directories. What does not fit is refused before anything is made in a directory that nobody has locked yet.
+fn lock(fs: &dyn FileSystem, settings: &DirectorySettings) -> Result<DirectoryLocks, StorageError> {
+    let all = settings.all();
+    let mut locks = DirectoryLocks::default();
+    locks.take_present(fs, &all)?;
+    if let Err(error) = settings.state(fs) {
+        // A process that formats them right now is a better reason than what it has not made yet.
+        locks.take_present(fs, &all)?;
+        return Err(error);
     }
-    Err(StorageError::InUse { path: directory.to_owned() })
+    locks.take_all(fs, &all)?;
+    Ok(locks)
 }
 
 /// The directory's cluster, if it is this node's and of a release that is understood.

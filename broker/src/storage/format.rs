@@ -13,6 +13,7 @@ use medallion_wire::internal_records::{Feature, MetadataRecord, MetadataVersion}
 use medallion_wire::types::{BrokerId, LeaderEpoch, TopicId, Uuid};
 
 use super::StorageError;
+use super::locks::DirectoryLocks;
 use crate::config::BrokerConfig;
 use crate::controller::fresh_id;
 use crate::controller::quorum::metadata_log::METADATA_FOLDER;
@@ -44,8 +45,9 @@ pub struct FormatOptions {
     pub metadata_directory: PathBuf,
     /// `node.id`.
     pub node_id: BrokerId,
-    /// The cluster's id; see [`random_cluster_id`].
-    pub cluster_id: String,
+    /// The cluster's id, 22 characters of base64url; `None` for that of the directories that are formatted already, or
+    /// else for a random one.
+    pub cluster_id: Option<String>,
     /// How the voters are named.
     pub voters: VoterKind,
     /// `metadata.version` of the new cluster.
@@ -76,7 +78,7 @@ pub struct FormatOutcome {
 
 impl FormatOptions {
     /// What a node with this configuration would be formatted with: static voters where it names some, else itself.
-    pub fn for_config(config: &BrokerConfig, cluster_id: String) -> Self {
+    pub fn for_config(config: &BrokerConfig) -> Self {
         let mut directories = config.log_dirs.clone();
         if !directories.contains(&config.metadata_log_dir) {
             directories.push(config.metadata_log_dir.clone());
@@ -93,7 +95,7 @@ impl FormatOptions {
             directories,
             metadata_directory: config.metadata_log_dir.clone(),
             node_id: config.node_id,
-            cluster_id,
+            cluster_id: None,
             voters,
             metadata_version: MetadataVersion::LATEST,
             features: BTreeMap::new(),
@@ -111,12 +113,15 @@ impl FormatOptions {
             .into()
         };
         let version = self.metadata_version;
+        let level_of = |feature: Feature| match feature {
+            Feature::MetadataVersion => version.level(),
+            other => self.features.get(&other).copied().unwrap_or_else(|| other.default_level(version)),
+        };
         let mut records = vec![record(Feature::MetadataVersion, version.level())];
         let mut others: Vec<Feature> = Feature::ALL.into_iter().filter(|f| is_recorded(*f)).collect();
         others.sort_unstable_by_key(|feature| feature.name());
         for feature in others {
-            let level =
-                self.features.get(&feature).copied().unwrap_or_else(|| feature.default_level(version));
+            let level = level_of(feature);
             let range = feature.minimum()..=feature.maximum();
             if !range.contains(&level) {
                 return Err(StorageError::InvalidOption(format!(
@@ -125,6 +130,9 @@ impl FormatOptions {
                     range.start(),
                     range.end()
                 )));
+            }
+            if let Some(reason) = feature.missing_dependency(level, level_of) {
+                return Err(StorageError::InvalidOption(reason));
             }
             if level > 0 {
                 records.push(record(feature, level));
@@ -139,38 +147,36 @@ fn is_recorded(feature: Feature) -> bool {
     !matches!(feature, Feature::MetadataVersion | Feature::KRaftVersion)
 }
 
-/// A new cluster's id: 22 characters.
-pub fn random_cluster_id(random: &mut dyn FnMut() -> u128) -> String {
-    TopicId(fresh_id(random)).to_string()
-}
-
 /// Formats directories. A crash in between leaves some unformatted, which a second run with `ignore_formatted` mends.
 ///
 /// # Errors
-/// [`StorageError`], above all for directories that are formatted already or hold something else.
+/// [`StorageError`], above all for directories that are formatted already, hold something else or are in use.
 pub fn format(
     fs: &dyn FileSystem,
     options: &FormatOptions,
     now_ms: i64,
     random: &mut dyn FnMut() -> u128,
 ) -> Result<FormatOutcome, StorageError> {
-    check_cluster_id(&options.cluster_id)?;
-    let levels = options.levels()?;
-    let mut cluster_id = options.cluster_id.clone();
-    let mut found = Vec::new();
-    for directory in &options.directories {
-        let properties = meta_properties::read(fs, directory)?;
-        match &properties {
-            Some(_) if !options.ignore_formatted => {
-                return Err(StorageError::AlreadyFormatted { path: directory.clone() });
-            }
-            Some(properties) => cluster_id = same_cluster(options, directory, properties)?,
-            None => check_empty(fs, directory)?,
-        }
-        found.push(properties.is_some());
-    }
+    plan(fs, options)?; // what is refused leaves no traces
+    let mut locks = DirectoryLocks::default();
+    let unformatted = |directory: &&Path| matches!(meta_properties::read(fs, directory), Ok(None));
+    let directories: Vec<&Path> =
+        options.directories.iter().map(PathBuf::as_path).filter(unformatted).collect();
+    locks.take_all(fs, &directories)?;
+    format_locked(fs, options, now_ms, random)
+}
+
+/// As [`format()`], for directories that this process has locked.
+pub(super) fn format_locked(
+    fs: &dyn FileSystem,
+    options: &FormatOptions,
+    now_ms: i64,
+    random: &mut dyn FnMut() -> u128,
+) -> Result<FormatOutcome, StorageError> {
+    let Plan { levels, cluster_id, is_formatted } = plan(fs, options)?;
+    let cluster_id = cluster_id.unwrap_or_else(|| TopicId(fresh_id(random)).to_string());
     let mut outcomes = Vec::new();
-    for (directory, is_formatted) in options.directories.iter().zip(found) {
+    for (directory, is_formatted) in options.directories.iter().zip(is_formatted) {
         if is_formatted {
             outcomes.push((directory.clone(), Formatted::Before));
             continue;
@@ -180,6 +186,38 @@ pub fn format(
         outcomes.push((directory.clone(), Formatted::Now(id)));
     }
     Ok(FormatOutcome { cluster_id, directories: outcomes })
+}
+
+/// What is to be written.
+struct Plan {
+    levels: Vec<MetadataRecord>,
+    /// `None` for a random one.
+    cluster_id: Option<String>,
+    /// In the order of the directories.
+    is_formatted: Vec<bool>,
+}
+
+/// Checks the options and looks at the directories; nothing is changed.
+fn plan(fs: &dyn FileSystem, options: &FormatOptions) -> Result<Plan, StorageError> {
+    options.cluster_id.as_deref().map_or(Ok(()), check_cluster_id)?;
+    let levels = options.levels()?;
+    let mut cluster_id = options.cluster_id.clone();
+    let mut is_formatted = Vec::new();
+    for directory in &options.directories {
+        let properties = meta_properties::read(fs, directory)?;
+        match &properties {
+            Some(_) if !options.ignore_formatted => {
+                return Err(StorageError::AlreadyFormatted { path: directory.clone() });
+            }
+            Some(properties) => {
+                let found = same_cluster(options.node_id, cluster_id.as_deref(), directory, properties)?;
+                cluster_id = found.or(cluster_id);
+            }
+            None => check_empty(fs, directory)?,
+        }
+        is_formatted.push(properties.is_some());
+    }
+    Ok(Plan { levels, cluster_id, is_formatted })
 }
 
 /// Kafka takes what its `Uuid` parses: 22 characters of base64url.
@@ -193,19 +231,28 @@ fn check_cluster_id(id: &str) -> Result<(), StorageError> {
     )))
 }
 
-/// A directory that is formatted already gives its cluster to those that are not.
+/// The cluster of a directory that is formatted already, which those that are not join.
 fn same_cluster(
-    options: &FormatOptions,
+    node_id: BrokerId,
+    expected: Option<&str>,
     directory: &Path,
     properties: &MetaProperties,
-) -> Result<String, StorageError> {
+) -> Result<Option<String>, StorageError> {
     let node = properties.node_id();
-    if node.is_some_and(|node| node != options.node_id) {
-        let reason =
-            std::format!("formatted for node.id {}, not {}", node.map_or(-1, BrokerId::get), options.node_id);
+    if node.is_some_and(|node| node != node_id) {
+        let reason = std::format!("formatted for node.id {}, not {node_id}", node.map_or(-1, BrokerId::get));
         return Err(StorageError::refused(directory, reason));
     }
-    Ok(properties.cluster_id().unwrap_or(&options.cluster_id).to_owned())
+    match (properties.cluster_id(), expected) {
+        (Some(found), Some(expected)) if found != expected => {
+            let reason = std::format!(
+                "formatted for the cluster {found}, not {expected}: leave the cluster's id out to add directories to \
+                 the one that is there"
+            );
+            Err(StorageError::refused(directory, reason))
+        }
+        (found, _) => Ok(found.map(str::to_owned)),
+    }
 }
 
 /// Whether nothing but what an unfinished format or a mounted file system leaves lies in a directory.
@@ -243,7 +290,6 @@ fn format_one(
     levels: Vec<MetadataRecord>,
     now_ms: i64,
 ) -> Result<(), StorageError> {
-    fs.create_directories_durably(directory).map_err(StorageError::io("create", directory))?;
     let failed = |error: MetadataError| StorageError::Snapshot {
         path: directory.to_owned(),
         reason: error.to_string(),

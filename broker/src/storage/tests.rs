@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use medallion_log::clean_shutdown::LastShutdown;
 use medallion_log::meta_properties;
-use medallion_os::{FileSystem, OpenMode, SimulatedFileSystem};
+use medallion_os::{FileSystem, OpenMode, RealFileSystem, SimulatedFileSystem};
 use medallion_wire::internal_records::MetadataVersion;
 use medallion_wire::types::{BrokerId, PartitionIndex, TopicId, TopicPartition, Uuid};
 
@@ -35,7 +35,7 @@ fn options(directories: &[&str]) -> FormatOptions {
         directories: directories.iter().map(PathBuf::from).collect(),
         metadata_directory: directories[0].into(),
         node_id: BrokerId(1),
-        cluster_id: CLUSTER.to_owned(),
+        cluster_id: Some(CLUSTER.to_owned()),
         voters: VoterKind::Static,
         metadata_version: MetadataVersion::LATEST,
         features: BTreeMap::new(),
@@ -66,7 +66,11 @@ fn read(fs: &dyn FileSystem, path: &str) -> Vec<u8> {
 }
 
 fn open(fs: &Arc<dyn FileSystem>, directories: &[&str]) -> Result<LogDirectories, StorageError> {
-    LogDirectories::open(Arc::clone(fs), &settings(directories), 1, &mut counter())
+    open_as(fs, &settings(directories))
+}
+
+fn open_as(fs: &Arc<dyn FileSystem>, settings: &DirectorySettings) -> Result<LogDirectories, StorageError> {
+    LogDirectories::open(Arc::clone(fs), settings, || panic!("formatted already"), 1, &mut counter())
 }
 
 #[test]
@@ -147,10 +151,10 @@ fn foreign_directories_are_refused_with_the_reason() {
     let fs = formatted(&["/a"]);
     let mut other = settings(&["/a"]);
     other.node_id = BrokerId(7);
-    let error = LogDirectories::open(Arc::clone(&fs), &other, 1, &mut counter()).unwrap_err();
+    let error = open_as(&fs, &other).unwrap_err();
     assert!(error.to_string().contains("belongs to node.id=1"), "{error}");
 
-    let second = FormatOptions { cluster_id: "A".repeat(22), ..options(&["/b"]) };
+    let second = FormatOptions { cluster_id: Some("A".repeat(22)), ..options(&["/b"]) };
     format(&*fs, &second, 1, &mut || 99 << 64 | 9).unwrap();
     let error = open(&fs, &["/a", "/b"]).unwrap_err();
     assert!(error.to_string().contains("another cluster"), "{error}");
@@ -286,4 +290,139 @@ fn two_logs_of_one_partition_are_refused() {
         settle(&*fs, vec![folder(0, "/a/first-0"), folder(1, "/b/first-0")], &[], &image, 1, &mut Uuid::nil)
             .unwrap_err();
     assert!(matches!(error, StorageError::DuplicatePartition { .. }), "{error}");
+}
+
+#[test]
+fn a_directory_that_another_process_has_locked_is_not_formatted() {
+    let fs = Arc::new(SimulatedFileSystem::new());
+    fs.hold_lock_elsewhere(Path::new("/b/.lock"));
+    let error = format(&*fs, &options(&["/a", "/b"]), 1, &mut counter()).unwrap_err();
+    assert!(matches!(&error, StorageError::InUse { path } if path == Path::new("/b")), "{error}");
+    for directory in ["/a", "/b"] {
+        assert_eq!(meta_properties::read(&*fs, Path::new(directory)).unwrap(), None, "{directory}");
+    }
+}
+
+#[test]
+fn features_are_formatted_with_those_that_they_depend_on() {
+    use medallion_wire::internal_records::Feature;
+    let fs = disk();
+    let old = FormatOptions {
+        metadata_version: "3.9".parse().unwrap(),
+        features: BTreeMap::from([(Feature::EligibleLeaderReplicasVersion, 1)]),
+        ..options(&["/a"])
+    };
+    let error = format(&*fs, &old, 1, &mut counter()).unwrap_err().to_string();
+    assert!(error.contains("depends on metadata.version level 23"), "{error}");
+    assert!(!fs.exists(Path::new("/a")).unwrap());
+}
+
+#[test]
+fn a_formatted_directory_of_another_cluster_than_asked_is_refused() {
+    let fs = formatted(&["/a"]);
+    let other =
+        FormatOptions { cluster_id: Some("B".repeat(22)), ignore_formatted: true, ..options(&["/a", "/b"]) };
+    let error = format(&*fs, &other, 1, &mut counter()).unwrap_err().to_string();
+    assert!(error.contains("/a") && error.contains(CLUSTER) && error.contains(&"B".repeat(22)), "{error}");
+    assert!(!fs.exists(Path::new("/b/meta.properties")).unwrap());
+}
+
+#[test]
+fn what_is_refused_at_the_start_leaves_no_traces() {
+    let fs = formatted(&["/a"]);
+    fs.create_directories(Path::new("/mount")).unwrap();
+    let error = open(&fs, &["/a", "/mount"]).unwrap_err();
+    assert!(matches!(error, StorageError::PartlyFormatted { .. }), "{error}");
+    assert!(fs.read_directory(Path::new("/mount")).unwrap().is_empty());
+    fs.create_directories(Path::new("/home/photos")).unwrap();
+    assert!(matches!(open(&fs, &["/home"]), Err(StorageError::NotEmpty { .. })));
+    assert_eq!(fs.read_directory(Path::new("/home")).unwrap().len(), 1);
+}
+
+/// Names the directory to a child of the race below.
+const RACE_DIRECTORY: &str = "MEDALLION_TEST_RACE_DIRECTORY";
+
+/// The child: says that it is ready, opens the directory when told, says how it went, and ends when told.
+#[test]
+fn a_racer_of_the_test_below() {
+    let Some(directory) = std::env::var_os(RACE_DIRECTORY) else { return };
+    let wait = || std::io::stdin().read_line(&mut String::new()).unwrap();
+    println!("racer: ready");
+    wait();
+    let fs: Arc<dyn FileSystem> = Arc::new(RealFileSystem);
+    let directories = [Path::new(&directory).join("a"), Path::new(&directory).join("b")];
+    let settings = DirectorySettings {
+        log_dirs: directories.to_vec(),
+        metadata_log_dir: directories[0].clone(),
+        node_id: BrokerId(1),
+    };
+    let new_cluster = || FormatOptions {
+        directories: directories.to_vec(),
+        metadata_directory: directories[0].clone(),
+        cluster_id: None,
+        ..options(&["/a"])
+    };
+    let mut random = || Uuid::new_v4().as_u128();
+    let opened = LogDirectories::open(fs, &settings, new_cluster, 1, &mut random);
+    match &opened {
+        Ok(opened) => println!("racer: opened {} {}", opened.cluster_id, opened.metadata_directory_id),
+        Err(StorageError::InUse { .. }) => println!("racer: in use"),
+        Err(other) => println!("racer: {other}"),
+    }
+    wait();
+}
+
+struct Racer {
+    process: std::process::Child,
+    lines: std::io::Lines<std::io::BufReader<std::process::ChildStdout>>,
+}
+
+impl Racer {
+    fn new(directory: &Path) -> Self {
+        use std::process::{Command, Stdio};
+        let mut process = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "storage::tests::a_racer_of_the_test_below", "--nocapture"])
+            .env(RACE_DIRECTORY, directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = std::io::BufRead::lines(std::io::BufReader::new(process.stdout.take().unwrap()));
+        Self { process, lines }
+    }
+
+    /// The next thing that it says.
+    fn says(&mut self) -> String {
+        let mut said = self.lines.by_ref().map(Result::unwrap);
+        said.find_map(|line| line.split_once("racer: ").map(|(_, text)| text.to_owned())).unwrap()
+    }
+
+    fn go(&mut self) {
+        use std::io::Write;
+        self.process.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
+    }
+}
+
+/// Two processes that start at the same moment on the same new directory: one makes the cluster, the other is told
+/// that the directory is in use, and what the one has read is what stays on disk.
+#[test]
+fn of_two_that_race_for_a_new_directory_one_formats_it() {
+    for round in 0..10 {
+        let parent = tempfile::tempdir().unwrap();
+        let mut racers = [Racer::new(parent.path()), Racer::new(parent.path())];
+        for racer in &mut racers {
+            assert_eq!(racer.says(), "ready");
+        }
+        racers.iter_mut().for_each(Racer::go);
+        let mut said: Vec<String> = racers.iter_mut().map(Racer::says).collect();
+        for mut racer in racers {
+            racer.go();
+            assert!(racer.process.wait().unwrap().success());
+        }
+        said.sort_unstable();
+        assert_eq!(said[0], "in use", "round {round}: {said:?}");
+        let written = meta_properties::read(&RealFileSystem, &parent.path().join("a")).unwrap().unwrap();
+        let (cluster, id) = (written.cluster_id().unwrap(), written.directory_id().unwrap());
+        assert_eq!(said[1], std::format!("opened {cluster} {id}"), "round {round}");
+    }
 }

@@ -29,7 +29,7 @@ pub(crate) struct FormatArguments {
     /// A setting; may be repeated
     #[arg(long = "set", value_name = "NAME=VALUE")]
     set: Vec<String>,
-    /// The cluster's id, 22 characters of base64url [default: a random one]
+    /// The cluster's id, 22 characters of base64url [default: that of directories formatted already, or a random one]
     #[arg(long, short = 't', value_name = "ID")]
     cluster_id: Option<String>,
     /// Make this node the only voter of the quorum; so it is unless the settings name controller.quorum.voters
@@ -47,11 +47,8 @@ pub(crate) struct FormatArguments {
 pub(crate) fn run(arguments: &FormatArguments, output: &Output) -> anyhow::Result<()> {
     let config = server::config(&server::settings(arguments.file.as_deref(), &arguments.set)?)?;
     let mut random = || Uuid::new_v4().as_u128();
-    let cluster_id = match &arguments.cluster_id {
-        Some(id) => id.clone(),
-        None => storage::random_cluster_id(&mut random),
-    };
-    let mut options = FormatOptions::for_config(&config, cluster_id);
+    let mut options = FormatOptions::for_config(&config);
+    options.cluster_id.clone_from(&arguments.cluster_id);
     options.ignore_formatted = arguments.ignore_formatted;
     if arguments.standalone && options.voters == VoterKind::Static {
         let message = "--standalone and controller.quorum.voters exclude each other: remove one of them";

@@ -120,6 +120,11 @@ impl MetadataVersion {
         self.0 >= 23
     }
 
+    /// Whether several batches can count as one change (KIP-868).
+    pub fn has_transactions(self) -> bool {
+        self.0 >= 13
+    }
+
     /// Whether broker records can hold cordoned log directories (KIP-1066).
     pub fn has_cordoned_log_dirs(self) -> bool {
         self.0 >= 30
@@ -225,6 +230,22 @@ impl Feature {
         }
     }
 
+    /// What must be finalized, at this level at least, before this feature may be at `level`.
+    pub const fn dependencies(self, level: i16) -> &'static [(Self, i16)] {
+        match (self, level) {
+            (Self::EligibleLeaderReplicasVersion, 1..) => &[(Self::MetadataVersion, 23)],
+            _ => &[],
+        }
+    }
+
+    /// Why this feature cannot be at `level` beside the levels that `level_of` tells, in Kafka's words; `None` when it
+    /// can (`Feature.validateVersion`).
+    pub fn missing_dependency(self, level: i16, level_of: impl Fn(Self) -> i16) -> Option<String> {
+        let missing = self.dependencies(level).iter().find(|(other, least)| level_of(*other) < *least)?;
+        let (name, other, least) = (self.name(), missing.0.name(), missing.1);
+        Some(format!("{name} could not be set to {level} because it depends on {other} level {least}"))
+    }
+
     /// The level that Kafka formats a cluster of `metadata_version` with when it is not told another. `kraft.version` is
     /// told by the way in which voters are named instead: 1 with `--standalone` and initial controllers, 0 with
     /// `controller.quorum.voters`.
@@ -268,6 +289,17 @@ mod tests {
         for wrong in ["4.4", "4.4-IV0", "4.3-IV1", "4", "3.30", "4.3.", "4.3.x", ""] {
             assert!(wrong.parse::<MetadataVersion>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn features_depend_on_the_records_that_they_need() {
+        let at = |level| {
+            Feature::EligibleLeaderReplicasVersion.missing_dependency(1, |_| level).is_none()
+                && MetadataVersion::from_level(level).unwrap().has_eligible_leader_replicas()
+        };
+        assert_eq!((at(22), at(23)), (false, true));
+        assert_eq!(Feature::EligibleLeaderReplicasVersion.missing_dependency(0, |_| 7), None);
+        assert_eq!(Feature::GroupVersion.missing_dependency(1, |_| 7), None);
     }
 
     #[test]

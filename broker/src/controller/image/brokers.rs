@@ -5,12 +5,10 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use medallion_wire::types::Uuid;
 
-/// A directory id of a broker from before KIP-858. Reserved, as the two below.
+/// A directory id of a broker from before KIP-858. Reserved, as the one below.
 pub(crate) const MIGRATING_DIRECTORY: Uuid = Uuid::nil();
 /// A directory id that means "not known yet".
 pub(crate) const UNASSIGNED_DIRECTORY: Uuid = Uuid::from_u128(1);
-/// A directory id that means "lost".
-pub(crate) const LOST_DIRECTORY: Uuid = Uuid::from_u128(2);
 
 /// Where a listener can be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -25,7 +25,8 @@ impl MetadataImage {
             .values()
             .filter(|_| records::has_controller_registration(self))
             .map(|controller| controller_record(controller));
-        let topics = self.topics.iter().flat_map(|topic| topic_records(topic));
+        let has_directories = records::has_directories(self);
+        let topics = self.topics.iter().flat_map(move |topic| topic_records(topic, has_directories));
         let producer_ids = self.next_producer_id.map(|next_producer_id| {
             let nobody =
                 ProducerIdsRecord { broker_id: -1, broker_epoch: -1, ..ProducerIdsRecord::default() };
@@ -181,13 +182,20 @@ fn controller_record(controller: &ControllerRegistration) -> MetadataRecord {
     .into()
 }
 
-fn topic_records(topic: &TopicImage) -> impl Iterator<Item = MetadataRecord> {
+fn topic_records(topic: &TopicImage, has_directories: bool) -> impl Iterator<Item = MetadataRecord> {
     let record = TopicRecord { name: topic.name.to_string(), topic_id: topic.id.0, ..TopicRecord::default() };
-    let partitions = topic.partitions.iter().map(|(index, p)| partition_record(topic.id, *index, p));
+    let partitions = topic.partitions.iter();
+    let partitions = partitions.map(move |(index, p)| partition_record(topic.id, *index, p, has_directories));
     std::iter::once(record.into()).chain(partitions)
 }
 
-fn partition_record(topic: TopicId, index: PartitionIndex, p: &PartitionRegistration) -> MetadataRecord {
+/// Below the level that brought directories, none is known and none can be written.
+fn partition_record(
+    topic: TopicId,
+    index: PartitionIndex,
+    p: &PartitionRegistration,
+    has_directories: bool,
+) -> MetadataRecord {
     let unless_empty = |replicas: &Vec<i32>| (!replicas.is_empty()).then(|| replicas.clone());
     PartitionRecord {
         partition_id: index.get(),
@@ -200,7 +208,7 @@ fn partition_record(topic: TopicId, index: PartitionIndex, p: &PartitionRegistra
         leader_recovery_state: p.leader_recovery_state.code(),
         leader_epoch: p.leader_epoch.get(),
         partition_epoch: p.partition_epoch,
-        directories: p.directories.clone(),
+        directories: if has_directories { p.directories.clone() } else { Vec::new() },
         eligible_leader_replicas: unless_empty(&p.elr),
         last_known_elr: unless_empty(&p.last_known_elr),
         ..PartitionRecord::default()

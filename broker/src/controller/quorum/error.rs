@@ -76,6 +76,19 @@ pub(crate) enum MetadataError {
     /// A batch cannot be written.
     #[error("a metadata batch cannot be written")]
     Build(#[from] BuildError),
+    /// The disk is full at a start, which has to write.
+    #[error(
+        "{}: the disk is full, and a start writes some kilobytes here: free some space on it (files of others, or \
+         folders named `*-stray` that nobody needs), then start again",
+        folder.display()
+    )]
+    NoRoomToStart {
+        /// The metadata log's folder.
+        folder: PathBuf,
+        /// What could not be written.
+        #[source]
+        source: Box<MetadataError>,
+    },
     /// The directory is sound but not for this node; the text says why and what to do.
     #[error("{}: {reason}", path.display())]
     Refused {
@@ -97,9 +110,13 @@ impl MetadataError {
 
     /// Whether the disk was full, so that the same may work later.
     pub(crate) fn is_disk_full(&self) -> bool {
-        matches!(
-            self,
-            Self::Append(AppendError::Log(LogError::DiskFull { .. })) | Self::Log(LogError::DiskFull { .. })
-        )
+        match self {
+            Self::Append(AppendError::Log(LogError::DiskFull { .. }))
+            | Self::Log(LogError::DiskFull { .. }) => true,
+            Self::File(CheckpointError::Io { source, .. }) | Self::Io { source, .. } => {
+                matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            }
+            _ => false,
+        }
     }
 }

@@ -64,6 +64,8 @@ pub(crate) struct MetadataLog {
     reader: LogReader,
     settings: MetadataLogSettings,
     voters: VoterSet,
+    /// What `quorum-state` says.
+    state: Option<QuorumState>,
     epoch: LeaderEpoch,
     snapshots: Vec<SnapshotId>,
     bytes_since_snapshot: u64,
@@ -101,6 +103,7 @@ impl MetadataLog {
         let mut opened = Self {
             voters: VoterSet::Static(settings.static_voters.clone()),
             epoch: state.as_ref().map_or(LeaderEpoch(0), |state| state.leader_epoch),
+            state,
             fs,
             folder,
             log,
@@ -111,7 +114,7 @@ impl MetadataLog {
             last_snapshot_ms: now_ms,
         };
         let replay = opened.replay(newest)?;
-        opened.settle_voters(&replay, state.as_ref())?;
+        opened.settle_voters(&replay)?;
         Ok((opened, replay))
     }
 
@@ -168,10 +171,10 @@ impl MetadataLog {
         Ok(())
     }
 
-    fn settle_voters(&mut self, replay: &Replay, state: Option<&QuorumState>) -> Result<(), MetadataError> {
+    fn settle_voters(&mut self, replay: &Replay) -> Result<(), MetadataError> {
         if let (true, Some(record)) = (replay.kraft_version >= 1, &replay.voters) {
             self.voters = VoterSet::Dynamic(record.clone());
-        } else if let Some(recorded) = state.and_then(|state| state.static_voters.as_ref()) {
+        } else if let Some(recorded) = self.state.as_ref().and_then(|state| state.static_voters.as_ref()) {
             // What the quorum was is in the file; the setting may say it anew or be left out by now.
             let sole = recorded.as_slice() == [self.settings.node_id];
             if !sole || self.settings.static_voters.is_empty() {
@@ -186,15 +189,24 @@ impl MetadataLog {
     /// # Errors
     /// I/O errors; nothing may then be appended.
     pub(crate) fn become_leader(&mut self, replay: &mut Replay, now_ms: i64) -> Result<(), MetadataError> {
-        let newest = self.reader.latest_epoch().unwrap_or(LeaderEpoch(0)).max(self.epoch);
-        self.epoch = LeaderEpoch(newest.get() + 1);
         let node = self.settings.node_id;
+        let newest = self.reader.latest_epoch().unwrap_or(LeaderEpoch(0));
+        let taken =
+            self.state.as_ref().filter(|state| state.leader_id == node && state.leader_epoch > newest);
+        self.epoch = match taken {
+            // A start that got no further: nothing was written in this epoch, and nobody else votes.
+            Some(state) => state.leader_epoch,
+            None => LeaderEpoch(newest.max(self.epoch).get() + 1),
+        };
         let static_voters = match &self.voters {
             VoterSet::Static(ids) => Some(ids.clone()),
             VoterSet::Dynamic(_) => None,
         };
         let state = QuorumState { leader_id: node, leader_epoch: self.epoch, voted_id: -1, static_voters };
-        quorum_state::write(&*self.fs, &self.folder, &state)?;
+        if self.state.as_ref() != Some(&state) {
+            quorum_state::write(&*self.fs, &self.folder, &state)?;
+            self.state = Some(state);
+        }
         let mut records = vec![batches::leader_change(node)];
         if self.end_offset() == Offset::ZERO {
             records.extend(batches::voter_records(&self.voters));

@@ -19,7 +19,8 @@ use crate::controller::records::{MetadataRecord, MetadataVersion};
 /// The features of a new cluster, in the metadata log directory itself.
 pub(crate) const BOOTSTRAP_CHECKPOINT: &str = "bootstrap.checkpoint";
 const SUFFIX: &str = ".checkpoint";
-const PART_SUFFIX: &str = ".checkpoint.part";
+/// What an unfinished snapshot ends in, and one that Kafka was about to remove.
+const LEFT_OVER: [&str; 2] = [".checkpoint.part", ".checkpoint.deleted"];
 /// Records are put into batches of about this many bytes.
 const BATCH_BYTES: usize = 1024 * 1024;
 
@@ -51,11 +52,11 @@ impl SnapshotId {
     }
 }
 
-/// The snapshots in a folder, oldest first. Unfinished ones are removed.
+/// The snapshots in a folder, oldest first. Unfinished ones, and those half removed, are removed.
 pub(crate) fn list(fs: &dyn FileSystem, folder: &Path) -> Result<Vec<SnapshotId>, MetadataError> {
     let mut found = Vec::new();
     for entry in fs.read_directory(folder).map_err(MetadataError::io("list", folder))? {
-        if entry.name.ends_with(PART_SUFFIX) {
+        if LEFT_OVER.iter().any(|suffix| entry.name.ends_with(suffix)) {
             fs.remove_file(&entry.path).map_err(MetadataError::io("remove", &entry.path))?;
         }
         found.extend(SnapshotId::parse(&entry.name));

@@ -199,3 +199,57 @@ fn damage_in_a_batch_is_named_with_its_file() {
     let error = snapshot::load(&*fs, &path, &mut replay).unwrap_err();
     assert!(error.to_string().contains("/data/bootstrap.checkpoint"), "{error}");
 }
+
+#[test]
+fn a_snapshot_at_an_old_level_leaves_out_what_that_level_does_not_have() {
+    use crate::controller::records::{FeatureLevelRecord, PartitionRecord, TopicRecord};
+    for level in [7, 11, 14, 16, 22] {
+        let mut image = MetadataImage::empty("MkU3OEVBNTcwNTJENDM2Qk");
+        let version = FeatureLevelRecord {
+            name: "metadata.version".to_owned(),
+            feature_level: level,
+            ..FeatureLevelRecord::default()
+        };
+        let id = medallion_wire::types::Uuid::from_u128(7 << 100);
+        let topic = TopicRecord { name: "t".to_owned(), topic_id: id, ..TopicRecord::default() };
+        let partition = PartitionRecord {
+            topic_id: id,
+            partition_id: 0,
+            replicas: vec![1, 2],
+            isr: vec![1],
+            leader: 1,
+            ..PartitionRecord::default()
+        };
+        let records: [MetadataRecord; 3] = [version.into(), topic.into(), partition.into()];
+        crate::controller::records::apply_all(&mut image, &records);
+        let fs: Arc<dyn FileSystem> = Arc::new(SimulatedFileSystem::new());
+        let folder = Path::new("/data/__cluster_metadata-0");
+        fs.create_directories(folder).unwrap();
+        let written = snapshot::write_image(&*fs, folder, &image, &VoterSet::Static(vec![1]), 7);
+        let id = written.unwrap_or_else(|error| panic!("level {level}: {error:?}"));
+        let mut replay = Replay::new(MetadataImage::empty(&image.cluster_id), folder);
+        assert!(snapshot::load(&*fs, &folder.join(id.file_name()), &mut replay).unwrap());
+        replay.image.provenance = image.provenance;
+        assert_eq!(replay.image, image, "level {level}");
+    }
+}
+
+#[test]
+fn what_kafka_left_of_snapshots_is_tidied() {
+    let fs: Arc<dyn FileSystem> = Arc::new(SimulatedFileSystem::new());
+    let folder = Path::new("/data/__cluster_metadata-0");
+    fs.create_directories(folder).unwrap();
+    let names = [
+        "00000000000000000085-0000000001.checkpoint",
+        "00000000000000000085-00000000014823782638732.checkpoint.part",
+        "00000000000000000042-0000000001.checkpoint.deleted",
+        "quorum-state",
+    ];
+    for name in names {
+        fs.open(&folder.join(name), OpenMode::CreateNew).unwrap();
+    }
+    let found = snapshot::list(&*fs, folder).unwrap();
+    assert_eq!(found, [SnapshotId { end_offset: Offset(85), epoch: LeaderEpoch(1) }]);
+    let left: Vec<String> = fs.read_directory(folder).unwrap().into_iter().map(|entry| entry.name).collect();
+    assert_eq!(left, [names[0], names[3]]);
+}

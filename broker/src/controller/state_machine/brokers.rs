@@ -1,12 +1,13 @@
 //! Registration of brokers and controllers, fencing and shutdown.
 
+use medallion_wire::ResponseError;
 use medallion_wire::messages as m;
-use medallion_wire::{ResponseError, types::Uuid};
+use medallion_wire::types::{TopicId, Uuid};
 
 use super::ApiError;
 use super::decision::{ControllerSettings, Decision, Inputs};
 use super::partition_change::{BrokerStanding, Election, PartitionChange};
-use crate::controller::image::brokers::LOST_DIRECTORY;
+use crate::controller::image::features::METADATA_VERSION;
 use crate::controller::image::{BrokerRegistration, MetadataImage, PartitionRegistration};
 use crate::controller::records::{
     self, BrokerRegistrationChangeRecord, MetadataRecord, RegisterBrokerRecord, RegisterControllerRecord,
@@ -140,6 +141,18 @@ fn check_registration(image: &MetadataImage, request: &m::BrokerRegistrationRequ
         if directories.len() != request.log_dirs.len() {
             return invalid("Duplicate directory ID in request");
         }
+        let others = image.brokers.values().filter(|broker| broker.id != request.broker_id.0);
+        for (broker, directory) in
+            others.flat_map(|broker| broker.directories.iter().map(|d| (broker.id, *d)))
+        {
+            if request.log_dirs.contains(&directory) {
+                let directory = TopicId(directory);
+                return invalid(&format!("Broker {broker} is already registered with directory {directory}"));
+            }
+        }
+    }
+    if request.features.iter().all(|feature| feature.name.as_str() != METADATA_VERSION) {
+        return invalid("Request features do not contain 'metadata.version'");
     }
     for (feature, level) in &image.features.finalized {
         let found = request.features.iter().find(|f| f.name.as_str() == &**feature);
@@ -157,8 +170,9 @@ fn check_registration(image: &MetadataImage, request: &m::BrokerRegistrationRequ
     Ok(())
 }
 
+/// Kafka's `DirectoryId.reserved`.
 fn is_reserved(directory: &Uuid) -> bool {
-    directory.as_u128() <= LOST_DIRECTORY.as_u128()
+    directory.as_u128() < 100
 }
 
 fn registration_record(

@@ -7,10 +7,13 @@ use medallion_wire::messages as m;
 use medallion_wire::{ResponseError, kafka_protocol::protocol::StrBytes};
 
 use super::ApiError;
-use super::decision::{ControllerSettings, Decision};
+use super::decision::{ControllerSettings, Decision, MIN_ISR};
 use super::topic_names;
 use crate::controller::image::{ConfigResource, MetadataImage, ResourceType};
-use crate::controller::records::{ConfigRecord, MetadataRecord};
+use crate::controller::records::{ClearElrRecord, ConfigRecord, MetadataRecord};
+
+/// The longest value.
+const VALUE_LENGTH_MAX: usize = 32_767;
 
 /// What is done with one config.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,26 +52,18 @@ pub(crate) fn alter_incrementally(
     request: &m::IncrementalAlterConfigsRequest,
 ) -> Decision<m::IncrementalAlterConfigsResponse> {
     use m::incremental_alter_configs_response::AlterConfigsResourceResponse as Outcome;
-    let keys: Vec<(i8, &str)> =
-        request.resources.iter().map(|r| (r.resource_type, &*r.resource_name)).collect();
-    let mut records = Vec::new();
-    let mut responses = Vec::new();
-    for resource in &request.resources {
-        let outcome = resolve(settings, &keys, resource.resource_type, &resource.resource_name)
-            .and_then(|target| incremental_changes(image, settings, &target, &resource.configs));
-        let (code, message) = split(&outcome);
-        records.extend(outcome.unwrap_or_default());
-        responses.push(
-            Outcome::default()
-                .with_error_code(code)
-                .with_error_message(message)
-                .with_resource_type(resource.resource_type)
-                .with_resource_name(resource.resource_name.clone()),
-        );
-    }
-    if request.validate_only {
-        records.clear();
-    }
+    let resources = request.resources.iter().map(|r| (r.resource_type, &*r.resource_name, &*r.configs));
+    let change = |target: &_, configs: &_| incremental_changes(image, settings, target, configs);
+    let (records, answers) = for_each(image, settings, resources, change);
+    let response = |(resource, (code, message)): (&incremental::AlterConfigsResource, Answer)| {
+        Outcome::default()
+            .with_error_code(code)
+            .with_error_message(message)
+            .with_resource_type(resource.resource_type)
+            .with_resource_name(resource.resource_name.clone())
+    };
+    let responses = request.resources.iter().zip(answers).map(response).collect();
+    let records = if request.validate_only { Vec::new() } else { records };
     Decision { records, reply: m::IncrementalAlterConfigsResponse::default().with_responses(responses) }
 }
 
@@ -79,34 +74,60 @@ pub(crate) fn alter(
     request: &m::AlterConfigsRequest,
 ) -> Decision<m::AlterConfigsResponse> {
     use m::alter_configs_response::AlterConfigsResourceResponse as Outcome;
-    let keys: Vec<(i8, &str)> =
-        request.resources.iter().map(|r| (r.resource_type, &*r.resource_name)).collect();
-    let mut records = Vec::new();
-    let mut responses = Vec::new();
-    for resource in &request.resources {
-        let outcome = resolve(settings, &keys, resource.resource_type, &resource.resource_name)
-            .and_then(|target| replacement(image, settings, &target, &resource.configs));
-        let (code, message) = split(&outcome);
-        records.extend(outcome.unwrap_or_default());
-        responses.push(
-            Outcome::default()
-                .with_error_code(code)
-                .with_error_message(message)
-                .with_resource_type(resource.resource_type)
-                .with_resource_name(resource.resource_name.clone()),
-        );
-    }
-    if request.validate_only {
-        records.clear();
-    }
+    let resources = request.resources.iter().map(|r| (r.resource_type, &*r.resource_name, &*r.configs));
+    let change = |target: &_, configs: &_| replacement(image, settings, target, configs);
+    let (records, answers) = for_each(image, settings, resources, change);
+    let response = |(resource, (code, message)): (&legacy::AlterConfigsResource, Answer)| {
+        Outcome::default()
+            .with_error_code(code)
+            .with_error_message(message)
+            .with_resource_type(resource.resource_type)
+            .with_resource_name(resource.resource_name.clone())
+    };
+    let responses = request.resources.iter().zip(answers).map(response).collect();
+    let records = if request.validate_only { Vec::new() } else { records };
     Decision { records, reply: m::AlterConfigsResponse::default().with_responses(responses) }
 }
 
-fn split<T>(outcome: &Result<T, ApiError>) -> (i16, Option<StrBytes>) {
-    match outcome {
-        Ok(_) => (0, None),
-        Err(error) => (error.code(), error.message.clone().map(Into::into)),
+/// The error code of one resource, and its message.
+type Answer = (i16, Option<StrBytes>);
+
+/// What `change` comes to for each resource, named by its kind, its name and what is to change in it.
+fn for_each<'a, C: 'a>(
+    image: &MetadataImage,
+    settings: &ControllerSettings,
+    resources: impl Iterator<Item = (i8, &'a str, &'a [C])> + Clone,
+    change: impl Fn(&ConfigResource, &[C]) -> Result<Vec<MetadataRecord>, ApiError>,
+) -> (Vec<MetadataRecord>, Vec<Answer>) {
+    let keys: Vec<(i8, &str)> = resources.clone().map(|(kind, name, _)| (kind, name)).collect();
+    let mut records = Vec::new();
+    let mut answers = Vec::new();
+    for (kind, name, configs) in resources {
+        match resolve(settings, &keys, kind, name).and_then(|target| change(&target, configs)) {
+            Ok(more) => {
+                records.extend(more);
+                answers.push((0, None));
+            }
+            Err(error) => answers.push((error.code(), error.message.map(Into::into))),
+        }
     }
+    let cleared = cleared_elr(image, &records);
+    records.extend(cleared);
+    (records, answers)
+}
+
+/// With another `min.insync.replicas`, eligible replicas are not so any more: what forgets them (KIP-966).
+pub(crate) fn cleared_elr(image: &MetadataImage, records: &[MetadataRecord]) -> Vec<MetadataRecord> {
+    let concerned = records.iter().filter_map(|record| match record {
+        MetadataRecord::Config(config) if config.name == MIN_ISR => Some(config),
+        _ => None,
+    });
+    let clear = |config: &ConfigRecord| {
+        let is_topic = config.resource_type == ResourceType::Topic.code();
+        let topic_name = if is_topic { config.resource_name.clone() } else { String::new() };
+        ClearElrRecord { topic_name, ..ClearElrRecord::default() }.into()
+    };
+    if image.features.is_elr_enabled() { concerned.map(clear).collect() } else { Vec::new() }
 }
 
 fn invalid_request(message: impl Into<String>) -> ApiError {
@@ -304,7 +325,42 @@ fn finish(
     all: &BTreeMap<String, String>,
     records: Vec<MetadataRecord>,
 ) -> Result<Vec<MetadataRecord>, ApiError> {
+    records.iter().try_for_each(|record| match record {
+        MetadataRecord::Config(config) => check_change(image, resource, config),
+        _ => Ok(()),
+    })?;
     settings.schema.validate(resource, all)?;
     check_exists(image, resource)?;
     Ok(records)
+}
+
+/// Checks one change by itself: its length, and what eligible leader replicas rest upon.
+fn check_change(
+    image: &MetadataImage,
+    resource: &ConfigResource,
+    config: &ConfigRecord,
+) -> Result<(), ApiError> {
+    let invalid = |message: &str| Err(ApiError::new(ResponseError::InvalidConfig, message));
+    let guarded =
+        resource.kind == ResourceType::Broker && config.name == MIN_ISR && image.features.is_elr_enabled();
+    if guarded && !resource.name.is_empty() {
+        return invalid("Broker-level min.insync.replicas cannot be altered while ELR is enabled.");
+    }
+    if guarded && config.value.is_none() {
+        return invalid("Cluster-level min.insync.replicas cannot be removed while ELR is enabled.");
+    }
+    config.value.as_deref().map_or(Ok(()), check_length)
+}
+
+/// Refuses a value that Kafka does not keep: it counts UTF-16 units.
+///
+/// # Errors
+/// `INVALID_CONFIG` with Kafka's message.
+pub(crate) fn check_length(value: &str) -> Result<(), ApiError> {
+    if value.len() <= VALUE_LENGTH_MAX || value.encode_utf16().count() <= VALUE_LENGTH_MAX {
+        return Ok(());
+    }
+    let message =
+        "The configuration value cannot be added because it exceeds the maximum value size of 32767 bytes.";
+    Err(ApiError::new(ResponseError::InvalidConfig, message))
 }

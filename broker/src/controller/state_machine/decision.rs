@@ -93,7 +93,8 @@ impl ControllerSettings {
     }
 }
 
-const MIN_ISR: &str = "min.insync.replicas";
+/// The setting of how many replicas must be in sync.
+pub(super) const MIN_ISR: &str = "min.insync.replicas";
 const UNCLEAN_ELECTION: &str = "unclean.leader.election.enable";
 
 /// The settings of topics that decide about leaders and ISRs.

@@ -28,6 +28,11 @@ impl ApiError {
         Self { error, message: default_message(error).map(str::to_owned) }
     }
 
+    /// A request that asks for more than one batch of the metadata log holds.
+    pub(crate) fn too_large() -> Self {
+        Self::new(ResponseError::PolicyViolation, "Unable to perform excessively large batch operation.")
+    }
+
     /// The code on the wire.
     pub(crate) fn code(&self) -> i16 {
         self.error.code()

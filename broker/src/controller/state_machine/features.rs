@@ -3,11 +3,12 @@
 use m::update_features_request::FeatureUpdateKey;
 use m::update_features_response::UpdatableFeatureResult;
 use medallion_wire::ResponseError;
+use medallion_wire::internal_records::Feature;
 use medallion_wire::messages as m;
 
 use super::ApiError;
-use super::decision::{ControllerSettings, Decision};
-use crate::controller::image::features::{ELR_VERSION, KRAFT_VERSION, METADATA_VERSION};
+use super::decision::{ControllerSettings, Decision, MIN_ISR};
+use crate::controller::image::features::{KRAFT_VERSION, METADATA_VERSION};
 use crate::controller::image::{MetadataImage, ResourceType, VersionRange};
 use crate::controller::records::{self, ConfigRecord, FeatureLevelRecord, MetadataRecord};
 
@@ -24,8 +25,12 @@ pub(crate) fn update(
     request: &m::UpdateFeaturesRequest,
 ) -> Decision<m::UpdateFeaturesResponse> {
     let mut records = Vec::new();
+    let proposed = |feature: Feature| {
+        let named = request.feature_updates.iter().find(|change| change.feature.as_str() == feature.name());
+        named.map_or_else(|| image.features.level(feature.name()), |change| change.max_version_level)
+    };
     for change in &request.feature_updates {
-        if let Err(error) = update_one(image, settings, kraft_version, change, &mut records) {
+        if let Err(error) = update_one(image, settings, kraft_version, change, &proposed, &mut records) {
             let reason = error.message.unwrap_or_default();
             let message = format!(
                 "The update failed for all features since the following feature had an error: {reason}"
@@ -35,6 +40,11 @@ pub(crate) fn update(
                 .with_error_message(Some(message.into()));
             return Decision::read(reply);
         }
+    }
+    if proposed(Feature::EligibleLeaderReplicasVersion) > 0 && !image.features.is_elr_enabled() {
+        let mut first = elr_safety_records(image, settings);
+        first.append(&mut records);
+        records = first;
     }
     if request.validate_only {
         records.clear();
@@ -55,6 +65,7 @@ fn update_one(
     settings: &ControllerSettings,
     kraft_version: i16,
     change: &FeatureUpdateKey,
+    proposed: &dyn Fn(Feature) -> i16,
     records: &mut Vec<MetadataRecord>,
 ) -> Result<(), ApiError> {
     let feature = &*change.feature;
@@ -97,8 +108,9 @@ fn update_one(
         KRAFT_VERSION => return Ok(()),
         _ => {}
     }
-    if feature == ELR_VERSION && level > 0 && current == 0 {
-        elr_safety_records(image, settings, records);
+    let missing = Feature::from_name(feature).and_then(|known| known.missing_dependency(level, proposed));
+    if let Some(reason) = missing {
+        return Err(refuse(&reason));
     }
     records.push(
         FeatureLevelRecord {
@@ -145,7 +157,7 @@ fn check_metadata_version(current: i16, level: i16, upgrade_type: i8) -> Result<
     let refuse = |reason: &str| {
         Err(ApiError::new(
             ResponseError::InvalidUpdateVersion,
-            format!("Invalid metadata.version {level}. {reason}"),
+            format!("Unsupported metadata.version downgrade from {current} to {level}. {reason}"),
         ))
     };
     if level >= current || !records::changed_between(level, current) {
@@ -159,13 +171,13 @@ fn check_metadata_version(current: i16, level: i16, upgrade_type: i8) -> Result<
     }
 }
 
-/// What must hold before ISRs may be empty: `min.insync.replicas` is set for the cluster, and for no single broker.
+/// What must hold before ISRs may be empty: `min.insync.replicas` is set for the cluster (as this node's own settings have
+/// it, unless it is), and for no single broker.
 pub(crate) fn elr_safety_records(
     image: &MetadataImage,
     settings: &ControllerSettings,
-    records: &mut Vec<MetadataRecord>,
-) {
-    let key = "min.insync.replicas";
+) -> Vec<MetadataRecord> {
+    let key = MIN_ISR;
     let record = |name: &str, value: Option<String>| -> MetadataRecord {
         ConfigRecord {
             resource_type: ResourceType::Broker.code(),
@@ -176,13 +188,15 @@ pub(crate) fn elr_safety_records(
         }
         .into()
     };
+    let mut records = Vec::new();
+    if image.config(ResourceType::Broker, "", key).is_none() {
+        let own = settings.schema.inherited_topic_value(&MetadataImage::default(), key);
+        records.push(record("", Some(own.unwrap_or_else(|| "1".to_owned()))));
+    }
     for (resource, configs) in &image.configs {
         if resource.kind == ResourceType::Broker && !resource.name.is_empty() && configs.contains_key(key) {
             records.push(record(&resource.name, None));
         }
     }
-    if image.config(ResourceType::Broker, "", key).is_none() {
-        let value = settings.schema.inherited_topic_value(image, key).unwrap_or_else(|| "1".to_owned());
-        records.push(record("", Some(value)));
-    }
+    records
 }

@@ -30,7 +30,10 @@ pub(crate) use topic_names::CLUSTER_METADATA_TOPIC;
 
 use super::image::delta::Changes;
 use super::image::{ApplyError, MetadataImage};
-use super::records::MetadataRecord;
+use super::records::{MetadataRecord, has_transactions};
+
+/// More records than this in one request of a client are refused, as in Kafka (`MAX_RECORDS_PER_USER_OP`).
+const MAX_RECORDS_PER_REQUEST: usize = 10_000;
 
 /// What can be asked of the controller. Requests are Kafka's own structs where there is a one-to-one request.
 #[derive(Debug, Clone)]
@@ -69,6 +72,22 @@ pub(crate) enum Command {
     BrokerHeartbeat(m::BrokerHeartbeatRequest),
     /// Forget a broker.
     UnregisterBroker(m::UnregisterBrokerRequest),
+}
+
+impl Command {
+    /// Whether a client asks for it, so that it must stay within bounds; what brokers report is taken whole.
+    pub(super) fn is_of_client(&self) -> bool {
+        !matches!(
+            self,
+            Self::AllocateProducerIds(_)
+                | Self::AssignReplicasToDirs(_)
+                | Self::AlterPartition(_)
+                | Self::RegisterController(_)
+                | Self::RegisterBroker(_)
+                | Self::BrokerHeartbeat(_)
+                | Self::UnregisterBroker(_)
+        )
+    }
 }
 
 /// The answer to a [`Command`], of the same name.
@@ -125,8 +144,8 @@ impl StateMachine {
     ) -> Result<Decision<Reply>, ApiError> {
         use Command as C;
         let (image, settings) = (&self.image, &self.settings);
-        Ok(match command {
-            C::CreateTopics(r) => topics::create(image, settings, r, inputs).map(Reply::CreateTopics),
+        let decision = match command {
+            C::CreateTopics(r) => topics::create(image, settings, r, inputs)?.map(Reply::CreateTopics),
             C::DeleteTopics(r) => topics::delete(image, r).map(Reply::DeleteTopics),
             C::CreatePartitions(r) => partitions::create(image, r, inputs).map(Reply::CreatePartitions),
             C::IncrementalAlterConfigs(r) => {
@@ -155,10 +174,14 @@ impl StateMachine {
             }
             C::BrokerHeartbeat(r) => brokers::heartbeat(image, settings, r)?.map(Reply::BrokerHeartbeat),
             C::UnregisterBroker(r) => brokers::unregister(image, settings, r)?.map(Reply::UnregisterBroker),
-        })
+        };
+        if command.is_of_client() && decision.records.len() > MAX_RECORDS_PER_REQUEST {
+            return Err(ApiError::too_large());
+        }
+        Ok(decision)
     }
 
-    /// What the first leader of a new cluster writes, as one transaction: the features that the directory was formatted
+    /// What the first leader of a new cluster writes, as one transaction where the level has them: the features that the directory was formatted
     /// with, and what they ask for.
     ///
     /// # Errors
@@ -171,14 +194,16 @@ impl StateMachine {
         for record in &levels {
             after.apply(record, &mut Changes::default())?;
         }
-        let name = Some("Bootstrap records".to_owned());
-        let begin = BeginTransactionRecord { name, ..BeginTransactionRecord::default() };
-        let mut records = vec![begin.into()];
-        records.extend(levels);
+        let mut records = levels;
         if after.features.is_elr_enabled() {
-            features::elr_safety_records(&after, &self.settings, &mut records);
+            records.extend(features::elr_safety_records(&after, &self.settings));
         }
-        records.push(EndTransactionRecord::default().into());
+        if has_transactions(&after) {
+            let name = Some("Bootstrap records".to_owned());
+            let begin = BeginTransactionRecord { name, ..BeginTransactionRecord::default() };
+            records.insert(0, begin.into());
+            records.push(EndTransactionRecord::default().into());
+        }
         Ok(records)
     }
 

@@ -227,7 +227,11 @@ impl<'a> PartitionChange<'a> {
         let stays = |replica: &&i32| !self.removing.contains(replica);
         let isr: Vec<i32> = self.isr.iter().filter(stays).copied().collect();
         let replicas: Vec<i32> = self.replicas.iter().filter(stays).copied().collect();
-        let done = !replicas.is_empty() && !isr.is_empty() && contains_all(&isr, &replicas);
+        let somebody_is_left = self.removing.is_empty() || !(replicas.is_empty() || isr.is_empty());
+        // Who was there before may lag, unless replicas become fewer.
+        let shrinks = self.adding.len() < self.removing.len();
+        let in_sync = contains_all(&isr, &self.adding) && (!shrinks || contains_all(&isr, &replicas));
+        let done = somebody_is_left && in_sync;
         if done {
             self.isr = isr;
             self.replicas = replicas;
@@ -265,13 +269,10 @@ impl<'a> PartitionChange<'a> {
         if !self.elr_enabled() {
             return;
         }
-        let had = self.partition.leader;
-        let last_known = &self.partition.last_known_elr;
-        if record.isr.as_ref().is_some_and(Vec::is_empty) && last_known.as_slice() != [had] {
-            record.last_known_elr = Some(vec![had]);
-        } else if (record.leader >= 0 || (had != NO_LEADER && record.leader != NO_LEADER))
-            && !last_known.is_empty()
-        {
+        let is_known = !self.partition.last_known_elr.is_empty();
+        if record.leader == NO_LEADER && !is_known {
+            record.last_known_elr = Some(vec![self.partition.leader]);
+        } else if record.leader >= 0 && is_known {
             record.last_known_elr = Some(Vec::new());
         }
     }

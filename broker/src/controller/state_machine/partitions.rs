@@ -13,8 +13,8 @@ use crate::controller::image::brokers::UNASSIGNED_DIRECTORY;
 use crate::controller::image::{MetadataImage, TopicImage};
 use crate::controller::records::{self, MetadataRecord, PartitionRecord};
 
-/// More records than this in one request are refused, as in Kafka.
-const MAX_RECORDS_PER_REQUEST: i32 = 10_000;
+/// More new partitions than this in one request are refused, as in Kafka (`MAX_PARTITIONS_PER_BATCH`).
+pub(crate) const MAX_PARTITIONS_PER_REQUEST: i64 = 10_000;
 
 /// A partition to be created: its replicas, where they lie and which are in sync.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,22 +54,6 @@ impl NewPartition {
             ..PartitionRecord::default()
         }
     }
-}
-
-/// Refuses more partitions than one request may create.
-///
-/// # Errors
-/// `POLICY_VIOLATION` with Kafka's message.
-pub(crate) fn check_count(count: i32) -> Result<(), ApiError> {
-    if count <= MAX_RECORDS_PER_REQUEST {
-        return Ok(());
-    }
-    Err(ApiError::new(
-        ResponseError::PolicyViolation,
-        format!(
-            "Unable to perform excessively large batch operation: {count} partitions are more than {MAX_RECORDS_PER_REQUEST}."
-        ),
-    ))
 }
 
 /// Checks an assignment that a client made by hand.
@@ -164,7 +148,9 @@ fn create_one(
         ));
     }
     let additional = request.count - present;
-    check_count(additional)?;
+    if i64::from(additional) > MAX_PARTITIONS_PER_REQUEST {
+        return Err(ApiError::too_large()); // before they are placed
+    }
     let partitions = new_partitions(image, request, topic, additional, inputs)?;
     for (index, partition) in (present..).zip(partitions) {
         records.push(partition.record(topic.id, PartitionIndex(index)).into());

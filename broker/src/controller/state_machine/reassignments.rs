@@ -90,16 +90,14 @@ fn alter_one(
 
 /// KIP-860: the number of replicas stays unless the request allows it to change.
 fn check_factor(partition: &PartitionRegistration, replicas: &[i32]) -> Result<(), ApiError> {
-    let current = original_replicas(partition).len();
+    let stays = |replica: &&i32| !partition.removing_replicas.contains(replica);
+    let current = partition.replicas.iter().filter(stays).count();
     if current == replicas.len() {
         return Ok(());
     }
     Err(ApiError::new(
         ResponseError::InvalidReplicationFactor,
-        format!(
-            "The replication factor is changed from {current} to {} while the request disallows it.",
-            replicas.len()
-        ),
+        format!("The replication factor is changed from {current} to {}", replicas.len()),
     ))
 }
 

@@ -92,7 +92,7 @@ impl Cluster {
             directories: Vec::new(),
             metadata_directory: "/data".into(),
             node_id: medallion_wire::BrokerId(1),
-            cluster_id: String::new(),
+            cluster_id: None,
             voters: crate::storage::VoterKind::Static,
             metadata_version: crate::controller::records::MetadataVersion::LATEST,
             features: BTreeMap::new(),

@@ -9,33 +9,31 @@ use medallion_wire::messages as m;
 use medallion_wire::types::{PartitionIndex, TopicId, Uuid};
 use medallion_wire::{ResponseError, messages::TopicName};
 
-use super::ApiError;
 use super::decision::{ControllerSettings, Decision, Inputs, fresh_id};
 use super::partitions::{self, NewPartition};
-use super::replica_placement;
-use super::topic_names;
+use super::{ApiError, configs, replica_placement, topic_names};
 use crate::controller::image::{ConfigResource, MetadataImage, ResourceType};
 use crate::controller::records::{ConfigRecord, MetadataRecord, RemoveTopicRecord, TopicRecord};
 
 /// Creates topics; each succeeds or fails for itself.
+///
+/// # Errors
+/// `POLICY_VIOLATION` for more partitions than one request may create.
 pub(crate) fn create(
     image: &MetadataImage,
     settings: &ControllerSettings,
     request: &m::CreateTopicsRequest,
     inputs: &mut Inputs<'_>,
-) -> Decision<m::CreateTopicsResponse> {
+) -> Result<Decision<m::CreateTopicsResponse>, ApiError> {
+    check_total(settings, request)?;
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     for topic in &request.topics {
         *seen.entry(topic.name.as_str()).or_default() += 1;
     }
     let mut records = Vec::new();
     let mut results = Vec::new();
-    let mut taken = BTreeSet::new();
     for topic in request.topics.iter().filter(|topic| seen[topic.name.as_str()] == 1) {
         let outcome = create_one(image, settings, topic, inputs, &mut records);
-        if outcome.is_ok() {
-            taken.insert(topic.name.as_str());
-        }
         results.push(outcome.unwrap_or_else(|error| refusal(&topic.name, error)));
     }
     for (name, _) in seen.iter().filter(|(_, times)| **times > 1) {
@@ -45,7 +43,22 @@ pub(crate) fn create(
     if request.validate_only {
         records.clear();
     }
-    Decision { records, reply: m::CreateTopicsResponse::default().with_topics(results) }
+    Ok(Decision { records, reply: m::CreateTopicsResponse::default().with_topics(results) })
+}
+
+/// Kafka's `validateTotalNumberOfPartitions`.
+fn check_total(settings: &ControllerSettings, request: &m::CreateTopicsRequest) -> Result<(), ApiError> {
+    let count = |topic: &CreatableTopic| match topic.num_partitions {
+        _ if !topic.assignments.is_empty() => i64::try_from(topic.assignments.len()).unwrap_or(i64::MAX),
+        -1 => i64::from(settings.num_partitions),
+        given => i64::from(given.max(0)),
+    };
+    let total: i64 = request.topics.iter().map(count).fold(0, i64::saturating_add);
+    if total <= partitions::MAX_PARTITIONS_PER_REQUEST {
+        return Ok(());
+    }
+    let message = "Excessively large number of partitions per request.";
+    Err(ApiError::new(ResponseError::PolicyViolation, message))
 }
 
 fn refusal(name: &TopicName, error: ApiError) -> CreatableTopicResult {
@@ -65,6 +78,8 @@ fn create_one(
     let name = topic.name.as_str();
     check_name(image, name)?;
     let configs = checked_configs(settings, topic)?;
+    let config_records: Vec<_> = configs.iter().map(|(key, value)| config_record(name, key, value)).collect();
+    let cleared = configs::cleared_elr(image, &config_records);
     let partitions = if topic.assignments.is_empty() {
         placed(image, settings, topic, inputs)?
     } else {
@@ -73,7 +88,8 @@ fn create_one(
     let id = fresh_id(inputs.random);
     let replication_factor = partitions.first().map_or(0, |partition| partition.replicas.len());
     records.push(TopicRecord { name: name.to_owned(), topic_id: id, ..TopicRecord::default() }.into());
-    records.extend(configs.iter().map(|(key, value)| config_record(name, key, value)));
+    records.extend(config_records);
+    records.extend(cleared);
     for (index, partition) in (0_i32..).zip(&partitions) {
         records.push(partition.record(TopicId(id), PartitionIndex(index)).into());
     }
@@ -127,6 +143,7 @@ fn checked_configs(
         .iter()
         .filter_map(|config| Some((config.name.to_string(), config.value.as_ref()?.to_string())))
         .collect();
+    configs.values().try_for_each(|value| configs::check_length(value))?;
     if !configs.is_empty() {
         settings.schema.validate(&ConfigResource::new(ResourceType::Topic, topic.name.as_str()), &configs)?;
     }
@@ -164,7 +181,6 @@ fn placed(
     }
     let or_default = |value, default| if value == -1 { default } else { value };
     let count = or_default(topic.num_partitions, settings.num_partitions);
-    partitions::check_count(count)?;
     let factor = match topic.replication_factor {
         -1 => settings.default_replication_factor,
         given => given,

@@ -99,3 +99,19 @@ fn bootstrap_and_topic_records_are_kafkas() {
     assert_eq!(ours, kafkas);
     assert_ne!(id, TopicId::NONE);
 }
+
+/// Transactions of metadata came with level 13 (3.6-IV1).
+#[test]
+fn bootstrap_records_of_old_levels_are_no_transaction() {
+    let cluster = Cluster::with(MetadataImage::empty("MkU3OEVBNTcwNTJENDM2Qk"));
+    for (level, is_transaction) in [(12, false), (13, true)] {
+        let record = crate::controller::records::FeatureLevelRecord {
+            name: "metadata.version".to_owned(),
+            feature_level: level,
+            ..Default::default()
+        };
+        let records = cluster.machine.bootstrap_records(vec![record.into()]).unwrap();
+        let found = records.iter().any(|record| matches!(record, MetadataRecord::BeginTransaction(_)));
+        assert_eq!((found, records.len()), (is_transaction, if is_transaction { 3 } else { 1 }), "{level}");
+    }
+}

@@ -209,7 +209,9 @@ fn brokers_are_registered_only_into_their_cluster() {
     assert_eq!(refusal(registration(2, 5).with_cluster_id("other".into())), E::InconsistentClusterId);
     assert_eq!(refusal(registration(2, 5).with_log_dirs(Vec::new())), E::InvalidRegistration);
     assert_eq!(refusal(registration(2, 5).with_log_dirs(vec![Uuid::from_u128(1)])), E::InvalidRegistration);
-    assert_eq!(refusal(registration(2, 5).with_features(Vec::new())), E::UnsupportedVersion);
+    let mut old = registration(2, 5);
+    old.features.retain(|feature| feature.name.as_str() == "metadata.version");
+    assert_eq!(refusal(old), E::UnsupportedVersion);
 }
 
 #[test]
@@ -221,4 +223,149 @@ fn a_leader_of_one_fences_the_others() {
     assert!(cluster.image().brokers.get(&2).unwrap().fenced);
     assert!(!cluster.image().brokers.get(&1).unwrap().fenced);
     assert!(cluster.machine.activation_records().is_empty());
+}
+
+#[test]
+fn min_isr_of_brokers_is_guarded_while_elr_is_on() {
+    let mut cluster = Cluster::of_one_broker();
+    assert!(cluster.image().features.is_elr_enabled());
+    let min_isr = |operation, value| [("min.insync.replicas", operation, value)];
+    let invalid = |text: &str| (E::InvalidConfig.code(), text.to_owned());
+    let on_broker = "Broker-level min.insync.replicas cannot be altered while ELR is enabled.";
+    let removed = "Cluster-level min.insync.replicas cannot be removed while ELR is enabled.";
+    assert_eq!(alter(&mut cluster, 4, "1", &min_isr(0, Some("2"))), invalid(on_broker));
+    assert_eq!(alter(&mut cluster, 4, "", &min_isr(1, None)), invalid(removed));
+    assert_eq!(alter(&mut cluster, 4, "", &min_isr(0, Some("2"))).0, 0);
+    let resource = m::alter_configs_request::AlterConfigsResource::default()
+        .with_resource_type(4)
+        .with_configs(Vec::new());
+    let request = m::AlterConfigsRequest::default().with_resources(vec![resource]);
+    let Reply::AlterConfigs(response) = cluster.run(Command::AlterConfigs(request)).reply else { panic!() };
+    assert_eq!(response.responses[0].error_message.as_deref(), Some(removed), "left out is removed");
+    update(&mut cluster, "eligible.leader.replicas.version", 0, 2);
+    assert_eq!(alter(&mut cluster, 4, "1", &min_isr(0, Some("2"))).0, 0);
+    assert_eq!(alter(&mut cluster, 4, "", &min_isr(1, None)).0, 0);
+}
+
+/// With another `min.insync.replicas`, who was eligible before may not be so any more.
+#[test]
+fn a_changed_min_isr_clears_the_eligible_replicas() {
+    let mut cluster = Cluster::of_one_broker();
+    cluster.create(topic("t", 1, 1));
+    let changed = |kind, resource: &'static str, key: &'static str| {
+        let config = AlterableConfig::default().with_name(key.into()).with_value(Some("2".into()));
+        let resource = AlterConfigsResource::default()
+            .with_resource_type(kind)
+            .with_resource_name(resource.into())
+            .with_configs(vec![config]);
+        Command::IncrementalAlterConfigs(
+            m::IncrementalAlterConfigsRequest::default().with_resources(vec![resource]),
+        )
+    };
+    let cleared = |records: &[MetadataRecord]| -> Vec<String> {
+        let names = records.iter().filter_map(|record| match record {
+            MetadataRecord::ClearElr(record) => Some(record.topic_name.clone()),
+            _ => None,
+        });
+        names.collect()
+    };
+    let command = changed(2, "t", "min.insync.replicas");
+    assert_eq!(cleared(&cluster.decide(command).unwrap().records), ["t"]);
+    let command = changed(4, "", "min.insync.replicas");
+    assert_eq!(cleared(&cluster.decide(command).unwrap().records), [""]);
+    let command = changed(2, "t", "retention.ms");
+    assert!(cleared(&cluster.decide(command).unwrap().records).is_empty());
+
+    let config = m::create_topics_request::CreatableTopicConfig::default()
+        .with_name("min.insync.replicas".into())
+        .with_value(Some("2".into()));
+    let request =
+        m::CreateTopicsRequest::default().with_topics(vec![topic("new", 1, 1).with_configs(vec![config])]);
+    let decision = cluster.run(Command::CreateTopics(request));
+    assert_eq!(cleared(&decision.records), ["new"]);
+    update(&mut cluster, "eligible.leader.replicas.version", 0, 2);
+    let command = changed(2, "t", "min.insync.replicas");
+    assert!(cleared(&cluster.decide(command).unwrap().records).is_empty());
+}
+
+#[test]
+fn values_that_are_too_long_are_refused() {
+    let mut cluster = Cluster::of_one_broker();
+    let (long, longest) = ("v".repeat(32_768), "v".repeat(32_767));
+    assert_eq!(
+        alter(&mut cluster, 4, "1", &[("k", 0, Some(&long))]),
+        (
+            E::InvalidConfig.code(),
+            "The configuration value cannot be added because it exceeds the maximum value size of 32767 bytes."
+                .to_owned()
+        )
+    );
+    assert_eq!(alter(&mut cluster, 4, "1", &[("k", 0, Some(&longest))]).0, 0);
+    let config = m::create_topics_request::CreatableTopicConfig::default()
+        .with_name("cleanup.policy".into())
+        .with_value(Some(long.into()));
+    assert_eq!(cluster.create(topic("t", 1, 1).with_configs(vec![config])).0, E::InvalidConfig.code());
+}
+
+#[test]
+fn features_wait_for_those_that_they_depend_on() {
+    let mut cluster = Cluster::with(MetadataImage::empty("MkU3OEVBNTcwNTJENDM2Qk"));
+    let version = medallion_wire::internal_records::metadata_records::FeatureLevelRecord {
+        name: "metadata.version".to_owned(),
+        feature_level: 22,
+        ..Default::default()
+    };
+    cluster.apply(&[version.into()]);
+    let elr = "eligible.leader.replicas.version";
+    let (code, text) = update(&mut cluster, elr, 1, 1);
+    assert_eq!(code, E::InvalidUpdateVersion.code(), "{text}");
+    assert!(
+        text.ends_with(&format!(
+            "Invalid update version 1 for feature {elr}. {elr} could not be set to 1 because it depends on \
+             metadata.version level 23"
+        )),
+        "{text}"
+    );
+    assert!(!cluster.image().features.is_elr_enabled());
+    assert_eq!(update(&mut cluster, "metadata.version", 23, 1), (0, String::new()));
+    assert_eq!(update(&mut cluster, elr, 1, 1), (0, String::new()));
+}
+
+#[test]
+fn downgrades_are_refused_in_kafkas_words() {
+    let mut cluster = Cluster::of_one_broker();
+    let prefix = "The update failed for all features since the following feature had an error: \
+                  Unsupported metadata.version downgrade from 30 to 29. ";
+    for (upgrade_type, reason) in [
+        (2, "Refusing to perform the requested downgrade because it might delete metadata information."),
+        (3, "Unsafe metadata downgrade is not supported in this version."),
+    ] {
+        let (code, text) = update(&mut cluster, "metadata.version", 29, upgrade_type);
+        assert_eq!((code, text), (E::InvalidUpdateVersion.code(), format!("{prefix}{reason}")));
+    }
+}
+
+#[test]
+fn a_directory_belongs_to_one_broker() {
+    let mut cluster = Cluster::of_one_broker();
+    let refusal = |cluster: &mut Cluster, request| {
+        let error = cluster.decide(Command::RegisterBroker(request)).unwrap_err();
+        (error.error, error.message.unwrap_or_default())
+    };
+    let taken = Uuid::from_u128(1001);
+    assert_eq!(
+        refusal(&mut cluster, registration(2, 5).with_log_dirs(vec![taken])),
+        (
+            E::InvalidRegistration,
+            "Broker 1 is already registered with directory AAAAAAAAAAAAAAAAAAAD6Q".to_owned()
+        )
+    );
+    let mut nameless = registration(2, 5);
+    nameless.features.retain(|feature| feature.name.as_str() != "metadata.version");
+    assert_eq!(
+        refusal(&mut cluster, nameless),
+        (E::InvalidRegistration, "Request features do not contain 'metadata.version'".to_owned())
+    );
+    let reserved = registration(2, 5).with_log_dirs(vec![Uuid::from_u128(99)]);
+    assert_eq!(refusal(&mut cluster, reserved).1, "Reserved directory ID in request");
 }

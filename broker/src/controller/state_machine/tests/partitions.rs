@@ -212,3 +212,83 @@ fn replicas_are_spread_over_racks() {
     }
     assert_eq!(leaders.len(), 6, "every broker leads: {leaders:?}");
 }
+
+#[test]
+fn a_changed_replication_factor_is_refused_in_kafkas_words() {
+    let mut cluster = Cluster::of_one_broker();
+    cluster.create(topic("t", 1, 1));
+    cluster.register(registration(2, 22));
+    let replicas = Some(vec![BrokerId(1), BrokerId(2)]);
+    let partition = ReassignablePartition::default().with_partition_index(0).with_replicas(replicas);
+    let topic = ReassignableTopic::default().with_name(name("t")).with_partitions(vec![partition]);
+    let request = m::AlterPartitionReassignmentsRequest::default()
+        .with_allow_replication_factor_change(false)
+        .with_topics(vec![topic]);
+    let decision = cluster.run(Command::AlterPartitionReassignments(request));
+    let Reply::AlterPartitionReassignments(response) = decision.reply else { panic!() };
+    let result = &response.responses[0].partitions[0];
+    assert_eq!(result.error_code, E::InvalidReplicationFactor.code());
+    assert_eq!(result.error_message.as_deref(), Some("The replication factor is changed from 1 to 2"));
+}
+
+/// Who never led is not remembered as the last leader: -1 is no broker.
+#[test]
+fn nobody_is_remembered_as_the_last_leader_of_a_partition_without_one() {
+    let mut cluster = Cluster::of_one_broker();
+    cluster.register(registration(2, 22));
+    let id = Uuid::from_u128(7 << 100);
+    let records: [MetadataRecord; 2] = [
+        crate::controller::records::TopicRecord { name: "t".to_owned(), topic_id: id, ..Default::default() }
+            .into(),
+        crate::controller::records::PartitionRecord {
+            topic_id: id,
+            partition_id: 0,
+            replicas: vec![2],
+            isr: vec![2],
+            leader: -1,
+            leader_epoch: 4,
+            directories: vec![Uuid::from_u128(1002)],
+            ..Default::default()
+        }
+        .into(),
+    ];
+    let stop = |cluster: &mut Cluster| {
+        let epoch = cluster.image().brokers.get(&2).unwrap().epoch;
+        let fence = m::BrokerHeartbeatRequest::default()
+            .with_broker_id(BrokerId(2))
+            .with_broker_epoch(epoch)
+            .with_want_fence(true);
+        cluster.run(Command::BrokerHeartbeat(fence));
+    };
+    stop(&mut cluster);
+    cluster.apply(&records);
+    cluster.run(Command::RegisterBroker(registration(2, 33)));
+    let after = partition(&cluster, "t", 0);
+    assert_eq!((after.leader, after.isr.as_slice()), (-1, &[][..]));
+    assert_eq!(after.last_known_elr, Vec::<i32>::new());
+}
+
+/// Only those that are added must be in sync, unless fewer are added than removed.
+#[test]
+fn a_move_is_done_when_the_added_replicas_are_in_sync() {
+    use crate::controller::state_machine::partition_change::PartitionChange;
+    let cluster = Cluster::of_one_broker();
+    let done = |adding: &[i32], removing: &[i32]| {
+        let before = PartitionRegistration {
+            replicas: vec![1, 2, 3, 4],
+            directories: vec![Uuid::from_u128(1001); 4],
+            isr: vec![1, 3, 4],
+            leader: 1,
+            adding_replicas: adding.to_vec(),
+            removing_replicas: removing.to_vec(),
+            ..Default::default()
+        };
+        let change = PartitionChange::new(cluster.image(), &before, 1);
+        let record = change.build(medallion_wire::TopicId(Uuid::from_u128(9)), PartitionIndex(0));
+        record.is_some_and(|record| record.adding_replicas.is_some() || record.removing_replicas.is_some())
+    };
+    assert!(done(&[3], &[4]), "2 is not in sync, but was there before");
+    assert!(!done(&[2], &[4]), "2 is to be added");
+    assert!(!done(&[], &[4]), "with fewer replicas all must be in sync");
+    assert!(!done(&[3], &[1, 3, 4]), "nobody in sync would be left");
+}
