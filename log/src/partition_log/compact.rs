@@ -38,6 +38,8 @@ pub struct CompactionTask {
     segments: Vec<Arc<Segment>>,
     settings: CleanerSettings,
     keys_bytes: usize,
+    /// [`crate::shared::LogShared::truncations`] when this was planned.
+    truncations: u64,
 }
 
 /// New segments that wait to take the place of the old ones.
@@ -46,6 +48,7 @@ pub struct CompactedSegments {
     directory: Arc<LogDirectory>,
     groups: Vec<Group>,
     outcome: CompactionOutcome,
+    truncations: u64,
     /// Files have begun to take their new names, so that only opening the log may remove any.
     is_begun: bool,
 }
@@ -77,6 +80,7 @@ impl CompactionTask {
             directory: Arc::clone(&self.directory),
             groups: Vec::new(),
             outcome: CompactionOutcome { first_dirty_offset: clean_up_to, ..CompactionOutcome::default() },
+            truncations: self.truncations,
             is_begun: false,
         };
         let mut cleaner = Cleaner::new(self.settings.clone(), map);
@@ -219,11 +223,12 @@ impl PartitionLog {
             keys_bytes: usize::try_from(keys_bytes)
                 .unwrap_or(usize::MAX)
                 .min(self.env.compaction_keys_bytes_max),
+            truncations: *self.shared.truncations.lock(),
         }))
     }
 
-    /// Puts compacted segments in the place of the old ones. When some of those are gone meanwhile (truncated, deleted by
-    /// retention), nothing is replaced and `None` is returned.
+    /// Puts compacted segments in the place of the old ones. When some of those are gone meanwhile (deleted by retention),
+    /// or the log was truncated, nothing is replaced and `None` is returned.
     ///
     /// # Errors
     /// I/O errors; opening the log finishes what was begun.
@@ -252,6 +257,10 @@ impl PartitionLog {
     }
 
     fn replace(&mut self, compacted: &mut CompactedSegments) -> Result<bool, LogError> {
+        // A segment that was cut may hold other records by now.
+        if *self.shared.truncations.lock() != compacted.truncations {
+            return Ok(false);
+        }
         let current = self.shared.segments.load_full();
         let groups = &compacted.groups;
         let old: Vec<&Arc<Segment>> = groups.iter().flat_map(|group| &group.old).collect();
