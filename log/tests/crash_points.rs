@@ -31,6 +31,38 @@ fn recover(env: &LogEnvironment) -> (PartitionLog, RecoveryReport) {
     PartitionLog::open(env, Path::new(FOLDER), Arc::new(small()), OpenOptions::new(1000)).unwrap()
 }
 
+/// A truncation that was stopped leaves a log without a hole, longer than asked at the most.
+#[test]
+fn a_truncation_stopped_anywhere_leaves_no_hole() {
+    const STEPS_MAX: u64 = 200;
+    let mut steps = 0;
+    loop {
+        let (disk, env) = simulated();
+        let mut log = open(&env, &small());
+        fill(&mut log);
+        log.flush().unwrap();
+        disk.fail_after(steps);
+        let truncated = log.truncate_to(Offset(2));
+        drop(log);
+        if steps % 2 == 0 {
+            disk.crash(steps);
+        }
+        disk.clear_faults();
+        let (log, report) = recover(&env);
+        assert_eq!(report.missing, [], "stopped after {steps} steps");
+        let offsets: Vec<i64> = read_all(&log.reader(), 0).iter().map(|record| record.offset).collect();
+        assert!(offsets.iter().copied().eq(0..report.log_end_offset.get()), "{steps} steps: {offsets:?}");
+        assert!(offsets.len() >= 2, "{steps} steps: {offsets:?}");
+        log.check_invariants();
+        if truncated.is_ok() {
+            assert!(steps > 10, "several segments were removed");
+            return;
+        }
+        steps += 1;
+        assert!(steps < STEPS_MAX, "the truncation never ends");
+    }
+}
+
 /// A client that repeats a batch before the first one is written must not be told that it is there.
 #[test]
 fn a_repeated_batch_shares_the_fate_of_the_first() {
