@@ -84,3 +84,32 @@ fn a_repeated_batch_shares_the_fate_of_the_first() {
     assert_eq!(repeated, [false, true]);
     log.check_invariants();
 }
+
+/// A compaction that keeps nothing of a segment still stands for the segment's own files, the transaction index too.
+#[test]
+fn an_empty_replacement_takes_the_place_of_all_files() {
+    let (disk, env) = simulated();
+    let mut log = open(&env, &small());
+    fill(&mut log);
+    log.close().unwrap();
+    let base = log.reader().segments()[1].base_offset.get();
+    drop(log);
+    let write = |name: String, content: &[u8]| {
+        let file = disk.open(&Path::new(FOLDER).join(name), OpenMode::CreateNew).unwrap();
+        file.write_all_at(&[content], 0).unwrap();
+    };
+    for kind in ["log", "index", "timeindex"] {
+        write(format!("{base:020}.{kind}.swap"), &[]);
+    }
+    let gone = AbortedTransactionEntry {
+        producer_id: ProducerId(9),
+        first_offset: Offset(base),
+        last_offset: Offset(base + 1),
+        last_stable_offset: Offset(base + 2),
+    };
+    write(format!("{base:020}.txnindex"), &gone.encode());
+    let options = OpenOptions { recovery_point: Offset(20), ..OpenOptions::new(1000) };
+    let (log, _) = PartitionLog::open(&env, Path::new(FOLDER), Arc::new(small()), options).unwrap();
+    assert!(!file_names(&disk).contains(&format!("{base:020}.txnindex")), "{:?}", file_names(&disk));
+    log.check_invariants();
+}
