@@ -63,7 +63,7 @@ impl Snapshots {
         log_start_offset: Offset,
     ) -> Result<Option<WrittenFile>, LogError> {
         let offset = producers.map_end_offset();
-        if !self.offsets.is_due(offset, log_start_offset) {
+        if !self.offsets.is_due(offset, log_start_offset, producers.producers().len() > 0) {
             return Ok(None);
         }
         let path = self.path(offset);

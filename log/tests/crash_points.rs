@@ -113,3 +113,29 @@ fn an_empty_replacement_takes_the_place_of_all_files() {
     assert!(!file_names(&disk).contains(&format!("{base:020}.txnindex")), "{:?}", file_names(&disk));
     log.check_invariants();
 }
+
+/// Deleting all records does not forget who wrote them: a batch that is sent again is still known.
+#[test]
+fn producers_outlive_their_deleted_records() {
+    let (_, env) = simulated();
+    let mut log = open(&env, &LogConfig::default());
+    let send = |log: &mut PartitionLog| {
+        let records = producer_batch(ProducerId(9), 0, &[(1, "a", "1")]);
+        log.append_as_leader(records, LeaderEpoch(0), AppendOrigin::Client, 1000).unwrap()
+    };
+    assert!(!send(&mut log).duplicate);
+    log.advance_high_watermark(Offset(1));
+    log.delete_records(Offset(1)).unwrap();
+    assert!(send(&mut log).duplicate);
+    log.close().unwrap();
+    let clean = OpenOptions {
+        recovery_point: Offset(1),
+        log_start_offset: Offset(1),
+        clean_shutdown: true,
+        ..OpenOptions::new(1000)
+    };
+    let (mut log, _) =
+        PartitionLog::open(&env, Path::new(FOLDER), Arc::new(LogConfig::default()), clean).unwrap();
+    assert!(send(&mut log).duplicate);
+    log.check_invariants();
+}

@@ -51,9 +51,13 @@ impl SnapshotOffsets {
         self.offsets.contains(&offset)
     }
 
-    /// Whether a snapshot at `map_end_offset` is due: nothing is gained when one is there at or above it.
-    pub fn is_due(&self, map_end_offset: Offset, log_start_offset: Offset) -> bool {
-        map_end_offset > self.latest().unwrap_or(log_start_offset)
+    /// Whether a snapshot at `map_end_offset` is due: nothing is gained when one is there at or above it. Without any, a
+    /// log that holds no record needs one only for producers whose records were deleted.
+    pub fn is_due(&self, map_end_offset: Offset, log_start_offset: Offset, has_producers: bool) -> bool {
+        match self.latest() {
+            Some(latest) => map_end_offset > latest,
+            None => map_end_offset > log_start_offset || has_producers,
+        }
     }
 
     /// Notes that a file was written.
@@ -147,13 +151,14 @@ mod tests {
     #[test]
     fn a_snapshot_is_due_once_the_log_has_grown() {
         let mut snapshots = snapshots(&[10]);
-        assert!(!snapshots.is_due(Offset(10), Offset(0)));
-        assert!(snapshots.is_due(Offset(11), Offset(0)));
+        assert!(!snapshots.is_due(Offset(10), Offset(0), true));
+        assert!(snapshots.is_due(Offset(11), Offset(0), false));
         snapshots.insert(Offset(11));
-        assert!(!snapshots.is_due(Offset(11), Offset(0)));
+        assert!(!snapshots.is_due(Offset(11), Offset(0), true));
         assert_eq!(snapshots.remove_below(Offset(11)), offsets(&[10]));
         assert!(snapshots.remove(Offset(11)));
-        assert!(!snapshots.is_due(Offset(5), Offset(5)));
+        assert!(!snapshots.is_due(Offset(5), Offset(5), false));
+        assert!(snapshots.is_due(Offset(5), Offset(5), true));
         assert_eq!(snapshots.latest_at_or_below(Offset(50)), None);
     }
 }
