@@ -4,10 +4,11 @@
 
 mod common;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use common::*;
-use medallion_log::{AppendOrigin, CleanupPolicy, LogConfig, PartitionLog};
+use medallion_log::{AppendOrigin, CleanupPolicy, LogConfig, OpenOptions, PartitionLog};
 use medallion_wire::{LeaderEpoch, Offset};
 
 fn compacted() -> LogConfig {
@@ -46,5 +47,37 @@ fn a_compaction_begun_before_a_truncation_is_given_up() {
     let records = read_all(&log.reader(), 0);
     let newest = records.last().unwrap();
     assert_eq!((newest.offset, newest.value.as_deref()), (11, Some(&b"a new value"[..])));
+    log.check_invariants();
+}
+
+/// `max.compaction.lag.ms` holds for the active segment too: it is closed in time.
+#[test]
+fn the_compaction_lag_rolls_segments() {
+    let (_, env) = simulated();
+    let lagging = LogConfig { max_compaction_lag_ms: 100, ..compacted() };
+    let mut log = open(&env, &lagging);
+    append(&mut log, 0, &[(1000, "a", "1")], 1000);
+    assert!(!log.maybe_roll(1100).unwrap());
+    assert!(log.maybe_roll(1101).unwrap());
+    append(&mut log, 0, &[(1200, "a", "2")], 1200);
+    append(&mut log, 0, &[(1301, "a", "3")], 1301);
+    assert_eq!(log.reader().segments().len(), 3);
+    let plain = LogConfig { cleanup_policy: CleanupPolicy::DELETE, ..lagging };
+    log.update_config(Arc::new(plain));
+    assert!(!log.maybe_roll(9999).unwrap(), "the lag is one of compaction");
+}
+
+/// Records of long ago, as a migration brings them, do not make a segment of each check.
+#[test]
+fn old_timestamps_do_not_roll_a_young_segment() {
+    let (_, env) = simulated();
+    let config = Arc::new(LogConfig { segment_ms: 100, ..LogConfig::default() });
+    let (mut log, _) = PartitionLog::open(&env, Path::new(FOLDER), config, OpenOptions::new(1000)).unwrap();
+    append(&mut log, 0, &[(7, "a", "1")], 1000);
+    assert!(!log.maybe_roll(1100).unwrap());
+    append(&mut log, 0, &[(8, "a", "1")], 1100);
+    assert!(log.maybe_roll(1101).unwrap());
+    append(&mut log, 0, &[(9, "a", "1")], 1150);
+    assert!(!log.maybe_roll(1200).unwrap());
     log.check_invariants();
 }
