@@ -91,6 +91,17 @@ pub struct LogConfig {
     pub preallocate: bool,
 }
 
+impl LogConfig {
+    /// The age at which a segment is closed: `segment.ms`, in a compacted log at most `max.compaction.lag.ms`, because the
+    /// newest segment is never compacted.
+    pub fn segment_ms_max(&self) -> i64 {
+        match self.max_compaction_lag_ms {
+            lag_ms @ 1.. if self.cleanup_policy.compact => self.segment_ms.min(lag_ms),
+            _ => self.segment_ms,
+        }
+    }
+}
+
 impl Default for LogConfig {
     /// Kafka 4.3's defaults.
     fn default() -> Self {

@@ -65,7 +65,8 @@ pub(crate) struct LogShared {
     pub(crate) unsynced: Mutex<Unsynced>,
     /// Held by the one flush that runs.
     pub(crate) flushing: Mutex<()>,
-    /// Goes up when records are taken away at the end, so that a flush begun before does not move the recovery point.
+    /// Goes up when records are taken away at the end, so that a flush begun before does not move the recovery point, and
+    /// a compaction begun before does not bring them back.
     pub(crate) truncations: Mutex<u64>,
     poison: OnceLock<String>,
 }

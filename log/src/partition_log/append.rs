@@ -21,7 +21,7 @@ struct Plan {
     size_bytes: usize,
     next_offset: Offset,
     aborted: Vec<AbortedTransactionEntry>,
-    /// Which requests are in it.
+    /// Which requests are in it, or repeat what is.
     requests: Vec<usize>,
     epochs: BTreeMap<LeaderEpoch, Offset>,
 }
@@ -170,6 +170,10 @@ impl PartitionLog {
         let verdict = self.shared.producers.lock().check(&prepared.producers, origin)?;
         let pending = match verdict {
             Verdict::Duplicate(known) => {
+                if known.last_offset >= self.end_offset() {
+                    // What it repeats waits in the plan, and may yet fail.
+                    plan.requests.push(results.len());
+                }
                 return Ok(AppendOutcome {
                     base_offset: known.first_offset(),
                     last_offset: known.last_offset,

@@ -88,6 +88,8 @@ impl PartitionLog {
         if is_snapshot_due {
             let taken = self.take_snapshot();
             self.ignore_full_disk(taken)?;
+            let removed = self.snapshots.remove_superseded(&self.shared);
+            self.or_poison(removed)?;
         }
         let written = self.active.write_pending_index_entries();
         self.or_poison(written)?;
@@ -107,8 +109,8 @@ impl PartitionLog {
         })
     }
 
-    /// Snapshots only save time, so that a full disk must not stop a flush for one.
-    fn ignore_full_disk(&self, result: Result<(), LogError>) -> Result<(), LogError> {
+    /// For files that only save time, so that a full disk must not stop a flush or a deletion.
+    pub(super) fn ignore_full_disk(&self, result: Result<(), LogError>) -> Result<(), LogError> {
         match result {
             Err(LogError::DiskFull { .. }) => Ok(()),
             other => self.or_poison(other),

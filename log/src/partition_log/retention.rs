@@ -44,7 +44,12 @@ impl PartitionLog {
         let changed = self.shared.epochs.lock().truncate_from_start(start);
         self.shared.producers.lock().on_log_start_offset_incremented(start);
         self.shared.publish_first_unstable();
-        if changed { self.write_epochs() } else { Ok(()) }
+        if !changed {
+            return Ok(());
+        }
+        // Epochs below the start do no harm, and whoever deletes makes room.
+        let written = self.write_epochs();
+        self.ignore_full_disk(written)
     }
 
     /// Applies retention by time, size and start offset: takes segments out of the log and renames their files to
@@ -77,8 +82,9 @@ impl PartitionLog {
         let segments = self.shared.segments.load_full();
         let (gone, kept) = segments.split_at(plan.reasons.len());
         let start = kept[0].base_offset().max(offsets.log_start_offset);
-        self.publish_segments(kept.to_vec());
+        // The start goes first: a reader that finds the shorter list must find the higher start too.
         self.raise_start(start)?;
+        self.publish_segments(kept.to_vec());
         let mut deleted = Vec::with_capacity(gone.len());
         for (segment, reason) in gone.iter().zip(&plan.reasons) {
             segment.open_indexes()?;

@@ -32,7 +32,7 @@ impl PartitionLog {
         let index_bytes = self.config.segment_index_bytes;
         Ok(size_after > u64::from(self.config.segment_bytes)
             || size_after > SEGMENT_BYTES_MAX
-            || self.age_ms(max_timestamp_ms)? > self.config.segment_ms - self.jitter_ms()
+            || self.age_ms(max_timestamp_ms)? > self.config.segment_ms_max() - self.jitter_ms()
             || self.active.offset_index().is_full(index_bytes)?
             || self.active.time_index().is_full(index_bytes)?)
     }
@@ -47,10 +47,10 @@ impl PartitionLog {
         })
     }
 
-    /// How much earlier than `segment.ms` this segment goes, so that not all partitions roll at once. The same for each
+    /// How much earlier than [`crate::LogConfig::segment_ms_max`] this segment goes, so that not all partitions roll at once. The same for each
     /// asking, other for each partition and segment.
     fn jitter_ms(&self) -> i64 {
-        let bound = self.config.segment_jitter_ms.min(self.config.segment_ms);
+        let bound = self.config.segment_jitter_ms.min(self.config.segment_ms_max());
         let Ok(bound @ 1..) = u64::try_from(bound) else { return 0 };
         let mut hasher = DefaultHasher::new();
         self.shared.directory.path().hash(&mut hasher);
@@ -58,7 +58,9 @@ impl PartitionLog {
         i64::try_from(hasher.finish() % bound).unwrap_or(0)
     }
 
-    /// Rolls the active segment when its age asks for it (it is not empty); whether it did.
+    /// Rolls the active segment when it is not empty and by the wall clock older than it may get, so that retention and
+    /// compaction reach the records of a log that nobody writes to; whether it did. Records that were old when they came
+    /// do not make it older than it is.
     ///
     /// # Errors
     /// I/O errors.
@@ -66,8 +68,9 @@ impl PartitionLog {
         self.now_ms = now_ms;
         self.writable()?;
         let due = self.active.size_bytes() > 0 && {
-            let age_ms = self.age_ms(now_ms);
-            self.or_poison(age_ms)? > self.config.segment_ms - self.jitter_ms()
+            let first_timestamp_ms = self.active.first_timestamp_ms();
+            let since_ms = self.or_poison(first_timestamp_ms)?.unwrap_or(-1).max(self.active_created_ms);
+            now_ms.saturating_sub(since_ms) > self.config.segment_ms_max() - self.jitter_ms()
         };
         if due {
             self.roll_to(self.end_offset())?;

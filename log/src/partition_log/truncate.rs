@@ -36,17 +36,19 @@ impl PartitionLog {
         *self.shared.truncations.lock() += 1;
         let segments = self.shared.segments.load_full();
         let (kept, gone) = segments.split_at(LogShared::segment_index(&segments, offset) + 1);
-        let last = &kept[kept.len() - 1];
-        let end = cut_segment(last, offset)?;
+        self.publish_segments(kept.to_vec());
+        // The newest goes first, each durably, and the cut comes last: a crash in between must not leave a hole.
+        for segment in gone.iter().rev() {
+            self.remove_files(std::slice::from_ref(segment))?;
+            self.shared.directory.sync()?;
+        }
+        let end = cut_segment(&kept[kept.len() - 1], offset)?;
         let log_start_offset = self.shared.log_start_offset.get();
         if end < log_start_offset {
             return self.start_anew(log_start_offset);
         }
-        self.publish_segments(kept.to_vec());
         self.shared.log_end_offset.set(end);
-        self.remove_files(gone)?;
         self.snapshots.remove_above(end)?;
-        self.shared.directory.sync()?;
         for offset in
             [&self.shared.recovery_point, &self.shared.high_watermark, &self.shared.log_start_offset]
         {
@@ -89,8 +91,7 @@ impl PartitionLog {
         self.shared.directory.sync()
     }
 
-    /// Removes segments' files at once. The newest segment goes first, the batches' file of each last, so that a crash in
-    /// between leaves a log without gap.
+    /// Removes segments' files at once, the batches' file of each last: what is left without one goes at the next start.
     fn remove_files(&self, segments: &[Arc<Segment>]) -> Result<(), LogError> {
         for segment in segments.iter().rev() {
             for kind in FileKind::OF_SEGMENT.into_iter().rev() {

@@ -19,26 +19,9 @@ impl SnapshotOffsets {
         Self { offsets: offsets.into_iter().collect() }
     }
 
-    /// The offset in a file name such as `00000000000000001042.snapshot`.
-    pub fn parse_file_name(name: &str) -> Option<Offset> {
-        let digits = name.strip_suffix(".snapshot")?;
-        let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
-        if is_number { digits.parse().ok().map(Offset) } else { None }
-    }
-
-    /// The name of the snapshot file at `offset`.
-    pub fn file_name(offset: Offset) -> String {
-        format!("{:020}.snapshot", offset.0)
-    }
-
     /// The newest, to be loaded first.
     pub fn latest(&self) -> Option<Offset> {
         self.offsets.last().copied()
-    }
-
-    /// The oldest.
-    pub fn oldest(&self) -> Option<Offset> {
-        self.offsets.first().copied()
     }
 
     /// The newest at or below `offset`: from there on recovery reads records.
@@ -46,14 +29,13 @@ impl SnapshotOffsets {
         self.offsets.range(..=offset).next_back().copied()
     }
 
-    /// Whether there is one at `offset`.
-    pub fn contains(&self, offset: Offset) -> bool {
-        self.offsets.contains(&offset)
-    }
-
-    /// Whether a snapshot at `map_end_offset` is due: nothing is gained when one is there at or above it.
-    pub fn is_due(&self, map_end_offset: Offset, log_start_offset: Offset) -> bool {
-        map_end_offset > self.latest().unwrap_or(log_start_offset)
+    /// Whether a snapshot at `map_end_offset` is due: nothing is gained when one is there at or above it. Without any, a
+    /// log that holds no record needs one only for producers whose records were deleted.
+    pub fn is_due(&self, map_end_offset: Offset, log_start_offset: Offset, has_producers: bool) -> bool {
+        match self.latest() {
+            Some(latest) => map_end_offset > latest,
+            None => map_end_offset > log_start_offset || has_producers,
+        }
     }
 
     /// Notes that a file was written.
@@ -91,6 +73,17 @@ impl SnapshotOffsets {
         self.take(|offset| strays.binary_search(&offset).is_ok() && Some(offset) != kept)
     }
 
+    /// A flush may take snapshots between base offsets. Of those, recovery needs the newest one at or below the recovery
+    /// point and what is above. Returns the files to remove.
+    pub fn remove_superseded(
+        &mut self,
+        segment_base_offsets: &BTreeSet<Offset>,
+        recovery_point: Offset,
+    ) -> Vec<Offset> {
+        let Some(needed) = self.latest_at_or_below(recovery_point) else { return Vec::new() };
+        self.take(|offset| offset < needed && !segment_base_offsets.contains(&offset))
+    }
+
     fn take(&mut self, is_gone: impl Fn(Offset) -> bool) -> Vec<Offset> {
         let (gone, kept): (BTreeSet<Offset>, _) = self.offsets.iter().partition(|offset| is_gone(**offset));
         self.offsets = kept;
@@ -111,22 +104,10 @@ mod tests {
     }
 
     #[test]
-    fn file_names_are_kafkas() {
-        assert_eq!(SnapshotOffsets::file_name(Offset(1042)), "00000000000000001042.snapshot");
-        assert_eq!(SnapshotOffsets::parse_file_name("00000000000000001042.snapshot"), Some(Offset(1042)));
-        for name in
-            ["00000000000000001042.snapshot.deleted", ".snapshot", "+1.snapshot", "00000000000000001042.log"]
-        {
-            assert_eq!(SnapshotOffsets::parse_file_name(name), None, "{name}");
-        }
-    }
-
-    #[test]
     fn only_snapshots_inside_of_the_log_stay() {
         let mut snapshots = snapshots(&[0, 10, 20, 30]);
         assert_eq!(snapshots.retain_range(Offset(10), Offset(20)), offsets(&[0, 10, 30]));
         assert_eq!(snapshots.latest(), Some(Offset(20)));
-        assert_eq!(snapshots.oldest(), Some(Offset(20)));
         assert_eq!(snapshots.remove_all(), offsets(&[20]));
     }
 
@@ -145,15 +126,26 @@ mod tests {
     }
 
     #[test]
+    fn snapshots_within_segments_do_not_pile_up() {
+        let bases: BTreeSet<Offset> = offsets(&[0, 10, 20]).into_iter().collect();
+        let mut flushed = snapshots(&[5, 10, 15, 20, 22, 24, 26]);
+        assert_eq!(flushed.remove_superseded(&bases, Offset(4)), []);
+        assert_eq!(flushed.remove_superseded(&bases, Offset(12)), offsets(&[5]));
+        assert_eq!(flushed.remove_superseded(&bases, Offset(24)), offsets(&[15, 22]));
+        assert_eq!(flushed, snapshots(&[10, 20, 24, 26]));
+    }
+
+    #[test]
     fn a_snapshot_is_due_once_the_log_has_grown() {
         let mut snapshots = snapshots(&[10]);
-        assert!(!snapshots.is_due(Offset(10), Offset(0)));
-        assert!(snapshots.is_due(Offset(11), Offset(0)));
+        assert!(!snapshots.is_due(Offset(10), Offset(0), true));
+        assert!(snapshots.is_due(Offset(11), Offset(0), false));
         snapshots.insert(Offset(11));
-        assert!(!snapshots.is_due(Offset(11), Offset(0)));
+        assert!(!snapshots.is_due(Offset(11), Offset(0), true));
         assert_eq!(snapshots.remove_below(Offset(11)), offsets(&[10]));
         assert!(snapshots.remove(Offset(11)));
-        assert!(!snapshots.is_due(Offset(5), Offset(5)));
+        assert!(!snapshots.is_due(Offset(5), Offset(5), false));
+        assert!(snapshots.is_due(Offset(5), Offset(5), true));
         assert_eq!(snapshots.latest_at_or_below(Offset(50)), None);
     }
 }

@@ -124,7 +124,8 @@ fn covered_offsets(
         let path = path.join(name);
         let file = directory.open(&path, medallion_os::OpenMode::Read)?;
         let len = file.len().map_err(|error| LogError::io("measure", &path, error))?;
-        let mut next = *base_offset;
+        // A replacement without a batch still stands for the segment at its own offset.
+        let mut next = base_offset.next();
         let mut scanner = BatchScanner::new(file.as_ref(), 0, len);
         while let Ok(Some(entry)) = scanner.next() {
             next = entry.last_offset.next();
