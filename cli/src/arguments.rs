@@ -70,6 +70,9 @@ pub(crate) enum Command {
     Produce(command::produce::ProduceArguments),
     /// Read records
     Consume(command::consume::ConsumeArguments),
+    /// List, describe and delete groups, and reset their offsets
+    #[command(subcommand)]
+    Group(command::group::GroupCommand),
     /// Show and change settings of topics, brokers and loggers
     #[command(subcommand)]
     Config(command::config::ConfigCommand),

@@ -3,7 +3,7 @@
 //! - [`connection`]: one TCP connection, versions agreed by `ApiVersions`, one request at a time;
 //! - [`cluster`]: [`Client`]: bootstrap, metadata, a connection for each broker, offsets;
 //! - [`mod@metadata`]: brokers and topics at one moment;
-//! - [`topics`], [`configs`]: what administrators change;
+//! - [`topics`], [`configs`]: what administrators change; [`groups`]: groups and their offsets;
 //! - [`producer`], [`consumer`]: records in and out, by assigned partitions;
 //! - [`batch`]: records to and from batches;
 //! - [`partitioner`]: the same partition for a key as Kafka's Java producer picks.
@@ -14,6 +14,7 @@ mod configs;
 mod connection;
 mod consumer;
 mod error;
+mod groups;
 mod metadata;
 mod partitioner;
 mod producer;
@@ -26,6 +27,7 @@ pub(crate) use configs::{
 };
 pub(crate) use consumer::{Consumer, ConsumerOptions};
 pub(crate) use error::ClientError;
+pub(crate) use groups::{DescribedGroup, ListedGroup, Member};
 pub(crate) use metadata::{Metadata, TopicMetadata};
 pub(crate) use producer::{Acks, Compression, Producer, ProducerOptions, ProducerStatistics};
 pub(crate) use record::{ConsumedRecord, Record};

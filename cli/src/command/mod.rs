@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod consume;
 pub(crate) mod demo;
 pub(crate) mod format;
+pub(crate) mod group;
 pub(crate) mod log;
 pub(crate) mod produce;
 mod server;
@@ -30,6 +31,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
         Command::Topic(command) => block_on(topic::run(command, &bootstrap, output)),
         Command::Produce(command) => block_on(produce::run(command, &bootstrap, output)),
         Command::Consume(command) => block_on(consume::run(command, &bootstrap, output)),
+        Command::Group(command) => block_on(group::run(command, &bootstrap, output)),
         Command::Config(command) => block_on(config::run(command, &bootstrap, output)),
         Command::Log(command) => log::run(&command, output),
         Command::Demo(command) => block_on(demo::run(command, output)),

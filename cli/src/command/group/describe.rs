@@ -1,0 +1,150 @@
+//! `medallion group describe`.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use medallion_wire::TopicPartition;
+use serde::Serialize;
+
+use super::explained;
+use super::lag::{self, PartitionLag};
+use crate::client::{Client, DescribedGroup};
+use crate::failure::Failure;
+use crate::output::{Align, Output, counted, render, table, thousands};
+
+/// Arguments of `group describe`.
+#[derive(Debug, Args)]
+pub(crate) struct DescribeArguments {
+    /// The groups
+    #[arg(required = true, value_name = "GROUP")]
+    groups: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Described {
+    #[serde(flatten)]
+    group: DescribedGroup,
+    offsets: Vec<PartitionLag>,
+}
+
+pub(super) async fn run(
+    client: &mut Client,
+    arguments: &DescribeArguments,
+    bootstrap: &str,
+    output: &Output,
+) -> anyhow::Result<()> {
+    let mut described = Vec::new();
+    for group in &arguments.groups {
+        described.push(describe(client, group, bootstrap).await?);
+    }
+    if output.is_json() {
+        return output.value(&described);
+    }
+    for (position, group) in described.iter().enumerate() {
+        output.line(&format!("{}{}", if position > 0 { "\n" } else { "" }, text_of(group)))?;
+    }
+    Ok(())
+}
+
+async fn describe(client: &mut Client, name: &str, bootstrap: &str) -> anyhow::Result<Described> {
+    let group = client.describe_group(name).await.map_err(|error| explained(error, name))?;
+    if group.state == "Dead" {
+        let hint = "`medallion group list` shows what is there";
+        return Err(Failure::new(format!("group {name} does not exist"), hint).into());
+    }
+    let mut readers: BTreeMap<TopicPartition, String> = BTreeMap::new();
+    for member in &group.members {
+        let reads = member.partitions.iter().map(|partition| (partition.clone(), member.member_id.clone()));
+        readers.extend(reads);
+    }
+    let offsets = lag::of_group(client, name, bootstrap, &readers).await?;
+    Ok(Described { group, offsets })
+}
+
+fn text_of(described: &Described) -> String {
+    let Described { group, offsets } = described;
+    let behind: i64 = offsets.iter().map(|at| at.lag).sum();
+    let protocol = if group.protocol.is_empty() { String::new() } else { format!("  {}", group.protocol) };
+    let mut text = format!(
+        "{}  {}{protocol}  {}  {} behind  coordinator {}",
+        group.group,
+        group.state,
+        counted(group.members.len() as u64, "member"),
+        counted(u64::try_from(behind).unwrap_or(0), "record"),
+        group.coordinator
+    );
+    if !group.members.is_empty() {
+        text = text + "\n\n" + &render(&members(group));
+    }
+    if !offsets.is_empty() {
+        text = text + "\n\n" + &render(&partitions(offsets));
+    }
+    text
+}
+
+fn members(group: &DescribedGroup) -> comfy_table::Table {
+    let mut table = table([
+        ("member", Align::Left),
+        ("instance", Align::Left),
+        ("client", Align::Left),
+        ("host", Align::Left),
+        ("partitions", Align::Right),
+    ]);
+    for member in &group.members {
+        table.add_row([
+            member.member_id.clone(),
+            member.instance_id.clone().unwrap_or_else(|| "-".to_owned()),
+            member.client_id.clone(),
+            member.host.clone(),
+            member.partitions.len().to_string(),
+        ]);
+    }
+    table
+}
+
+fn partitions(offsets: &[PartitionLag]) -> comfy_table::Table {
+    let mut table = table([
+        ("topic", Align::Left),
+        ("partition", Align::Right),
+        ("committed", Align::Right),
+        ("end", Align::Right),
+        ("lag", Align::Right),
+        ("behind", Align::Right),
+        ("member", Align::Left),
+    ]);
+    for at in offsets {
+        table.add_row([
+            at.topic.clone(),
+            at.partition.to_string(),
+            at.committed.to_string(),
+            at.end.to_string(),
+            thousands(u64::try_from(at.lag).unwrap_or(0)),
+            at.lag_ms.map_or_else(|| "?".to_owned(), duration),
+            at.member.clone().unwrap_or_else(|| "-".to_owned()),
+        ]);
+    }
+    table
+}
+
+/// A time as people say it: `0 s`, `850 ms`, `12 s`, `3 min`, `2 h`, `5 d`.
+fn duration(ms: i64) -> String {
+    match ms {
+        0 => "0 s".to_owned(),
+        ..1_000 => format!("{ms} ms"),
+        ..120_000 => format!("{} s", ms / 1_000),
+        ..7_200_000 => format!("{} min", ms / 60_000),
+        ..172_800_000 => format!("{} h", ms / 3_600_000),
+        _ => format!("{} d", ms / 86_400_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_easy_to_read() {
+        let texts = [0, 850, 12_000, 119_999, 200_000, 7_300_000, 500_000_000].map(duration);
+        assert_eq!(texts, ["0 s", "850 ms", "12 s", "119 s", "3 min", "2 h", "5 d"]);
+    }
+}
