@@ -71,7 +71,11 @@ pub(crate) fn marked_name(partition: &TopicPartition, kind: FolderKind, unique: 
     };
     let end = format!(".{}-{suffix}", unique.simple());
     let mut name = partition.to_string();
-    name.truncate(MAX_NAME_BYTES - end.len()); // topic names are ASCII
+    let mut length = name.len().min(MAX_NAME_BYTES - end.len());
+    while !name.is_char_boundary(length) {
+        length -= 1; // topic names are ASCII, but a folder of others may be named anyhow
+    }
+    name.truncate(length);
     name + &end
 }
 

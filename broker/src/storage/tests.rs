@@ -221,6 +221,8 @@ fn folder_names_are_read_as_kafka_writes_them() {
     assert_eq!(marked_name(&partition, FolderKind::Stray, id), format!("t-3.{unique}-stray"));
     let long = TopicPartition::new("t".repeat(249), 3);
     assert_eq!(marked_name(&long, FolderKind::Deleted, id).len(), 255);
+    let foreign = TopicPartition::new(std::format!("a{}", "é".repeat(120)), 3);
+    assert_eq!(marked_name(&foreign, FolderKind::Stray, id).len(), 254);
 }
 
 #[test]
