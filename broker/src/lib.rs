@@ -22,6 +22,7 @@ pub mod loggers;
 mod metrics;
 mod observed;
 mod producer_ids;
+#[cfg_attr(not(test), expect(dead_code, reason = "held against requests next"))]
 mod quota;
 mod random;
 mod replica;

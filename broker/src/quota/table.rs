@@ -42,6 +42,9 @@ pub(crate) struct UsageKey {
 /// A part of an entity: not named, the default, or a name.
 type Part = Option<Option<Arc<str>>>;
 
+/// The default user, or the default client id.
+const DEFAULT: Part = Some(None);
+
 /// The quotas of users and client ids, by kind.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct QuotaTable {
@@ -79,7 +82,6 @@ impl QuotaTable {
             return None;
         }
         let named = |name: &str| Some(Some(Arc::from(name)));
-        const DEFAULT: Part = Some(None);
         let (user_part, client_part) = (named(user), named(client_id));
         let in_order: [(Part, Part, bool, bool); 8] = [
             (user_part.clone(), client_part.clone(), true, true),

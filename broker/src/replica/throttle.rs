@@ -41,7 +41,7 @@ impl Throttle {
         }
         let due = due_after(self.observed_bytes, bytes_per_second);
         if due > elapsed {
-            return Some((due - elapsed).min(WAIT_MAX));
+            return Some(due.saturating_sub(elapsed).min(WAIT_MAX));
         }
         *self = Self::new(now);
         None

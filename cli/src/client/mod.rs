@@ -27,7 +27,7 @@ pub(crate) use configs::{
 };
 pub(crate) use consumer::{Consumer, ConsumerOptions};
 pub(crate) use error::ClientError;
-pub(crate) use groups::{DescribedGroup, ListedGroup, Member};
+pub(crate) use groups::DescribedGroup;
 pub(crate) use metadata::{Metadata, TopicMetadata};
 pub(crate) use producer::{Acks, Compression, Producer, ProducerOptions, ProducerStatistics};
 pub(crate) use record::{ConsumedRecord, Record};

@@ -128,14 +128,18 @@ fn partitions(offsets: &[PartitionLag]) -> comfy_table::Table {
 
 /// A time as people say it: `0 s`, `850 ms`, `12 s`, `3 min`, `2 h`, `5 d`.
 fn duration(ms: i64) -> String {
-    match ms {
-        0 => "0 s".to_owned(),
-        ..1_000 => format!("{ms} ms"),
-        ..120_000 => format!("{} s", ms / 1_000),
-        ..7_200_000 => format!("{} min", ms / 60_000),
-        ..172_800_000 => format!("{} h", ms / 3_600_000),
-        _ => format!("{} d", ms / 86_400_000),
+    const SECOND: i64 = 1_000;
+    const MINUTE: i64 = 60 * SECOND;
+    const HOUR: i64 = 60 * MINUTE;
+    const DAY: i64 = 24 * HOUR;
+    if ms == 0 {
+        return "0 s".to_owned();
     }
+    // Two of a unit before the next one begins, so that no text is rounded by half.
+    let units =
+        [(2 * DAY, DAY, "d"), (2 * HOUR, HOUR, "h"), (2 * MINUTE, MINUTE, "min"), (SECOND, SECOND, "s")];
+    let unit = units.into_iter().find(|(from, ..)| ms >= *from);
+    unit.map_or_else(|| format!("{ms} ms"), |(_, unit, name)| format!("{} {name}", ms / unit))
 }
 
 #[cfg(test)]
