@@ -38,6 +38,7 @@ use crate::metrics::Metrics;
 use crate::observed::ObservedBroker;
 use crate::producer_ids::ProducerIds;
 use crate::replica::background::{self, StopSignal};
+use crate::replica::compaction::{Pace, compact_logs};
 use crate::replica::fetch_session::FetchSessionCache;
 use crate::replica::partition::Surroundings;
 use crate::replica::{LogDirectory, Partition, ReplicaManager, ReplicaSettings};
@@ -586,7 +587,9 @@ fn start_background(
             u64::try_from(config.log_cleaner_backoff_ms).unwrap_or(15_000),
             |state, stop| {
                 if state.config.load().log_cleaner_enable {
-                    background::compact_logs(&state.replicas, state.clock.now_ms(), stop);
+                    let rate = || state.config.load().log_cleaner_io_max_bytes_per_second;
+                    let pace = Pace::new(state.clock.as_ref(), stop, &rate);
+                    compact_logs(&state.replicas, state.clock.now_ms(), &pace);
                 }
             },
         )?,

@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -37,7 +38,7 @@ fn a_compaction_begun_before_a_truncation_is_given_up() {
     let last = log.reader().segments().iter().rev().nth(1).unwrap().base_offset.get();
     log.advance_high_watermark(Offset(12));
     let task = log.compaction_task(Offset(0), 1000).unwrap().unwrap();
-    let compacted = task.run().unwrap();
+    let compacted = task.run(|_| ControlFlow::Continue(())).unwrap().unwrap();
     log.truncate_to(Offset(last + 1)).unwrap();
     for round in last + 1..12 {
         append(&mut log, 1, &[(round, &format!("key {round}"), "a new value")], 1000);
@@ -79,5 +80,35 @@ fn old_timestamps_do_not_roll_a_young_segment() {
     assert!(log.maybe_roll(1101).unwrap());
     append(&mut log, 0, &[(9, "a", "1")], 1150);
     assert!(!log.maybe_roll(1200).unwrap());
+    log.check_invariants();
+}
+
+/// The pace hears of all that is read (twice: for the keys, for the records) and written, and can end it at any batch.
+#[test]
+fn the_pace_counts_all_bytes_and_may_stop() {
+    let (disk, env) = simulated();
+    let mut log = open(&env, &compacted());
+    for round in 0..12 {
+        append(&mut log, 0, &[(round, "key", "a value")], 1000);
+    }
+    log.roll().unwrap();
+    log.advance_high_watermark(Offset(12));
+    let files = file_names(&disk);
+    let mut paced_bytes = 0;
+    for stop_at in [1, 12, 13, 24] {
+        let mut batches = 0;
+        paced_bytes = 0;
+        let task = log.compaction_task(Offset(0), 1000).unwrap().unwrap();
+        let stopped = task.run(|bytes| {
+            batches += 1;
+            paced_bytes += bytes;
+            if batches == stop_at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        assert!(stopped.unwrap().is_none(), "stopped at batch {stop_at}");
+        assert_eq!(file_names(&disk), files, "what was written is removed");
+    }
+    let outcome = log.compact(Offset(0), 1000).unwrap().unwrap();
+    assert_eq!(outcome.records_after, 1);
+    assert_eq!(paced_bytes, 2 * outcome.bytes_before + outcome.bytes_after);
     log.check_invariants();
 }

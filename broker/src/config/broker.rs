@@ -61,6 +61,7 @@ broker_config! {
         log_cleaner_backoff_ms: i64 = "log.cleaner.backoff.ms",
         log_cleaner_dedupe_buffer_size: u64 = "log.cleaner.dedupe.buffer.size",
         log_cleaner_enable: bool = "log.cleaner.enable",
+        log_cleaner_io_max_bytes_per_second: f64 = "log.cleaner.io.max.bytes.per.second",
         log_flush_background_interval_ms: u64 = "medallion.log.flush.background.interval.ms",
         log_flush_offset_checkpoint_interval_ms: u64 = "log.flush.offset.checkpoint.interval.ms",
         log_flush_scheduler_interval_ms: i64 = "log.flush.scheduler.interval.ms",

@@ -51,6 +51,10 @@ pub(super) fn check_together(settings: &Resolved<'_>, config: &BrokerConfig) -> 
         let message = "log.cleaner.dedupe.buffer.size must be at least 1 MiB";
         return Err(settings.conflict("log.cleaner.dedupe.buffer.size", message));
     }
+    if config.log_cleaner_io_max_bytes_per_second == 0.0 {
+        let message = "log.cleaner.io.max.bytes.per.second must not be 0: nothing would ever be compacted";
+        return Err(settings.conflict("log.cleaner.io.max.bytes.per.second", message));
+    }
     Ok(())
 }
 

@@ -1,4 +1,5 @@
-//! What runs beside the requests: flushing, checkpoints, retention, compaction and the disk reserve.
+//! What runs beside the requests: flushing, checkpoints, retention and the disk reserve; compaction is in
+//! [`super::compaction`].
 //!
 //! Each task is a plain thread that wakes at an interval and stops with the broker.
 
@@ -6,7 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use medallion_log::{CompactionTask, LogError};
+use medallion_log::LogError;
 use parking_lot::{Condvar, Mutex};
 use tracing::{error, info, warn};
 
@@ -110,57 +111,6 @@ pub(crate) fn apply_retention(manager: &ReplicaManager, now_ms: i64, stop: &Stop
         }
     }
     manager.remove_deleted(now_ms);
-}
-
-/// Compacts logs, the dirtiest first, until none needs it or as many rounds as there are logs have passed.
-pub(crate) fn compact_logs(manager: &ReplicaManager, now_ms: i64, stop: &StopSignal) {
-    let is_compacted = |partition: &Arc<Partition>| partition.settings().log.cleanup_policy.compact;
-    let partitions: Vec<Arc<Partition>> = manager.all().into_iter().filter(is_compacted).collect();
-    let mut compacted = false;
-    for _ in 0..partitions.len() {
-        let Some((partition, task)) = dirtiest(&partitions, now_ms).filter(|_| !stop.is_stopped()) else {
-            break;
-        };
-        if let Err(reason) = compact_log(&partition, task) {
-            error!(partition = %partition.id(), %reason, "compaction failed");
-            break;
-        }
-        compacted = true;
-    }
-    if compacted {
-        manager.write_cleaner_checkpoints();
-    }
-}
-
-fn dirtiest(partitions: &[Arc<Partition>], now_ms: i64) -> Option<(Arc<Partition>, CompactionTask)> {
-    let mut dirtiest: Option<(Arc<Partition>, CompactionTask)> = None;
-    for partition in partitions {
-        let first_dirty = partition.first_dirty_offset();
-        let task = match partition.with_log(|log| log.compaction_task(first_dirty, now_ms)) {
-            Ok(Ok(Some(task))) => task,
-            Ok(Err(reason)) => {
-                error!(partition = %partition.id(), %reason, "compaction cannot be planned");
-                continue;
-            }
-            Ok(Ok(None)) | Err(_) => continue,
-        };
-        if dirtiest.as_ref().is_none_or(|(_, other)| task.dirty_ratio() > other.dirty_ratio()) {
-            dirtiest = Some((Arc::clone(partition), task));
-        }
-    }
-    dirtiest
-}
-
-/// Reads and writes beside the log's writer, which is held only while files are exchanged.
-fn compact_log(partition: &Arc<Partition>, task: CompactionTask) -> Result<(), LogError> {
-    let segments = task.run()?;
-    if let Ok(outcome) = partition.with_log(|log| log.finish_compaction(segments))
-        && let Some(outcome) = outcome?
-    {
-        partition.set_first_dirty_offset(outcome.first_dirty_offset);
-        info!(partition = %partition.id(), ?outcome, "log compacted");
-    }
-    Ok(())
 }
 
 /// Notes for each directory whether its volume has less room than the reserve. Writes are refused from there on, so

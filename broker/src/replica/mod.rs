@@ -7,9 +7,11 @@
 //! - [`fetch_session`]: incremental fetch sessions (a machine without I/O);
 //! - [`fetch_waiter`]: fetch requests that wait for data;
 //! - [`directory_move`]: moves between `log.dirs`;
-//! - [`background`]: flushing, checkpoints, retention, compaction and the disk reserve.
+//! - [`background`]: flushing, checkpoints, retention and the disk reserve;
+//! - [`compaction`]: compaction, at the rate that [`throttle`] allows (a machine without I/O).
 
 pub(crate) mod background;
+pub(crate) mod compaction;
 pub(crate) mod directory_move;
 pub(crate) mod fetch_session;
 pub(crate) mod fetch_waiter;
@@ -17,6 +19,7 @@ pub(crate) mod log_directory;
 pub(crate) mod opening;
 pub(crate) mod partition;
 pub(crate) mod replica_manager;
+pub(crate) mod throttle;
 
 pub(crate) use log_directory::LogDirectory;
 pub(crate) use partition::{AppendFailure, Partition, PartitionError};

@@ -1,187 +1,45 @@
-//! Compaction's files: old segments are read, new ones written beside, and then take their place.
+//! Compaction as the log's writer sees it: planned, run beside it ([`CompactionTask`]), and then the new segments take
+//! the place of the old ones.
 //!
 //! The order is Kafka's, so that a crash at any point leaves a log that opens: new files are written as `.cleaned` and
 //! made durable; all of them are renamed to `.swap`, the last segment first; the old files become `.deleted`; the new
 //! ones get their live names. Opening a log undoes what has a `.cleaned` left, and finishes the rest.
 
-use std::ops::Range;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use medallion_wire::Offset;
-use medallion_wire::records::{AnyBatch, DecompressionLimits};
+use medallion_wire::records::DecompressionLimits;
 
-use super::{CompactionOutcome, PartitionLog};
-use crate::batch_scanner::{BatchScanner, ScanError, read_batch};
+use super::{CompactionOutcome, CompactionTask, PartitionLog};
 use crate::cleaned_segment::CleanedSegment;
-use crate::compaction::{
-    Cleaned, Cleaner, CleanerSettings, CompactionLog, CompactionPlan, CompactionSegment, GroupLimits,
-    OffsetMap, OffsetMapBuilder, SegmentSizes, group_segments, plan,
-};
+use crate::compaction::{CleanerSettings, CompactionLog, CompactionSegment, plan};
 use crate::error::LogError;
 use crate::file_names::{CLEANED, FileKind, SWAP, with_suffix};
 use crate::log_directory::LogDirectory;
 use crate::segment::Segment;
-use crate::shared::aborted_entries;
 use crate::time_index::NO_TIMESTAMP;
-use crate::{LogConfig, offset_index, time_index};
 
 /// The least memory for the keys of one compaction.
 const KEYS_BYTES_MIN: u64 = 64 << 10;
 
-/// A compaction of closed segments that another thread may run while the writer goes on.
-#[derive(Debug)]
-pub struct CompactionTask {
-    directory: Arc<LogDirectory>,
-    config: Arc<LogConfig>,
-    plan: CompactionPlan,
-    /// The segments below the first uncleanable offset.
-    segments: Vec<Arc<Segment>>,
-    settings: CleanerSettings,
-    keys_bytes: usize,
-    /// [`crate::shared::LogShared::truncations`] when this was planned.
-    truncations: u64,
-}
-
 /// New segments that wait to take the place of the old ones.
 #[derive(Debug)]
 pub struct CompactedSegments {
-    directory: Arc<LogDirectory>,
-    groups: Vec<Group>,
-    outcome: CompactionOutcome,
-    truncations: u64,
+    pub(super) directory: Arc<LogDirectory>,
+    pub(super) groups: Vec<Group>,
+    pub(super) outcome: CompactionOutcome,
+    pub(super) truncations: u64,
     /// Files have begun to take their new names, so that only opening the log may remove any.
-    is_begun: bool,
+    pub(super) is_begun: bool,
 }
 
 /// One new segment and those that it replaces.
 #[derive(Debug)]
-struct Group {
-    old: Vec<Arc<Segment>>,
-    base_offset: Offset,
-    has_transaction_index: bool,
-}
-
-impl CompactionTask {
-    /// The dirty share of what can be cleaned, 0 to 1: the log with the highest goes first.
-    pub fn dirty_ratio(&self) -> f64 {
-        self.plan.dirty_ratio
-    }
-
-    /// Reads, filters and writes `.cleaned` files.
-    ///
-    /// # Errors
-    /// I/O errors, a full disk, damaged batches; the log itself is untouched, and what was written is removed.
-    pub fn run(self) -> Result<CompactedSegments, LogError> {
-        let map = self.read_keys()?;
-        let clean_up_to = map.end_offset();
-        let count = self.segments.partition_point(|segment| segment.base_offset() < clean_up_to);
-        let segments = &self.segments[..count];
-        let mut compacted = CompactedSegments {
-            directory: Arc::clone(&self.directory),
-            groups: Vec::new(),
-            outcome: CompactionOutcome { first_dirty_offset: clean_up_to, ..CompactionOutcome::default() },
-            truncations: self.truncations,
-            is_begun: false,
-        };
-        let mut cleaner = Cleaner::new(self.settings.clone(), map);
-        for group in self.groups(segments)? {
-            compacted.groups.push(self.clean_group(&mut cleaner, &segments[group])?);
-        }
-        let statistics = cleaner.statistics();
-        compacted.outcome.bytes_before = statistics.bytes_read;
-        compacted.outcome.bytes_after = statistics.bytes_kept;
-        compacted.outcome.records_before = statistics.records_read;
-        compacted.outcome.records_after = statistics.records_kept;
-        Ok(compacted)
-    }
-
-    /// The last offset of each key in the dirty part.
-    fn read_keys(&self) -> Result<OffsetMap, LogError> {
-        let (start, end) = (self.plan.first_dirty_offset, self.plan.first_uncleanable_offset);
-        let aborted = aborted_entries(&self.segments, start, end)?;
-        let mut builder =
-            OffsetMapBuilder::new(start, end, self.keys_bytes, aborted, self.settings.decompression);
-        for (index, segment) in self.segments.iter().enumerate() {
-            let next = self.segments.get(index + 1).map_or(end, |next| next.base_offset());
-            if next <= start {
-                continue;
-            }
-            let mut has_room = true;
-            for_each_batch(segment, |batch| {
-                has_room = has_room && (batch.last_offset() < start || builder.add(batch));
-                Ok(())
-            })?;
-            if !has_room {
-                break;
-            }
-            builder.end_segment(next);
-        }
-        Ok(builder.finish())
-    }
-
-    fn groups(&self, segments: &[Arc<Segment>]) -> Result<Vec<Range<usize>>, LogError> {
-        let sizes = |segment: &Arc<Segment>| {
-            Ok(SegmentSizes {
-                base_offset: segment.base_offset(),
-                size_bytes: segment.size_bytes(),
-                offset_index_bytes: (segment.offset_index().file().len()? * offset_index::ENTRY_BYTES) as u64,
-                time_index_bytes: (segment.time_index().file().len()? * time_index::ENTRY_BYTES) as u64,
-            })
-        };
-        let sizes = segments.iter().map(sizes).collect::<Result<Vec<_>, LogError>>()?;
-        let limits = GroupLimits {
-            segment_bytes: u64::from(self.config.segment_bytes),
-            index_bytes: u64::from(self.config.segment_index_bytes),
-        };
-        Ok(group_segments(&sizes, limits, self.plan.first_uncleanable_offset))
-    }
-
-    fn clean_group(&self, cleaner: &mut Cleaner, old: &[Arc<Segment>]) -> Result<Group, LogError> {
-        let base_offset = old[0].base_offset();
-        let mut new = CleanedSegment::create(&self.directory, base_offset, self.config.index_interval_bytes)?;
-        for segment in old {
-            let next = segment.end().next_offset;
-            let aborted = aborted_entries(&self.segments, segment.base_offset(), next)?;
-            cleaner.begin_segment(aborted, self.retains_legacy_tombstones(segment)?);
-            for_each_batch(segment, |batch| match cleaner.clean(batch) {
-                Cleaned::Kept(kept) => new.append(&kept),
-                Cleaned::Removed => Ok(()),
-            })?;
-        }
-        let has_transaction_index = new.finish(&cleaner.end_new_segment())?;
-        Ok(Group { old: old.to_vec(), base_offset, has_transaction_index })
-    }
-
-    fn retains_legacy_tombstones(&self, segment: &Segment) -> Result<bool, LogError> {
-        let clean =
-            self.segments.partition_point(|segment| segment.base_offset() < self.plan.first_dirty_offset);
-        let Some(newest_clean) = clean.checked_sub(1).map(|index| &self.segments[index]) else {
-            return Ok(true);
-        };
-        let horizon_ms = modified_ms(newest_clean)?.saturating_sub(self.settings.delete_retention_ms);
-        Ok(modified_ms(segment)? > horizon_ms)
-    }
-}
-
-/// Hands every batch of a closed segment over. Compaction must not drop what it cannot read, so that damage ends it.
-fn for_each_batch(
-    segment: &Segment,
-    mut visit: impl FnMut(&AnyBatch) -> Result<(), LogError>,
-) -> Result<(), LogError> {
-    let file = segment.file().as_ref();
-    let mut scanner = BatchScanner::new(file, 0, segment.size_bytes());
-    let mut next = || -> Result<Option<AnyBatch>, ScanError> {
-        let Some(entry) = scanner.next()? else { return Ok(None) };
-        read_batch(file, &entry).map(Some)
-    };
-    while let Some(batch) = next().map_err(|error| segment.scan_error(error))? {
-        visit(&batch)?;
-    }
-    Ok(())
-}
-
-fn modified_ms(segment: &Segment) -> Result<i64, LogError> {
-    segment.file().modified_ms().map_err(|error| LogError::io("look at", &segment.path(), error))
+pub(super) struct Group {
+    pub(super) old: Vec<Arc<Segment>>,
+    pub(super) base_offset: Offset,
+    pub(super) has_transaction_index: bool,
 }
 
 impl PartitionLog {
@@ -252,8 +110,10 @@ impl PartitionLog {
         now_ms: i64,
     ) -> Result<Option<CompactionOutcome>, LogError> {
         let Some(task) = self.compaction_task(first_dirty_offset, now_ms)? else { return Ok(None) };
-        let compacted = task.run()?;
-        self.finish_compaction(compacted)
+        match task.run(|_| ControlFlow::Continue(()))? {
+            Some(compacted) => self.finish_compaction(compacted),
+            None => Ok(None),
+        }
     }
 
     fn replace(&mut self, compacted: &mut CompactedSegments) -> Result<bool, LogError> {
@@ -340,4 +200,8 @@ fn describe(segment: &Arc<Segment>) -> Result<CompactionSegment, LogError> {
         largest_timestamp_ms,
         first_batch_timestamp_ms: segment.first_timestamp_ms()?,
     })
+}
+
+pub(super) fn modified_ms(segment: &Segment) -> Result<i64, LogError> {
+    segment.file().modified_ms().map_err(|error| LogError::io("look at", &segment.path(), error))
 }

@@ -5,13 +5,14 @@
 //! - `roll`: new segments;
 //! - `retention`: records taken away at the front;
 //! - `truncate`: records taken away at the end;
-//! - `compact`: older records of the same keys taken away.
+//! - `compact`: older records of the same keys taken away, by a `compaction_task` that runs beside the writer.
 //!
 //! After a failed write or flush the log is poisoned: every write is refused until it is opened anew, and a failed flush
 //! is never tried again. Only a full disk is survived, when the half-written bytes can be cut off.
 
 mod append;
 mod compact;
+mod compaction_task;
 mod flush;
 mod retention;
 mod roll;
@@ -24,7 +25,8 @@ use std::sync::Arc;
 
 use medallion_wire::{Offset, TopicId};
 
-pub use compact::{CompactedSegments, CompactionTask};
+pub use compact::CompactedSegments;
+pub use compaction_task::CompactionTask;
 pub use flush::FlushTask;
 pub use types::{
     AppendOutcome, AppendRequest, CompactionOutcome, DeletedSegment, LogEnvironment, OpenOptions,

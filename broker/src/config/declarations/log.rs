@@ -1,7 +1,7 @@
 //! Settings of the logs: defaults of topics, flushing, cleaning.
 
 use super::super::declaration::{Declaration, Validator, boolean, double, int, list, long, string};
-use super::reasons::{BUFFERS, CHECKPOINTS, COMPACTION_RATE, INTERNAL, ONE_REPLICA, THREADS, TIERED_STORAGE};
+use super::reasons::{BUFFERS, CHECKPOINTS, INTERNAL, ONE_REPLICA, THREADS, TIERED_STORAGE};
 
 pub(super) const SETTINGS: &[Declaration] = &[
     int("compression.gzip.level")
@@ -55,7 +55,6 @@ pub(super) const SETTINGS: &[Declaration] = &[
     double("log.cleaner.io.max.bytes.per.second")
         .default("1.7976931348623157E308")
         .cluster_wide()
-        .without_effect(COMPACTION_RATE)
         .doc("Most bytes that compactions read and write in a second."),
     long("log.cleaner.max.compaction.lag.ms")
         .default("9223372036854775807")

@@ -19,6 +19,5 @@ pub(super) const TIERED_STORAGE: &str = "tiered storage does not work yet, and s
 pub(super) const INTERNAL: &str = "it is meant for Kafka's own tests";
 pub(super) const BUFFERS: &str = "files and buffers grow as they are used here";
 pub(super) const CONNECTION_RATE: &str = "the rate of new connections is not limited yet; max.connections is";
-pub(super) const COMPACTION_RATE: &str = "the rate of compaction is not limited yet";
 pub(super) const CHECKPOINTS: &str =
     "all checkpoints are written together, at log.flush.offset.checkpoint.interval.ms";
