@@ -46,10 +46,11 @@ impl<'a> Pace<'a> {
     }
 }
 
-/// Compacts logs, the dirtiest first, until none needs it or as many rounds as there are logs have passed.
+/// Compacts logs, the dirtiest first, until none needs it or as many rounds as there are logs have passed. One that
+/// cannot be compacted does not hold up the others.
 pub(crate) fn compact_logs(manager: &ReplicaManager, now_ms: i64, pace: &Pace<'_>) {
     let is_compacted = |partition: &Arc<Partition>| partition.settings().log.cleanup_policy.compact;
-    let partitions: Vec<Arc<Partition>> = manager.all().into_iter().filter(is_compacted).collect();
+    let mut partitions: Vec<Arc<Partition>> = manager.all().into_iter().filter(is_compacted).collect();
     let mut compacted = false;
     for _ in 0..partitions.len() {
         if pace.stop.is_stopped() {
@@ -60,7 +61,7 @@ pub(crate) fn compact_logs(manager: &ReplicaManager, now_ms: i64, pace: &Pace<'_
             Ok(()) => compacted = true,
             Err(reason) => {
                 error!(partition = %partition.id(), %reason, "compaction failed");
-                break;
+                partitions.retain(|other| !Arc::ptr_eq(other, &partition));
             }
         }
     }
