@@ -114,6 +114,26 @@ fn an_empty_replacement_takes_the_place_of_all_files() {
     log.check_invariants();
 }
 
+/// Retention makes room, so that it must not need any.
+#[test]
+fn old_segments_go_on_a_full_disk() {
+    let (disk, env) = simulated();
+    let mut log = open(&env, &small());
+    fill(&mut log);
+    log.advance_high_watermark(Offset(20));
+    log.update_config(Arc::new(LogConfig { retention_bytes: 800, ..small() }));
+    disk.set_capacity(Some(disk.used_bytes()));
+    let deleted = log.delete_old_segments(1000).unwrap();
+    assert!(!deleted.is_empty());
+    assert!(log.remove_deleted(100_000).unwrap() > 0);
+    disk.set_capacity(None);
+    assert_eq!(
+        read_all(&log.reader(), 0).len(),
+        20 - usize::try_from(log.reader().log_start_offset().get()).unwrap()
+    );
+    log.check_invariants();
+}
+
 /// Deleting all records does not forget who wrote them: a batch that is sent again is still known.
 #[test]
 fn producers_outlive_their_deleted_records() {

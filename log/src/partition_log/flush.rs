@@ -107,8 +107,8 @@ impl PartitionLog {
         })
     }
 
-    /// Snapshots only save time, so that a full disk must not stop a flush for one.
-    fn ignore_full_disk(&self, result: Result<(), LogError>) -> Result<(), LogError> {
+    /// For files that only save time, so that a full disk must not stop a flush or a deletion.
+    pub(super) fn ignore_full_disk(&self, result: Result<(), LogError>) -> Result<(), LogError> {
         match result {
             Err(LogError::DiskFull { .. }) => Ok(()),
             other => self.or_poison(other),

