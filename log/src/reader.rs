@@ -34,6 +34,8 @@ pub struct LogSlice {
     /// The log's start offset at the time of the read.
     pub log_start_offset: Offset,
     segment: Arc<Segment>,
+    /// The log's segments at the time of the read.
+    segments: Arc<Vec<Arc<Segment>>>,
 }
 
 /// An offset found by time.
@@ -157,11 +159,13 @@ impl LogReader {
         at_least_one_batch: bool,
         upper_bound: Offset,
     ) -> Result<LogSlice, ReadError> {
-        let (log_start_offset, log_end_offset) = (self.log_start_offset(), self.log_end_offset());
+        let log_end_offset = self.log_end_offset();
+        let segments = self.shared.segments.load_full();
+        // Asked for behind the segments: what retention has taken from the list lies below it.
+        let log_start_offset = self.log_start_offset();
         if from < log_start_offset || from > log_end_offset {
             return Err(ReadError::OffsetOutOfRange { offset: from, log_start_offset, log_end_offset });
         }
-        let segments = self.shared.segments.load();
         let upper_bound = upper_bound.min(log_end_offset);
         let first = LogShared::segment_index(&segments, from);
         for segment in &segments[first..] {
@@ -180,29 +184,12 @@ impl LogReader {
                 first_offset: if end > found.position { found.base_offset } else { from },
                 log_start_offset,
                 segment: Arc::clone(segment),
+                segments: Arc::clone(&segments),
             });
         }
         let segment = Arc::clone(&segments[segments.len() - 1]);
         let file = Arc::clone(segment.file());
-        Ok(LogSlice { file, position: 0, len: 0, first_offset: from, log_start_offset, segment })
-    }
-
-    /// The aborted transactions that touch `from..to`.
-    ///
-    /// # Errors
-    /// I/O errors.
-    pub fn aborted_transactions(
-        &self,
-        from: Offset,
-        to: Offset,
-    ) -> Result<Vec<AbortedTransaction>, ReadError> {
-        let segments = self.shared.segments.load();
-        let entries = aborted_entries(&segments, from, to)?.into_iter();
-        let plain = entries.map(|entry| AbortedTransaction {
-            producer_id: entry.producer_id,
-            first_offset: entry.first_offset,
-        });
-        Ok(plain.collect())
+        Ok(LogSlice { file, position: 0, len: 0, first_offset: from, log_start_offset, segment, segments })
     }
 
     /// For `OffsetForLeaderEpoch`: the largest known epoch at or below `epoch` and the offset where the next one
@@ -270,6 +257,24 @@ pub(crate) fn read_error(segment: &Segment, offset: Offset, error: ScanError) ->
 }
 
 impl LogSlice {
+    /// The aborted transactions that touch `from..to`, where `to` is no higher than the bound of the read. Segments that
+    /// were deleted or compacted since then count as they were, as their batches do.
+    ///
+    /// # Errors
+    /// I/O errors.
+    pub fn aborted_transactions(
+        &self,
+        from: Offset,
+        to: Offset,
+    ) -> Result<Vec<AbortedTransaction>, ReadError> {
+        let entries = aborted_entries(&self.segments, from, to)?.into_iter();
+        let plain = entries.map(|entry| AbortedTransaction {
+            producer_id: entry.producer_id,
+            first_offset: entry.first_offset,
+        });
+        Ok(plain.collect())
+    }
+
     /// Reads the slice into memory.
     ///
     /// # Errors

@@ -337,10 +337,11 @@ impl Segment {
         self.time_index.file().sync()
     }
 
-    /// Opens the index files, so that they stay reachable under another name.
+    /// Opens (or reads) all index files, so that what they hold stays reachable when they go under another name.
     pub(crate) fn open_indexes(&self) -> Result<(), LogError> {
         self.offset_index.file().len()?;
         self.time_index.file().len()?;
+        self.aborted.entries()?;
         Ok(())
     }
 

@@ -9,9 +9,13 @@ use std::sync::Arc;
 
 use common::*;
 use medallion_log::producer_state::ProducerStateError;
-use medallion_log::{AppendError, AppendOrigin, LogConfig, LogError, OpenOptions, PartitionLog, ReadError};
+use medallion_log::{
+    AbortedTransaction, AppendError, AppendOrigin, LogConfig, LogError, LogReader, OpenOptions, PartitionLog,
+    ReadError,
+};
 use medallion_os::{FileSystem, OpenMode};
-use medallion_wire::{LeaderEpoch, Offset, ProducerId, TopicId, types::Uuid};
+use medallion_wire::records::{BatchBuilder, BatchOptions, EndTransactionMarker};
+use medallion_wire::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicId, types::Uuid};
 
 fn append(log: &mut PartitionLog, records: &[(i64, &str, &str)]) -> Offset {
     append_in(log, 0, records)
@@ -487,24 +491,36 @@ fn segments_of_old_formats_stay_readable() {
     assert_eq!(read_all(&reopen(&env, &small(), clean).reader(), 0).len(), 21);
 }
 
+fn of_producer_5(base_sequence: i32) -> BatchOptions {
+    BatchOptions {
+        producer_id: ProducerId(5),
+        producer_epoch: ProducerEpoch(0),
+        base_sequence,
+        ..BatchOptions::default()
+    }
+}
+
+fn transactional(base_sequence: i32) -> bytes::Bytes {
+    let options = BatchOptions { is_transactional: true, ..of_producer_5(base_sequence) };
+    let mut builder = BatchBuilder::new(options);
+    builder.append(1, Some(b"k"), Some(b"v"), &[]).unwrap();
+    builder.build().unwrap().into_bytes()
+}
+
+fn abort_marker() -> bytes::Bytes {
+    let marker = EndTransactionMarker { is_commit: false, coordinator_epoch: 1 };
+    BatchBuilder::end_transaction(of_producer_5(-1), marker, 2).unwrap().into_bytes()
+}
+
+fn aborted_in(reader: &LogReader) -> Vec<AbortedTransaction> {
+    let end = reader.log_end_offset();
+    let slice = reader.read(Offset(0), 1 << 20, true, end).unwrap();
+    slice.aborted_transactions(Offset(0), end).unwrap()
+}
+
 #[test]
 fn transactions_bound_what_committed_readers_see() {
-    use medallion_wire::ProducerEpoch;
-    use medallion_wire::records::{BatchBuilder, BatchOptions, EndTransactionMarker};
-
     let (disk, mut env) = simulated();
-    let transactional = |sequence| {
-        let options = BatchOptions {
-            producer_id: ProducerId(5),
-            producer_epoch: ProducerEpoch(0),
-            base_sequence: sequence,
-            is_transactional: true,
-            ..BatchOptions::default()
-        };
-        let mut builder = BatchBuilder::new(options);
-        builder.append(1, Some(b"k"), Some(b"v"), &[]).unwrap();
-        builder.build().unwrap().into_bytes()
-    };
     let mut log = open(&env, &LogConfig::default());
     let refused = log.append_as_leader(transactional(0), LeaderEpoch(0), AppendOrigin::Client, 0);
     assert!(matches!(refused, Err(AppendError::Validation(_))), "{refused:?}");
@@ -517,28 +533,40 @@ fn transactions_bound_what_committed_readers_see() {
     let reader = log.reader();
     log.advance_high_watermark(Offset(3));
     assert_eq!(reader.last_stable_offset(), Offset(1));
-    let options = BatchOptions {
-        producer_id: ProducerId(5),
-        producer_epoch: ProducerEpoch(0),
-        ..BatchOptions::default()
-    };
-    let marker = EndTransactionMarker { is_commit: false, coordinator_epoch: 1 };
-    let marker = BatchBuilder::end_transaction(options, marker, 2).unwrap().into_bytes();
-    log.append_as_leader(marker, LeaderEpoch(0), AppendOrigin::Coordinator, 0).unwrap();
+    log.append_as_leader(abort_marker(), LeaderEpoch(0), AppendOrigin::Coordinator, 0).unwrap();
     log.advance_high_watermark(Offset(4));
     assert_eq!(reader.last_stable_offset(), Offset(4));
-    let aborted = reader.aborted_transactions(Offset(0), Offset(4)).unwrap();
+    let aborted = aborted_in(&reader);
     assert_eq!((aborted.len(), aborted[0].first_offset), (1, Offset(1)));
     log.flush().unwrap();
     drop(log);
     disk.crash(1);
     let flushed = OpenOptions { recovery_point: Offset(4), ..OpenOptions::new(0) };
     let log = reopen(&env, &LogConfig::default(), flushed);
-    assert_eq!(log.reader().aborted_transactions(Offset(0), Offset(4)).unwrap(), aborted);
+    assert_eq!(aborted_in(&log.reader()), aborted);
     drop(log);
     // Above the recovery point the file comes back from the batches.
     disk.remove_file(&Path::new(FOLDER).join(format!("{:020}.txnindex", 0))).unwrap();
     let log = open(&env, &LogConfig::default());
-    assert_eq!(log.reader().aborted_transactions(Offset(0), Offset(4)).unwrap(), aborted);
+    assert_eq!(aborted_in(&log.reader()), aborted);
     log.check_invariants();
+}
+
+/// What was read before retention took its segment is still filtered by what the segment said.
+#[test]
+fn a_read_keeps_its_aborted_transactions() {
+    let (_, mut env) = simulated();
+    env.transactional_writes = true;
+    let mut log = open(&env, &LogConfig::default());
+    log.append_as_leader(transactional(0), LeaderEpoch(0), AppendOrigin::Client, 0).unwrap();
+    log.append_as_leader(abort_marker(), LeaderEpoch(0), AppendOrigin::Coordinator, 0).unwrap();
+    append(&mut log, &[(1, "a", "1")]);
+    log.roll().unwrap();
+    log.advance_high_watermark(Offset(3));
+    let slice = log.reader().read(Offset(0), 1 << 20, true, Offset(3)).unwrap();
+    log.delete_records(Offset(3)).unwrap();
+    assert_eq!(log.delete_old_segments(0).unwrap().len(), 1);
+    assert_eq!(decode(slice.read_to_vec().unwrap()).len(), 3);
+    let aborted = slice.aborted_transactions(Offset(0), Offset(3)).unwrap();
+    assert_eq!(aborted, [AbortedTransaction { producer_id: ProducerId(5), first_offset: Offset(0) }]);
 }

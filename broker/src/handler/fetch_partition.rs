@@ -109,7 +109,7 @@ pub(crate) fn read(partition: &Partition, request: PartitionRequest, budget: &mu
         ReadLimits { .. } => high_watermark,
     };
     match read_slice(&reader, request, budget, upper_bound) {
-        Ok(slice) => finish(&reader, &mut outcome, slice, request, upper_bound),
+        Ok(slice) => finish(&mut outcome, slice, request, upper_bound),
         Err(error) => {
             if !matches!(error, ReadError::OffsetOutOfRange { .. }) {
                 tracing::error!(partition = %partition.id(), %error, "read failed");
@@ -149,15 +149,9 @@ fn read_slice(
     Ok(slice)
 }
 
-fn finish(
-    reader: &LogReader,
-    outcome: &mut ReadOutcome,
-    slice: LogSlice,
-    request: PartitionRequest,
-    upper_bound: Offset,
-) {
+fn finish(outcome: &mut ReadOutcome, slice: LogSlice, request: PartitionRequest, upper_bound: Offset) {
     if outcome.aborted.is_some() && slice.len > 0 {
-        match reader.aborted_transactions(Offset(request.fetch_offset), upper_bound) {
+        match slice.aborted_transactions(Offset(request.fetch_offset), upper_bound) {
             Ok(aborted) => outcome.aborted = Some(aborted),
             Err(error) => {
                 *outcome = ReadOutcome::refused(read_code(&error));

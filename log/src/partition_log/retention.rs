@@ -82,8 +82,9 @@ impl PartitionLog {
         let segments = self.shared.segments.load_full();
         let (gone, kept) = segments.split_at(plan.reasons.len());
         let start = kept[0].base_offset().max(offsets.log_start_offset);
-        self.publish_segments(kept.to_vec());
+        // The start goes first: a reader that finds the shorter list must find the higher start too.
         self.raise_start(start)?;
+        self.publish_segments(kept.to_vec());
         let mut deleted = Vec::with_capacity(gone.len());
         for (segment, reason) in gone.iter().zip(&plan.reasons) {
             segment.open_indexes()?;
