@@ -16,7 +16,7 @@ use crate::log_directory::LogDirectory;
 use crate::producer_batch;
 use crate::producer_state::{ProducerStateManager, SnapshotOffsets, Verdict};
 use crate::segment::Segment;
-use crate::shared::WrittenFile;
+use crate::shared::{LogShared, WrittenFile};
 
 /// When producers are forgotten.
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +80,13 @@ impl Snapshots {
     pub(crate) fn remove_stray(&mut self, bases: &BTreeSet<Offset>) -> Result<(), LogError> {
         let strays = self.offsets.remove_stray(bases);
         self.remove_files(strays)
+    }
+
+    /// Removes what a flush has left within segments and no recovery needs any more.
+    pub(crate) fn remove_superseded(&mut self, shared: &LogShared) -> Result<(), LogError> {
+        let bases = shared.segments.load().iter().map(|segment| segment.base_offset()).collect();
+        let superseded = self.offsets.remove_superseded(&bases, shared.recovery_point.get());
+        self.remove_files(superseded)
     }
 
     /// Removes the files above `offset`, durably: one that came back would pass for the state of other records.

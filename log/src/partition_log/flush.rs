@@ -88,6 +88,8 @@ impl PartitionLog {
         if is_snapshot_due {
             let taken = self.take_snapshot();
             self.ignore_full_disk(taken)?;
+            let removed = self.snapshots.remove_superseded(&self.shared);
+            self.or_poison(removed)?;
         }
         let written = self.active.write_pending_index_entries();
         self.or_poison(written)?;

@@ -95,6 +95,17 @@ impl SnapshotOffsets {
         self.take(|offset| strays.binary_search(&offset).is_ok() && Some(offset) != kept)
     }
 
+    /// A flush may take snapshots between base offsets. Of those, recovery needs the newest one at or below the recovery
+    /// point and what is above. Returns the files to remove.
+    pub fn remove_superseded(
+        &mut self,
+        segment_base_offsets: &BTreeSet<Offset>,
+        recovery_point: Offset,
+    ) -> Vec<Offset> {
+        let Some(needed) = self.latest_at_or_below(recovery_point) else { return Vec::new() };
+        self.take(|offset| offset < needed && !segment_base_offsets.contains(&offset))
+    }
+
     fn take(&mut self, is_gone: impl Fn(Offset) -> bool) -> Vec<Offset> {
         let (gone, kept): (BTreeSet<Offset>, _) = self.offsets.iter().partition(|offset| is_gone(**offset));
         self.offsets = kept;
@@ -146,6 +157,16 @@ mod tests {
         assert_eq!(below.remove_stray(&bases), offsets(&[5]));
         let mut no_segment = snapshots(&[5, 9]);
         assert_eq!(no_segment.remove_stray(&BTreeSet::new()), offsets(&[5]));
+    }
+
+    #[test]
+    fn snapshots_within_segments_do_not_pile_up() {
+        let bases: BTreeSet<Offset> = offsets(&[0, 10, 20]).into_iter().collect();
+        let mut flushed = snapshots(&[5, 10, 15, 20, 22, 24, 26]);
+        assert_eq!(flushed.remove_superseded(&bases, Offset(4)), []);
+        assert_eq!(flushed.remove_superseded(&bases, Offset(12)), offsets(&[5]));
+        assert_eq!(flushed.remove_superseded(&bases, Offset(24)), offsets(&[15, 22]));
+        assert_eq!(flushed, snapshots(&[10, 20, 24, 26]));
     }
 
     #[test]
