@@ -123,32 +123,6 @@ pub fn format_offsets<'a>(offsets: impl IntoIterator<Item = (&'a TopicPartition,
     format(offsets.into_iter().map(|(at, offset)| format!("{} {} {offset}", at.topic, at.partition)))
 }
 
-/// Reads a `leader-epoch-checkpoint`; an absent or empty file holds no entry.
-///
-/// # Errors
-/// [`CheckpointError`] when the file cannot be read, or names file and line when it is damaged.
-pub fn read_leader_epochs(
-    file_system: &dyn FileSystem,
-    path: &Path,
-) -> Result<Vec<EpochEntry>, CheckpointError> {
-    match read_file(file_system, path)? {
-        Some(content) => parse_leader_epochs(path, &content),
-        None => Ok(Vec::new()),
-    }
-}
-
-/// Replaces a `leader-epoch-checkpoint`, durably.
-///
-/// # Errors
-/// [`CheckpointError::Io`]; the old content is then still there.
-pub fn write_leader_epochs(
-    file_system: &dyn FileSystem,
-    path: &Path,
-    entries: &[EpochEntry],
-) -> Result<(), CheckpointError> {
-    write_atomically(file_system, path, format_leader_epochs(entries).as_bytes())
-}
-
 /// The entries of a leader epoch checkpoint's content; `path` is for the error alone.
 ///
 /// # Errors

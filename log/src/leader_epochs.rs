@@ -7,7 +7,7 @@
 //! epoch 3, which wrote nothing here, it is (2, 30); of 7, which is not known yet, there is none.
 //!
 //! The machine holds no file: whoever changes it writes [`LeaderEpochs::entries`] by
-//! [`crate::checkpoint_file::write_leader_epochs`] when a method returns `true`. Source: Kafka's `LeaderEpochFileCache`.
+//! [`crate::checkpoint_file::format_leader_epochs`] when a method returns `true`. Source: Kafka's `LeaderEpochFileCache`.
 
 use medallion_wire::{LeaderEpoch, Offset};
 
@@ -61,23 +61,6 @@ impl LeaderEpochs {
     /// The newest entry.
     pub fn latest(&self) -> Option<EpochEntry> {
         self.entries.last().copied()
-    }
-
-    /// The oldest entry.
-    pub fn earliest(&self) -> Option<EpochEntry> {
-        self.entries.first().copied()
-    }
-
-    /// The newest epoch below `epoch`.
-    pub fn previous_epoch(&self, epoch: LeaderEpoch) -> Option<LeaderEpoch> {
-        let above = self.entries.partition_point(|entry| entry.epoch < epoch);
-        above.checked_sub(1).map(|index| self.entries[index].epoch)
-    }
-
-    /// The oldest epoch above `epoch`.
-    pub fn next_epoch(&self, epoch: LeaderEpoch) -> Option<LeaderEpoch> {
-        let above = self.entries.partition_point(|entry| entry.epoch <= epoch);
-        self.entries.get(above).map(|entry| entry.epoch)
     }
 
     /// The epoch in which `offset` was written, or would be if it is past the end.
@@ -224,12 +207,8 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_are_found() {
+    fn an_offset_has_the_epoch_that_began_last() {
         let epochs = epochs(&[(0, 0), (2, 10), (5, 30)]);
-        assert_eq!(epochs.previous_epoch(LeaderEpoch(5)), Some(LeaderEpoch(2)));
-        assert_eq!(epochs.previous_epoch(LeaderEpoch(0)), None);
-        assert_eq!(epochs.next_epoch(LeaderEpoch(2)), Some(LeaderEpoch(5)));
-        assert_eq!(epochs.next_epoch(LeaderEpoch(5)), None);
         assert_eq!(epochs.epoch_for_offset(Offset(29)), Some(LeaderEpoch(2)));
         assert_eq!(epochs.epoch_for_offset(Offset(30)), Some(LeaderEpoch(5)));
     }

@@ -114,7 +114,6 @@ pub struct OffsetMapBuilder {
     start: Offset,
     transactions: CleanedTransactions,
     decompression: DecompressionLimits,
-    undecodable_batches: u64,
 }
 
 impl OffsetMapBuilder {
@@ -130,13 +129,7 @@ impl OffsetMapBuilder {
         let keys_max = u64::try_from(end - start).unwrap_or(0);
         let mut transactions = CleanedTransactions::default();
         transactions.add_aborted(aborted);
-        Self {
-            map: OffsetMap::new(memory_bytes, keys_max),
-            start,
-            transactions,
-            decompression,
-            undecodable_batches: 0,
-        }
+        Self { map: OffsetMap::new(memory_bytes, keys_max), start, transactions, decompression }
     }
 
     /// Takes the keys of a batch. `false` when the map is full: then the map ends inside of or before this batch, and
@@ -152,13 +145,10 @@ impl OffsetMapBuilder {
             AnyBatch::Legacy(_) => false,
         };
         let last_offset = batch.last_offset();
-        if !is_skipped && last_offset >= self.start {
-            match self.add_records(batch) {
-                Ok(true) => {}
-                Ok(false) => return false,
-                // What it holds cannot be told, so it hides no other record, and the cleaner leaves it alone.
-                Err(_) => self.undecodable_batches += 1,
-            }
+        // What a batch holds that does not decode cannot be told, so it hides no other record, and the cleaner leaves it
+        // alone.
+        if !is_skipped && last_offset >= self.start && matches!(self.add_records(batch), Ok(false)) {
+            return false;
         }
         if last_offset >= self.start {
             self.map.latest_offset = last_offset;
@@ -195,11 +185,6 @@ impl OffsetMapBuilder {
     /// All batches of a segment were added; the next segment (or the end of the dirty part) begins at `next_offset`.
     pub fn end_segment(&mut self, next_offset: Offset) {
         self.map.latest_offset = Offset(next_offset.0 - 1);
-    }
-
-    /// Batches whose keys could not be read.
-    pub fn undecodable_batches(&self) -> u64 {
-        self.undecodable_batches
     }
 
     /// The map.

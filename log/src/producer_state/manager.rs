@@ -161,13 +161,6 @@ impl ProducerStateManager {
         self.producers.retain(|_, entry| !is_expired(entry, now_ms, expiration_ms));
     }
 
-    /// Whether a truncation that left the log ending at `log_end_offset` has taken records that this state has seen. Then
-    /// it is to be rebuilt: [`Self::truncate_fully_and_start_at`] the log's start, [`Self::load_snapshot`] of the newest
-    /// snapshot in [`super::SnapshotOffsets::retain_range`], and [`Self::apply`] for what lies behind it.
-    pub fn must_reload(&self, log_end_offset: Offset) -> bool {
-        self.map_end_offset != log_end_offset
-    }
-
     /// Forgets everything; the log now ends at `offset`. Snapshot files are to be removed as well.
     pub fn truncate_fully_and_start_at(&mut self, offset: Offset) {
         *self = Self::new(offset);

@@ -19,36 +19,14 @@ impl SnapshotOffsets {
         Self { offsets: offsets.into_iter().collect() }
     }
 
-    /// The offset in a file name such as `00000000000000001042.snapshot`.
-    pub fn parse_file_name(name: &str) -> Option<Offset> {
-        let digits = name.strip_suffix(".snapshot")?;
-        let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
-        if is_number { digits.parse().ok().map(Offset) } else { None }
-    }
-
-    /// The name of the snapshot file at `offset`.
-    pub fn file_name(offset: Offset) -> String {
-        format!("{:020}.snapshot", offset.0)
-    }
-
     /// The newest, to be loaded first.
     pub fn latest(&self) -> Option<Offset> {
         self.offsets.last().copied()
     }
 
-    /// The oldest.
-    pub fn oldest(&self) -> Option<Offset> {
-        self.offsets.first().copied()
-    }
-
     /// The newest at or below `offset`: from there on recovery reads records.
     pub fn latest_at_or_below(&self, offset: Offset) -> Option<Offset> {
         self.offsets.range(..=offset).next_back().copied()
-    }
-
-    /// Whether there is one at `offset`.
-    pub fn contains(&self, offset: Offset) -> bool {
-        self.offsets.contains(&offset)
     }
 
     /// Whether a snapshot at `map_end_offset` is due: nothing is gained when one is there at or above it. Without any, a
@@ -126,22 +104,10 @@ mod tests {
     }
 
     #[test]
-    fn file_names_are_kafkas() {
-        assert_eq!(SnapshotOffsets::file_name(Offset(1042)), "00000000000000001042.snapshot");
-        assert_eq!(SnapshotOffsets::parse_file_name("00000000000000001042.snapshot"), Some(Offset(1042)));
-        for name in
-            ["00000000000000001042.snapshot.deleted", ".snapshot", "+1.snapshot", "00000000000000001042.log"]
-        {
-            assert_eq!(SnapshotOffsets::parse_file_name(name), None, "{name}");
-        }
-    }
-
-    #[test]
     fn only_snapshots_inside_of_the_log_stay() {
         let mut snapshots = snapshots(&[0, 10, 20, 30]);
         assert_eq!(snapshots.retain_range(Offset(10), Offset(20)), offsets(&[0, 10, 30]));
         assert_eq!(snapshots.latest(), Some(Offset(20)));
-        assert_eq!(snapshots.oldest(), Some(Offset(20)));
         assert_eq!(snapshots.remove_all(), offsets(&[20]));
     }
 

@@ -21,6 +21,7 @@ use medallion_wire::Offset;
 pub use report::{DamagedTail, RecoveryReport};
 
 use crate::batch_scanner::BatchScanner;
+use crate::checkpoint_file::LEADER_EPOCH_CHECKPOINT;
 use crate::error::LogError;
 use crate::leader_epochs::{EpochEntry, LeaderEpochs};
 use crate::log_directory::LogDirectory;
@@ -30,9 +31,6 @@ use crate::segment::Segment;
 use crate::shared::{OpeningOffsets, WrittenFile};
 use crate::snapshots::{Expiration, Snapshots, replay};
 use crate::{LogConfig, checkpoint_file};
-
-/// The leader epochs' file.
-pub(crate) const LEADER_EPOCH_CHECKPOINT: &str = "leader-epoch-checkpoint";
 
 /// A log as it is after opening.
 #[derive(Debug)]
