@@ -40,11 +40,13 @@ impl Throttle {
             return None;
         }
         let due = due_after(self.observed_bytes, bytes_per_second);
-        if due > elapsed {
-            return Some(due.saturating_sub(elapsed).min(WAIT_MAX));
+        match due.saturating_sub(elapsed) {
+            Duration::ZERO => {
+                *self = Self::new(now);
+                None
+            }
+            left => Some(left.min(WAIT_MAX)),
         }
-        *self = Self::new(now);
-        None
     }
 }
 
