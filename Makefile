@@ -34,4 +34,4 @@ soak: setup ## Crash and restart for long (ROUNDS=1000, RESTART_GIB=10)
 	@python3 bench/restart.py
 
 fuzz: ## Run the property and fuzz tests with many cases (CASES=100000)
-	PROPTEST_CASES=$(or $(CASES),100000) cargo test -p medallion-wire -p medallion-log -p medallion-os
+	PROPTEST_CASES=$(or $(CASES),100000) cargo test -p medallion-wire -p medallion-log -p medallion-os -p medallion-group
