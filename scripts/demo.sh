@@ -10,6 +10,7 @@ cd "$(dirname "$0")/.."
 if ! command -v kcat >/dev/null 2>&1 && ! command -v kafkacat >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1; then
   as_root=
   [ "$(id -u)" -eq 0 ] || as_root='sudo -n'
+  echo "kcat is not here: trying to install it with apt-get" >&2
   $as_root apt-get install -y -qq --no-install-recommends kcat >/dev/null 2>&1 ||
     { $as_root apt-get update -qq >/dev/null 2>&1 && $as_root apt-get install -y -qq --no-install-recommends kcat >/dev/null 2>&1; } || true
 fi

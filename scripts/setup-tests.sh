@@ -128,6 +128,9 @@ setup_promtool() {
   have apt-get && have dpkg-deb || { missing promtool "needs promtool (Prometheus)"; return; }
   say "promtool"
   rm -rf "$cache/prometheus" && mkdir -p "$cache/prometheus"
+  # A fresh machine has no lists of packages, unless something else was installed above.
+  apt-get download --print-uris prometheus >/dev/null 2>&1 || [ "$(id -u)" -ne 0 ] ||
+    quietly apt-update apt-get -o DPkg::Lock::Timeout=300 update -q
   (cd "$cache/prometheus" && quietly promtool apt-get download prometheus && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb) \
     && ln -sf "$cache/prometheus/usr/bin/promtool" "$cache/promtool" \
     || missing promtool "apt could not bring Debian's package prometheus"

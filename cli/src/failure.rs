@@ -87,7 +87,8 @@ fn hint(error: &anyhow::Error) -> Option<String> {
 
 fn exit_code(error: &anyhow::Error) -> u8 {
     for cause in error.chain() {
-        if cause.is::<UsageError>() {
+        let is_address = matches!(cause.downcast_ref(), Some(ClientError::Address { .. }));
+        if cause.is::<UsageError>() || is_address {
             return USAGE;
         }
         if cause.is::<DamageFound>() {
@@ -121,6 +122,7 @@ mod tests {
         };
         assert_eq!(exit_code(&refused().into()), UNREACHABLE);
         assert_eq!(exit_code(&UsageError("x".to_owned()).into()), USAGE);
+        assert_eq!(exit_code(&ClientError::Address { address: "a:b".to_owned() }.into()), USAGE);
         assert_eq!(exit_code(&DamageFound { count: 1 }.into()), DAMAGED);
         assert_eq!(exit_code(&anyhow::anyhow!("x")), FAILED);
         let wrapped = Err::<(), _>(refused()).context("while starting").unwrap_err();
@@ -139,6 +141,7 @@ mod tests {
     fn only_our_own_pipe_is_quiet() {
         let pipe = || io::Error::from(io::ErrorKind::BrokenPipe);
         assert!(is_broken_pipe(&pipe().into()));
+        assert!(is_broken_pipe(&Err::<(), _>(pipe()).context("cannot write").unwrap_err()));
         let lost = ClientError::Unreachable { address: "a:1".to_owned(), reason: pipe() };
         assert!(!is_broken_pipe(&lost.into()));
     }

@@ -6,11 +6,15 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
+use anyhow::Context;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::arguments::Global;
+
+/// What an error of standard output is told with.
+pub(crate) const CANNOT_PRINT: &str = "cannot write to standard output";
 
 /// Where a command prints.
 #[derive(Debug, Clone)]
@@ -72,10 +76,9 @@ impl Output {
     #[expect(clippy::unused_self, reason = "all output goes through here")]
     pub(crate) fn line(&self, text: &str) -> anyhow::Result<()> {
         let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes())?;
-        out.write_all(b"\n")?;
-        out.flush()?;
-        Ok(())
+        let written =
+            out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
+        written.context(CANNOT_PRINT)
     }
 
     /// Prints a note for people on standard error.

@@ -25,7 +25,18 @@ fn topics_live_from_create_to_delete() {
     };
     assert_eq!(own("cleanup.policy"), Some(json!("compact")));
     assert_eq!(own("retention.ms"), None);
-    server.text(&["topic", "delete", "trips"]);
+    for arguments in [
+        &["topic", "alter", "nope", "--set", "retention.ms=1"][..],
+        &["topic", "add-partitions", "nope", "--total", "2"],
+    ] {
+        let refused = server.run(arguments);
+        assert!(
+            String::from_utf8_lossy(&refused.stderr).contains("topic nope does not exist"),
+            "{arguments:?}"
+        );
+    }
+    let partly = server.run(&["topic", "delete", "trips", "nope", "--json"]);
+    assert!(String::from_utf8_lossy(&partly.stderr).contains("deleted trips before the error"));
     assert_eq!(server.json(&["topic", "list"]), json!([]));
     assert_eq!(server.run(&["topic", "describe", "trips"]).status.code(), Some(1));
     server.stop();
@@ -69,6 +80,72 @@ fn a_file_of_rows_becomes_keyed_json() {
     let missing = server.run(&["produce", "zones", "--file", file, "--key-field", "name"]);
     assert_eq!(missing.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&missing.stderr).contains("zones.csv: line 2"));
+    server.stop();
+}
+
+#[test]
+fn an_error_in_a_file_tells_how_many_records_came_before() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rows.csv");
+    std::fs::write(&file, "id,borough\n4,Manhattan\n132,Queens\n5\n").unwrap();
+    for mode in ["--json", "--quiet"] {
+        let output = server.run(&["produce", "rows", "--file", file.to_str().unwrap(), mode]);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text.contains("2 records were acknowledged before the error"), "{text}");
+        assert!(text.contains("rows.csv") && text.contains("line: 4"), "{text}");
+    }
+    assert_eq!(server.json_lines(&["consume", "rows", "--until-end"]).len(), 4);
+    server.stop();
+}
+
+#[test]
+fn many_small_records_fit_a_topic_of_small_batches() {
+    let server = Server::start();
+    server.text(&["topic", "create", "small", "--config", "max.message.bytes=5000"]);
+    let lines = "a small record\n".repeat(5000);
+    for codec in ["none", "gzip"] {
+        let produced = server.run_with(&["produce", "small", "-z", codec], lines.as_bytes());
+        assert!(produced.status.success(), "{codec}: {}", String::from_utf8_lossy(&produced.stderr));
+    }
+    assert_eq!(server.text(&["consume", "small", "--until-end"]), lines.repeat(2));
+    let large = server.run_with(&["produce", "small"], "x".repeat(6000).as_bytes());
+    assert!(String::from_utf8_lossy(&large.stderr).contains("MESSAGE_TOO_LARGE"));
+    server.stop();
+}
+
+/// A slow producer is interrupted by SIGINT: what is read from a file is cut short, which is said; what is typed ends.
+#[test]
+fn ctrl_c_tells_what_has_been_acknowledged() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("lines.txt");
+    std::fs::write(&file, "line\n".repeat(10_000)).unwrap();
+    let arguments = ["produce", "slow", "--rate", "50", "--file", file.to_str().unwrap()];
+    let producer = server.spawn(&arguments);
+    common::eventually(|| server.run(&["consume", "slow", "--until-end"]).stdout.len() >= 10);
+    let output = common::interrupt(producer);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("acknowledged before the error: interrupted before the end of"), "{text}");
+    let told: usize = text.split_whitespace().nth(1).unwrap().parse().unwrap();
+    assert_eq!(server.text(&["consume", "slow", "--until-end"]).lines().count(), told);
+    let mut typed = server.spawn(&["produce", "typed"]);
+    std::io::Write::write_all(typed.stdin.as_mut().unwrap(), b"a\nb\n").unwrap();
+    common::eventually(|| server.run(&["consume", "typed", "--until-end"]).stdout == b"a\nb\n");
+    assert!(common::interrupt(typed).status.success());
+    server.stop();
+}
+
+#[test]
+fn partitions_and_times_are_taken_as_they_are_meant() {
+    let server = Server::start();
+    assert!(server.run_with(&["produce", "old"], b"a\nb\n").status.success());
+    assert_eq!(server.text(&["consume", "old", "--until-end", "--partition", "0,0"]), "a\nb\n");
+    for from in ["1969-12-31T23:59:59.999Z", "99999999999d"] {
+        assert_eq!(server.text(&["consume", "old", "--until-end", "--from", from]), "a\nb\n", "{from}");
+    }
     server.stop();
 }
 

@@ -33,6 +33,48 @@ fn wrong_usage_ends_with_two() {
     assert_eq!(medallion(&["config", "get", "trips", "retention.ms"]).status.code(), Some(2));
     assert_eq!(medallion(&["consume", "a", "--from", "yesterday"]).status.code(), Some(2));
     assert_eq!(medallion(&["broker", "--set", "nonsense"]).status.code(), Some(2));
+    assert_eq!(medallion(&["topic", "list", "--bootstrap-server", "a:b"]).status.code(), Some(2));
+}
+
+#[test]
+fn options_that_the_input_would_ignore_are_refused() {
+    for (arguments, named) in [
+        (&["--key-field", "id"][..], "--key-field"),
+        (&["--key-field", "id", "--format", "records"], "--key-field"),
+        (&["--key-separator", ":", "--file", "a.csv"], "--key-separator"),
+        (&["--null-value", "x", "--format", "ndjson"], "--null-value"),
+        (&["--key-separator", ""], "--key-separator"),
+    ] {
+        let output = medallion(&[&["produce", "a"], arguments].concat());
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
+        assert!(text.contains(named), "{text}");
+    }
+}
+
+#[test]
+fn a_dump_goes_on_behind_damage() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    // A path need not be UTF-8.
+    let partition = folder.path().join(std::ffi::OsStr::from_bytes(b"trips\xff-0"));
+    std::fs::create_dir(&partition).unwrap();
+    for (extension, bytes) in [("log", 80), ("snapshot", 30), ("timeindex", 5), ("txnindex", 30)] {
+        std::fs::write(partition.join(format!("00000000000000000000.{extension}")), vec![1; bytes]).unwrap();
+    }
+    let run = |command: &str| {
+        let mut medallion = Command::new(env!("CARGO_BIN_EXE_medallion"));
+        medallion.args(["log", command, "--json"]).arg(&partition).output().unwrap()
+    };
+    let dumped = run("dump");
+    assert_eq!(dumped.status.code(), Some(4), "{}", String::from_utf8_lossy(&dumped.stderr));
+    let text = String::from_utf8(dumped.stdout).unwrap();
+    let damaged = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    assert_eq!(damaged.filter(|line| line["damage"].is_string()).count(), 4, "{text}");
+    let verified = run("verify");
+    assert_eq!(verified.status.code(), Some(4));
+    let report: serde_json::Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert_eq!(report["damage"].as_array().map(Vec::len), Some(4), "{report}");
 }
 
 #[test]

@@ -34,8 +34,9 @@ impl Program {
     /// The program under test: Medallion, unless `MEDALLION_TESTS_PEER=kafka` asks for the peer.
     pub fn under_test() -> Self {
         match env::var("MEDALLION_TESTS_PEER").as_deref() {
+            Err(_) | Ok("" | "medallion") => Self::Medallion,
             Ok("kafka") => Self::Kafka(KAFKA),
-            _ => Self::Medallion,
+            Ok(other) => panic!("MEDALLION_TESTS_PEER must be medallion or kafka, not {other:?}"),
         }
     }
 
@@ -268,7 +269,7 @@ impl Server {
     fn spawn(&mut self) -> Result<(), Missing> {
         assert!(self.running.is_none(), "the server runs already");
         let mut command = match self.program {
-            Program::Medallion => medallion_command()?,
+            Program::Medallion => medallion_command(),
             Program::Kafka(version) => kafka_command(version, "kafka.Kafka", &["-Xms256M", "-Xmx512M"])?,
         };
         // What configures the tests is no setting of the server.
@@ -286,7 +287,12 @@ impl Server {
             .expect("the log can be opened");
         let errors = log.try_clone().expect("a file handle can be doubled");
         let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn();
-        let child = child.map_err(|error| Missing(format!("the server does not start: {error}")))?;
+        let child = match (child, self.program) {
+            (Ok(child), _) => child,
+            // What is under test is never missing: that would count all tests as skipped.
+            (Err(error), Program::Medallion) => panic!("{command:?} does not start: {error}"),
+            (Err(error), Program::Kafka(_)) => return Err(Missing(format!("java does not start: {error}"))),
+        };
         self.running = Some(Running { watchdog: watchdog(child.id()), child });
         Ok(())
     }
@@ -411,39 +417,32 @@ fn watchdog(server: u32) -> Child {
 }
 
 /// `medallion broker`, ready for the properties file.
-fn medallion_command() -> Result<Command, Missing> {
-    let mut command = Command::new(medallion_binary()?);
+fn medallion_command() -> Command {
+    let mut command = Command::new(medallion_binary());
     command.arg("broker");
-    Ok(command)
+    command
 }
 
-/// The `medallion` binary: `MEDALLION_BIN`, or what cargo builds (once for each test program).
-///
-/// # Errors
-/// Where it does not build.
-pub fn medallion_binary() -> Result<PathBuf, Missing> {
-    static BINARY: OnceLock<Result<PathBuf, Missing>> = OnceLock::new();
-    BINARY
-        .get_or_init(|| match env::var_os("MEDALLION_BIN") {
-            Some(path) => Ok(PathBuf::from(path)),
-            None => build_medallion(),
-        })
-        .clone()
+/// The `medallion` binary: `MEDALLION_BIN`, or what cargo builds (once for each test program). Panics where it does
+/// not build, because a test that needs it fails then; it is not skipped.
+pub fn medallion_binary() -> PathBuf {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| env::var_os("MEDALLION_BIN").map_or_else(build_medallion, PathBuf::from)).clone()
 }
 
-fn build_medallion() -> Result<PathBuf, Missing> {
+fn build_medallion() -> PathBuf {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["build", "--quiet", "--package", "medallion-cli", "--bin", "medallion"]);
-    command.args(["--message-format", "json"]).current_dir(env!("CARGO_MANIFEST_DIR"));
-    let output = command.output().map_err(|error| Missing(format!("cargo does not start: {error}")))?;
+    command.args(["--message-format", "json-render-diagnostics"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    let output = command.output().expect("cargo can be started");
     let text = String::from_utf8_lossy(&output.stdout);
     let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let paths = messages.filter_map(|m| Some(m.get("executable")?.as_str()?.to_owned()));
-    paths
-        .reduce(|_, last| last)
-        .map(PathBuf::from)
-        .ok_or_else(|| Missing("the medallion binary does not build".to_owned()))
+    match paths.reduce(|_, last| last) {
+        Some(path) if output.status.success() => PathBuf::from(path),
+        _ => panic!("medallion does not build:\n{}", String::from_utf8_lossy(&output.stderr)),
+    }
 }
 
 /// One of Kafka's main classes in a JVM of its own.

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use medallion_tests::client::{Client, Produce, READERS, read_step, records_of};
+use medallion_tests::environment::{Missing, skip};
 use medallion_tests::load::{Load, Shape};
 use medallion_tests::record::{LARGE_BYTES, Record, SAMPLE_START_MS, number, sample};
 use medallion_tests::server::Server;
@@ -55,8 +56,15 @@ fn written_by(client: Client) {
     let until = i64::try_from(records.len()).unwrap();
     let all_there = || admin::ends(&server, "matrix", partitions).iter().all(|end| *end == until);
     assert!(eventually(all_there), "{:?} of {until}", admin::ends(&server, "matrix", partitions));
-    for reader in READERS {
+    let (present, absent): (Vec<_>, Vec<_>) =
+        READERS.into_iter().map(|reader| (reader, reader.available())).partition(|(_, found)| found.is_ok());
+    for (reader, _) in present {
         read_by(reader, &server, partitions, &records);
+    }
+    // Once, however many are absent: a test counts as skipped once.
+    let absent: Vec<_> = absent.into_iter().filter_map(|(_, found)| Some(found.err()?.0)).collect();
+    if !absent.is_empty() {
+        skip(&Missing(absent.join("; ")));
     }
 }
 
@@ -74,10 +82,9 @@ fn eventually(condition: impl Fn() -> bool) -> bool {
 
 /// Reads all partitions and compares; a timestamp that the writer left to its library is not compared.
 fn read_by(reader: Client, server: &Server, partitions: i32, expected: &[Record]) {
-    need!(reader.available());
     let until = i64::try_from(expected.len()).unwrap();
     let steps: Vec<_> = (0..partitions).map(|p| read_step("matrix", p, 0, until)).collect();
-    let answers = need!(reader.run_well(&server.bootstrap(), &steps));
+    let answers = reader.run_well(&server.bootstrap(), &steps).expect("the reader is there");
     for (partition, answer) in answers.iter().enumerate() {
         let found = records_of(answer);
         assert_eq!(found.len(), expected.len(), "{reader:?} reads partition {partition}");

@@ -14,7 +14,10 @@ use medallion_tests::{admin, need, server_files};
 
 /// How often the server is killed; `MEDALLION_CRASH_ROUNDS` asks for more (`make soak`) or fewer.
 fn rounds() -> u32 {
-    env::var("MEDALLION_CRASH_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(50)
+    match env::var("MEDALLION_CRASH_ROUNDS") {
+        Ok(rounds) => rounds.parse().expect("MEDALLION_CRASH_ROUNDS is a number"),
+        Err(_) => 50,
+    }
 }
 
 /// How long a restart may take; the peer is a JVM.
@@ -68,9 +71,7 @@ fn survives_kills(client: Client) {
     server.kill();
     server.start();
     server.stop();
-    if let Err(missing) = server_files::assert_sound(&server) {
-        eprintln!("the files were not checked: {missing}");
-    }
+    need!(server_files::assert_sound(&server));
 }
 
 #[test]
@@ -107,7 +108,5 @@ fn acknowledged_metadata_survives_kills() {
         assert_eq!(admin::topics(&server), expected, "after round {round}");
     }
     server.stop();
-    if let Err(missing) = server_files::assert_sound(&server) {
-        eprintln!("the files were not checked: {missing}");
-    }
+    need!(server_files::assert_sound(&server));
 }

@@ -52,6 +52,8 @@ pub(crate) struct Consumer {
     positions: BTreeMap<TopicPartition, Offset>,
     options: ConsumerOptions,
     failing_since: Option<Instant>,
+    /// What the next call says: records came before it.
+    failure: Option<ClientError>,
 }
 
 impl Consumer {
@@ -63,7 +65,7 @@ impl Consumer {
         options: ConsumerOptions,
     ) -> Self {
         let topics = positions.keys().map(|partition| partition.topic.to_string()).collect();
-        Self { client, metadata, topics, positions, options, failing_since: None }
+        Self { client, metadata, topics, positions, options, failing_since: None, failure: None }
     }
 
     /// The offset of the next record of each partition.
@@ -77,41 +79,69 @@ impl Consumer {
     }
 
     /// The next records, in order within each partition; none when there are none for a while. A broker that is away
-    /// or no longer leads is asked again for some time.
+    /// or no longer leads is asked again for some time. What comes beside a failure is handed out, and the failure, if
+    /// it is for good, by the next call.
     pub(crate) async fn poll(&mut self) -> Result<Vec<ConsumedRecord>, ClientError> {
-        match self.fetch_all().await {
-            Ok(records) => {
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        let mut records = Vec::new();
+        let failure = match self.fetch_all(&mut records).await {
+            Ok(()) => {
                 self.failing_since = None;
+                None
+            }
+            Err(error) if error.is_retriable() => self.recover(error, records.is_empty()).await,
+            Err(error) => Some(error),
+        };
+        match failure {
+            Some(failure) if records.is_empty() => Err(failure),
+            failure => {
+                self.failure = failure;
                 Ok(records)
             }
-            Err(error) if error.is_retriable() => {
-                let since = *self.failing_since.get_or_insert_with(Instant::now);
-                if since.elapsed() > self.options.patience {
-                    return Err(error);
-                }
-                sleep(BACKOFF).await;
-                let names: Vec<&str> = self.topics.iter().map(String::as_str).collect();
-                if let Ok(metadata) = self.client.metadata(Some(&names), false).await {
-                    self.metadata = metadata;
-                }
-                Ok(Vec::new())
-            }
-            Err(error) => Err(error),
         }
     }
 
-    async fn fetch_all(&mut self) -> Result<Vec<ConsumedRecord>, ClientError> {
-        let mut records = Vec::new();
+    /// Asks again who leads what; gives the error back when that has not helped for long.
+    async fn recover(&mut self, error: ClientError, waits: bool) -> Option<ClientError> {
+        let since = *self.failing_since.get_or_insert_with(Instant::now);
+        if since.elapsed() > self.options.patience {
+            return Some(error);
+        }
+        if waits {
+            sleep(BACKOFF).await;
+        }
+        let names: Vec<&str> = self.topics.iter().map(String::as_str).collect();
+        if let Ok(metadata) = self.client.metadata(Some(&names), false).await {
+            self.metadata = metadata;
+        }
+        None
+    }
+
+    /// Asks each leader once. An error of one leader or partition does not cost what the others have sent.
+    async fn fetch_all(&mut self, records: &mut Vec<ConsumedRecord>) -> Result<(), ClientError> {
         let groups = group_by_leader(&self.metadata, self.positions.keys().cloned())?;
         // One leader after the other: only with a single one may the broker wait long.
         let wait = if groups.len() == 1 { self.options.wait_max } else { Duration::from_millis(50) };
+        let mut first = Ok(());
         for (leader, partitions) in groups {
-            let response = self.fetch(leader, &partitions, wait).await?;
-            for topic in response.responses {
-                self.take_topic(topic, &mut records).await?;
-            }
+            let taken = match self.fetch(leader, &partitions, wait).await {
+                Ok(response) => take_response(
+                    response,
+                    &self.metadata,
+                    &mut self.positions,
+                    self.options.read_committed,
+                    records,
+                ),
+                Err(error) => Err(error),
+            };
+            first = first.and(taken);
         }
-        Ok(records)
+        match first {
+            Err(error) => Err(self.with_bounds(error).await),
+            Ok(()) => Ok(()),
+        }
     }
 
     async fn fetch(
@@ -153,48 +183,69 @@ impl Consumer {
         Ok(response)
     }
 
-    async fn take_topic(
-        &mut self,
-        topic: FetchableTopicResponse,
-        records: &mut Vec<ConsumedRecord>,
-    ) -> Result<(), ClientError> {
-        let name = if topic.topic.is_empty() {
-            let id = TopicId(topic.topic_id);
-            self.metadata.topics.iter().find(|known| known.id == id).map(|known| Arc::clone(&known.name))
-        } else {
-            Some(topic.topic.as_str().into())
-        };
-        let Some(name) = name else { return Ok(()) };
-        for data in topic.partitions {
-            let partition = TopicPartition::new(Arc::clone(&name), data.partition_index);
-            let Some(position) = self.positions.get(&partition).copied() else { continue };
-            if data.error_code == ResponseError::OffsetOutOfRange.code() {
-                return Err(self.out_of_range(&partition, position).await);
-            }
-            ClientError::check(data.error_code, || partition.to_string(), None)?;
-            let next = take_partition(&partition, position, data, self.options.read_committed, records)?;
-            self.positions.insert(partition, next);
-        }
-        Ok(())
-    }
-
-    async fn out_of_range(&mut self, partition: &TopicPartition, offset: Offset) -> ClientError {
+    /// An offset outside of the log is told with the offsets that the log has.
+    async fn with_bounds(&mut self, error: ClientError) -> ClientError {
+        let ClientError::OffsetOutOfRange { topic, partition, offset, .. } = error else { return error };
+        let asked = TopicPartition::new(topic.as_str(), partition);
         let mut bounds = [Offset(-1); 2];
         for (bound, at) in bounds.iter_mut().zip([OffsetAt::Earliest, OffsetAt::Latest]) {
-            let found = self.client.offsets(&self.metadata, std::slice::from_ref(partition), at, 0).await;
+            let found = self.client.offsets(&self.metadata, std::slice::from_ref(&asked), at, 0).await;
             match found {
                 Ok(offsets) => *bound = offsets.into_values().flatten().next().unwrap_or(*bound),
                 Err(error) => return error,
             }
         }
-        ClientError::OffsetOutOfRange {
-            topic: partition.topic.to_string(),
-            partition: partition.partition.get(),
-            offset: offset.get(),
-            start: bounds[0].get(),
-            end: bounds[1].get(),
+        let [start, end] = bounds.map(Offset::get);
+        ClientError::OffsetOutOfRange { topic, partition, offset, start, end }
+    }
+}
+
+/// Takes all records of an answer and moves the positions behind them. The first error of a partition is given back
+/// when the others have been taken; the bounds of [`ClientError::OffsetOutOfRange`] are not known here and -1.
+fn take_response(
+    response: FetchResponse,
+    metadata: &Metadata,
+    positions: &mut BTreeMap<TopicPartition, Offset>,
+    read_committed: bool,
+    records: &mut Vec<ConsumedRecord>,
+) -> Result<(), ClientError> {
+    let mut first = Ok(());
+    for topic in response.responses {
+        let Some(name) = topic_of(&topic, metadata) else { continue };
+        for data in topic.partitions {
+            let partition = TopicPartition::new(Arc::clone(&name), data.partition_index);
+            let Some(position) = positions.get(&partition).copied() else { continue };
+            let taken = check_partition(&partition, position, data.error_code)
+                .and_then(|()| take_partition(&partition, position, data, read_committed, records));
+            let taken = taken.map(|next| {
+                positions.insert(partition, next);
+            });
+            first = first.and(taken);
         }
     }
+    first
+}
+
+/// The topic's name, by its id where the answer has no name.
+fn topic_of(topic: &FetchableTopicResponse, metadata: &Metadata) -> Option<Arc<str>> {
+    if !topic.topic.is_empty() {
+        return Some(topic.topic.as_str().into());
+    }
+    let id = TopicId(topic.topic_id);
+    metadata.topics.iter().find(|known| known.id == id).map(|known| Arc::clone(&known.name))
+}
+
+fn check_partition(partition: &TopicPartition, position: Offset, code: i16) -> Result<(), ClientError> {
+    if code == ResponseError::OffsetOutOfRange.code() {
+        return Err(ClientError::OffsetOutOfRange {
+            topic: partition.topic.to_string(),
+            partition: partition.partition.get(),
+            offset: position.get(),
+            start: -1,
+            end: -1,
+        });
+    }
+    ClientError::check(code, || partition.to_string(), None)
 }
 
 /// Takes a partition's records from `position` on; gives the position behind them.
@@ -255,7 +306,33 @@ impl AbortedFilter {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
+    use super::super::batch::{BatchProducer, Compression};
+    use super::super::record::Record;
     use super::*;
+
+    #[test]
+    fn an_error_of_one_partition_costs_no_records_of_the_others() {
+        let record = Record { value: Some(Bytes::from("x")), ..Record::default() };
+        let batch = batch::encode(&[record], Compression::None, BatchProducer::NONE, 0).unwrap();
+        let answer = |index: i32, error: i16, records: Option<Bytes>| {
+            PartitionData::default().with_partition_index(index).with_error_code(error).with_records(records)
+        };
+        let lost = ResponseError::NotLeaderOrFollower.code();
+        let partitions =
+            vec![answer(0, 0, Some(batch.clone())), answer(1, lost, None), answer(2, 0, Some(batch))];
+        let topic = FetchableTopicResponse::default().with_topic(topic_name("t")).with_partitions(partitions);
+        let response = FetchResponse::default().with_responses(vec![topic]);
+        let metadata = Metadata { cluster_id: None, brokers: Vec::new(), topics: Vec::new() };
+        let mut positions: BTreeMap<_, _> =
+            (0..3).map(|index| (TopicPartition::new("t", index), Offset::ZERO)).collect();
+        let mut records = Vec::new();
+        let error = take_response(response, &metadata, &mut positions, false, &mut records).unwrap_err();
+        assert!(error.is_retriable() && error.to_string().contains("t-1"), "{error}");
+        assert_eq!(records.len(), 2);
+        assert_eq!(positions.into_values().collect::<Vec<_>>(), [Offset(1), Offset(0), Offset(1)]);
+    }
 
     fn batch(producer_id: i64, last_offset: i64, is_control: bool, is_abort_marker: bool) -> DecodedBatch {
         DecodedBatch {

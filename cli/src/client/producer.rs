@@ -18,6 +18,7 @@ use tokio::time::sleep;
 use super::ClientError;
 use super::batch::{self, BatchProducer};
 use super::cluster::{Client, RETRIES, RETRY_BACKOFF, topic_name};
+use super::configs::{ConfigResource, ResourceType};
 use super::metadata::{Metadata, TopicMetadata, group_by_leader};
 use super::partitioner::partition_of_key;
 use super::record::Record;
@@ -25,6 +26,8 @@ use super::record::Record;
 pub(crate) use super::batch::Compression;
 
 const REQUEST_TIMEOUT_MS: i32 = 30_000;
+/// What stands before the records of a batch.
+const BATCH_HEADER_BYTES: usize = 61;
 const BACKOFF_FIRST: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
 
@@ -145,6 +148,10 @@ impl Producer {
             sleep(Duration::from_millis(100)).await;
         };
         let topic = metadata.topic(topic)?.clone();
+        let mut options = options;
+        if let Some(limit) = batch_limit(&mut client, &topic.name).await {
+            options.batch_bytes_max = options.batch_bytes_max.min(limit);
+        }
         let producer = if options.acks == Acks::All {
             producer_identity(&mut client).await?
         } else {
@@ -207,8 +214,32 @@ impl Producer {
         if self.gathered_bytes == 0 {
             return Ok(());
         }
-        let mut sender = self.sender.take().expect("no round is under way");
+        let Some(mut sender) = self.sender.take() else {
+            let reason = "an earlier round ended without its connection".to_owned();
+            return Err(ClientError::Malformed { what: "sending".to_owned(), reason });
+        };
+        let outgoing = match self.encode_gathered(&sender) {
+            Ok(outgoing) => outgoing,
+            Err(error) => {
+                self.sender = Some(sender);
+                return Err(error);
+            }
+        };
+        self.sticky = (self.sticky + 1) % self.gathered.len().max(1);
+        self.round = Some(tokio::spawn(async move {
+            let result = sender.deliver(outgoing).await;
+            (sender, result)
+        }));
+        Ok(())
+    }
+
+    /// Batches of all that has been gathered, which is then empty.
+    fn encode_gathered(
+        &mut self,
+        sender: &Sender,
+    ) -> Result<BTreeMap<TopicPartition, Outgoing>, ClientError> {
         let mut outgoing = BTreeMap::new();
+        self.gathered_bytes = 0;
         for (partition, gathered) in sender.topic.partitions.iter().zip(&mut self.gathered) {
             if gathered.records.is_empty() {
                 continue;
@@ -221,18 +252,15 @@ impl Producer {
             let partition = TopicPartition::new(Arc::clone(&sender.topic.name), partition.partition);
             outgoing.insert(partition, Outgoing { batch: batch?, records: records.len() as u64 });
         }
-        self.gathered_bytes = 0;
-        self.sticky = (self.sticky + 1) % self.gathered.len().max(1);
-        self.round = Some(tokio::spawn(async move {
-            let result = sender.deliver(outgoing).await;
-            (sender, result)
-        }));
-        Ok(())
+        Ok(outgoing)
     }
 
+    /// Waits for the round under way; whoever gives up waiting may wait again.
     async fn finish_round(&mut self) -> Result<(), ClientError> {
-        let Some(round) = self.round.take() else { return Ok(()) };
-        let (sender, result) = round.await.map_err(|reason| ClientError::Malformed {
+        let Some(round) = self.round.as_mut() else { return Ok(()) };
+        let joined = round.await;
+        self.round = None;
+        let (sender, result) = joined.map_err(|reason| ClientError::Malformed {
             what: "sending".to_owned(),
             reason: reason.to_string(),
         })?;
@@ -302,6 +330,7 @@ impl Sender {
         outgoing: &mut BTreeMap<TopicPartition, Outgoing>,
     ) -> Result<(), ClientError> {
         let response = self.client.call_broker(leader, |_| request).await?;
+        let mut first = Ok(());
         for answer in response.responses.iter().flat_map(|topic| &topic.partition_responses) {
             let partition = TopicPartition::new(Arc::clone(&self.topic.name), answer.index);
             let reason =
@@ -314,10 +343,11 @@ impl Sender {
                     self.acknowledge(outgoing.remove(&partition));
                 }
                 Err(error) if error.is_retriable() => {}
-                Err(error) => return Err(error),
+                // The others may have been written, which counts.
+                Err(error) => first = first.and(Err(error)),
             }
         }
-        Ok(())
+        first
     }
 
     fn acknowledge(&mut self, outgoing: Option<Outgoing>) {
@@ -354,6 +384,17 @@ impl Sender {
             .map_or_else(|| (self.topic.name.to_string(), -1), |p| (p.topic.to_string(), p.partition.get()));
         ClientError::NoLeader { topic, partition }
     }
+}
+
+/// What a batch of the topic may take, with room for its header; `None` where the broker does not tell. A batch of
+/// many small records must not be refused for being large.
+async fn batch_limit(client: &mut Client, topic: &str) -> Option<usize> {
+    let resource = ConfigResource { kind: ResourceType::Topic, name: topic.to_owned() };
+    let names = ["max.message.bytes".to_owned()];
+    let entries = client.describe_configs(&resource, Some(&names), false).await.ok()?;
+    let limit: usize = entries.iter().find(|entry| entry.name == names[0])?.value.as_ref()?.parse().ok()?;
+    // What does not compress grows by a little.
+    Some(limit.saturating_sub(limit / 64 + BATCH_HEADER_BYTES))
 }
 
 /// An id for an idempotent producer; none from a broker that does not give any.

@@ -236,7 +236,7 @@ async fn describe(
 }
 
 /// A topic that is not there is better named than by its code.
-fn explain(error: ClientError, resource: &ConfigResource) -> anyhow::Error {
+pub(crate) fn explain(error: ClientError, resource: &ConfigResource) -> anyhow::Error {
     match error {
         ClientError::Refused { error: ResponseError::UnknownTopicOrPartition, .. } => {
             ClientError::UnknownTopic { topic: resource.name.clone() }.into()

@@ -62,7 +62,7 @@ pub(crate) fn run(arguments: &FormatArguments, output: &Output) -> anyhow::Resul
     let directories: Vec<_> = outcome
         .directories
         .iter()
-        .map(|(path, formatted)| json!({ "path": path, "formatted": matches!(formatted, Formatted::Now(_)) }))
+        .map(|(path, formatted)| json!({ "path": path.display().to_string(), "formatted": matches!(formatted, Formatted::Now(_)) }))
         .collect();
     let mut text = format!("cluster {}", outcome.cluster_id);
     for (path, formatted) in &outcome.directories {

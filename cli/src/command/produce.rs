@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use bytes::Bytes;
-use clap::{Args, ValueHint};
+use clap::{Args, ValueEnum, ValueHint};
 use indicatif::{ProgressBar, ProgressStyle};
 use medallion_wire::PartitionIndex;
 use serde::Serialize;
@@ -15,7 +15,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::config::{Assignment, parse_assignment};
+use super::stopping;
 use crate::client::{Acks, Client, Compression, Producer, ProducerOptions, ProducerStatistics};
+use crate::failure::UsageError;
 use crate::input::{self, Input, InputFormat, InputOptions, InputRecord};
 use crate::output::{Output, bytes, counted, thousands};
 use crate::time::now_ms;
@@ -82,12 +84,39 @@ impl ProduceArguments {
         self.file.as_ref().map_or_else(|| "standard input".to_owned(), |path| path.display().to_string())
     }
 
-    fn input_options(&self) -> InputOptions {
+    fn format(&self) -> InputFormat {
         let of_file = self.file.as_deref().map(InputFormat::of_path);
+        self.format.or(of_file).unwrap_or(InputFormat::Lines)
+    }
+
+    /// Refuses what the format of the input would ignore.
+    fn check(&self) -> Result<(), UsageError> {
+        let format = self.format();
+        let refuse = |option: &str, hint: &str| {
+            let name =
+                format.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+            Err(UsageError(format!("{option} does nothing to input in the format {name}: {hint}")))
+        };
+        if self.key_separator.as_ref().is_some_and(String::is_empty) {
+            return Err(UsageError("--key-separator must not be empty".to_owned()));
+        }
+        if self.key_separator.is_some() && format != InputFormat::Lines {
+            return refuse("--key-separator", "it splits lines; --key-field names a field of a row");
+        }
+        if self.null_value.is_some() && format != InputFormat::Lines {
+            return refuse("--null-value", "it is for lines");
+        }
+        if self.key_field.is_some() && matches!(format, InputFormat::Lines | InputFormat::Records) {
+            return refuse("--key-field", "it is for ndjson, csv and parquet; --key-separator splits lines");
+        }
+        Ok(())
+    }
+
+    fn input_options(&self) -> InputOptions {
         let header = |one: &Assignment| (one.name.clone(), Some(Bytes::from(one.value.clone())));
         InputOptions {
-            format: self.format.or(of_file).unwrap_or(InputFormat::Lines),
-            key_separator: self.key_separator.clone().filter(|separator| !separator.is_empty()),
+            format: self.format(),
+            key_separator: self.key_separator.clone(),
             key_field: self.key_field.clone(),
             null_value: self.null_value.clone(),
             headers: self.headers.iter().map(header).collect(),
@@ -95,8 +124,14 @@ impl ProduceArguments {
     }
 }
 
+/// Somebody pressed Ctrl-C while there was more to do.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted before {0}")]
+struct Interrupted(String);
+
 /// Runs `medallion produce`.
 pub(crate) async fn run(arguments: ProduceArguments, bootstrap: &str, output: &Output) -> anyhow::Result<()> {
+    arguments.check()?;
     let options = arguments.input_options();
     let input = match &arguments.file {
         Some(path) => input::open_file(path, options)?,
@@ -111,17 +146,31 @@ pub(crate) async fn run(arguments: ProduceArguments, bootstrap: &str, output: &O
     let mut producer = Producer::open(client, &arguments.topic, producer_options).await?;
     let progress = progress_bar(&input, output);
     let started = Instant::now();
-    let sent = send_all(&mut producer, input, &arguments, &progress).await;
-    let flushed = producer.flush().await;
+    let sent = tokio::select! {
+        sent = send_all(&mut producer, input, &arguments, &progress) => sent,
+        () = stopping() => interrupted(&arguments),
+    };
+    // Whoever presses Ctrl-C again does not want to wait for what is under way.
+    let flushed = tokio::select! {
+        flushed = producer.flush() => flushed.map_err(anyhow::Error::from),
+        () = stopping() => Err(Interrupted("all was acknowledged".to_owned()).into()),
+    };
     progress.finish_and_clear();
     let statistics = producer.take_statistics();
     let summary = Summary::new(&arguments.topic, &statistics, started.elapsed());
-    if summary.records > 0 && (sent.is_err() || flushed.is_err()) {
-        output.note(&format!("{} acknowledged before the error", counted(summary.records, "record")));
+    match sent.and(flushed) {
+        Ok(()) => output.done(&summary, &summary.text()),
+        Err(error) if summary.records > 0 => Err(error.context(summary.so_far(arguments.acks))),
+        Err(error) => Err(error),
     }
-    sent?;
-    flushed?;
-    output.done(&summary, &summary.text())
+}
+
+/// Ctrl-C is a way to end what is typed, but cuts a file short.
+fn interrupted(arguments: &ProduceArguments) -> anyhow::Result<()> {
+    match arguments.file {
+        None => Ok(()),
+        Some(_) => Err(Interrupted(format!("the end of {}", arguments.input_name())).into()),
+    }
 }
 
 async fn send_all(
@@ -224,6 +273,13 @@ impl Summary {
             ack_p50_ms: percentile_ms(&statistics.ack_latencies, 50),
             ack_p99_ms: percentile_ms(&statistics.ack_latencies, 99),
         }
+    }
+
+    /// What an error says of the records before it.
+    fn so_far(&self, acks: Acks) -> String {
+        let verb = if acks == Acks::None { "sent" } else { "acknowledged" };
+        let were = if self.records == 1 { "was" } else { "were" };
+        format!("{} {were} {verb} before the error", counted(self.records, "record"))
     }
 
     fn text(&self) -> String {

@@ -16,8 +16,8 @@ use super::stopping;
 use crate::failure::{Failure, UsageError};
 use crate::logging::{self, LogFormat};
 
-/// A variable of the client commands that is no setting.
-const BOOTSTRAP_SERVER: &str = "MEDALLION_BOOTSTRAP_SERVER";
+/// Variables of the client commands and of the build that are no settings.
+const NO_SETTINGS: [&str; 2] = ["MEDALLION_BOOTSTRAP_SERVER", "MEDALLION_CACHE"];
 const LOG_LEVEL: &str = "medallion.log.level";
 
 /// Settings of a properties file, then of the environment, then of `--set`; the later ones win.
@@ -30,7 +30,7 @@ pub(crate) fn settings(file: Option<&Path>, arguments: &[String]) -> anyhow::Res
     }
     let variables = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    settings.add_environment(variables.filter(|(name, _)| name != BOOTSTRAP_SERVER));
+    settings.add_environment(variables.filter(|(name, _)| !NO_SETTINGS.contains(&name.as_str())));
     for argument in arguments {
         settings.add_argument(argument).map_err(|error| UsageError(error.to_string()))?;
     }
@@ -103,7 +103,7 @@ fn explain(error: StartError) -> anyhow::Error {
         StartError::Io(reason) if reason.kind() == std::io::ErrorKind::AddrInUse => {
             let hint = "another broker may be running already; choose other ports with `medallion up --port`, or by \
                         `listeners` and `medallion.metrics.listener`";
-            Failure::new(format!("cannot listen: {reason}"), hint).into()
+            Failure::new(reason.to_string(), hint).into()
         }
         _ => error.into(),
     }

@@ -5,11 +5,11 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use medallion_wire::{Offset, TopicPartition};
+use medallion_wire::{Offset, ResponseError, TopicPartition};
 use serde::Serialize;
 use serde_json::json;
 
-use super::config::{Assignment, changes, parse_assignment};
+use super::config::{Assignment, changes, explain, parse_assignment};
 use crate::client::{
     Client, ClientError, ConfigEntry, ConfigOperation, ConfigResource, Metadata, NewTopic, OffsetAt,
     ResourceType, TopicMetadata,
@@ -198,7 +198,7 @@ async fn create(client: &mut Client, arguments: CreateArguments, output: &Output
             output.done(&json!({ "topic": name, "valid": true }), &format!("topic {name} could be created"))
         }
         Ok(()) => output.done(&json!({ "topic": name, "created": true }), &format!("created topic {name}")),
-        Err(ClientError::Refused { error: medallion_wire::ResponseError::TopicAlreadyExists, .. })
+        Err(ClientError::Refused { error: ResponseError::TopicAlreadyExists, .. })
             if arguments.if_not_exists =>
         {
             output
@@ -321,7 +321,8 @@ async fn alter(client: &mut Client, arguments: AlterArguments, output: &Output) 
         return Err(UsageError("nothing to change: pass --set NAME=VALUE or --unset NAME".to_owned()).into());
     }
     let resource = ConfigResource { kind: ResourceType::Topic, name: arguments.name.clone() };
-    client.alter_configs(&resource, &changes_, arguments.validate_only).await?;
+    let altered = client.alter_configs(&resource, &changes_, arguments.validate_only).await;
+    altered.map_err(|error| explain(error, &resource))?;
     let verb = if arguments.validate_only { "could change" } else { "changed" };
     let text = format!("{verb} {} of topic {}", counted(changes_.len() as u64, "setting"), arguments.name);
     output.done(&json!({ "topic": arguments.name, "changed": !arguments.validate_only }), &text)
@@ -332,7 +333,9 @@ async fn add_partitions(
     arguments: &AddPartitionsArguments,
     output: &Output,
 ) -> anyhow::Result<()> {
-    client.create_partitions(&arguments.name, arguments.total, arguments.validate_only).await?;
+    let resource = ConfigResource { kind: ResourceType::Topic, name: arguments.name.clone() };
+    let added = client.create_partitions(&arguments.name, arguments.total, arguments.validate_only).await;
+    added.map_err(|error| explain(error, &resource))?;
     let verb = if arguments.validate_only { "could have" } else { "has" };
     let text = format!("topic {} {verb} {} partitions", arguments.name, arguments.total);
     let value = json!({ "topic": arguments.name, "partitions": arguments.total, "changed": !arguments.validate_only });
@@ -340,28 +343,36 @@ async fn add_partitions(
 }
 
 async fn delete(client: &mut Client, arguments: &DeleteArguments, output: &Output) -> anyhow::Result<()> {
-    let mut deleted = Vec::new();
+    let mut deleted: Vec<&str> = Vec::new();
     for name in &arguments.names {
-        match client.delete_topic(name).await {
-            Ok(()) => {
+        match delete_one(client, name, arguments.if_exists).await {
+            Ok(true) => {
                 output.note(&format!("deleted topic {name}"));
                 deleted.push(name);
             }
-            Err(ClientError::Refused {
-                error: medallion_wire::ResponseError::UnknownTopicOrPartition,
-                ..
-            }) if arguments.if_exists => output.note(&format!("topic {name} is not there")),
-            Err(ClientError::Refused {
-                error: medallion_wire::ResponseError::UnknownTopicOrPartition,
-                ..
-            }) => {
-                let hint = "`medallion topic list` shows what is there; pass --if-exists when that is fine";
-                return Err(Failure::new(format!("topic {name} does not exist"), hint).into());
+            Ok(false) => output.note(&format!("topic {name} is not there")),
+            Err(error) if deleted.is_empty() => return Err(error),
+            Err(error) => {
+                return Err(error.context(format!("deleted {} before the error", deleted.join(", "))));
             }
-            Err(error) => return Err(error.into()),
         }
     }
     if output.is_json() { output.value(&json!({ "deleted": deleted })) } else { Ok(()) }
+}
+
+/// Whether the topic was there.
+async fn delete_one(client: &mut Client, name: &str, may_be_absent: bool) -> anyhow::Result<bool> {
+    match client.delete_topic(name).await {
+        Ok(()) => Ok(true),
+        Err(ClientError::Refused { error: ResponseError::UnknownTopicOrPartition, .. }) if may_be_absent => {
+            Ok(false)
+        }
+        Err(ClientError::Refused { error: ResponseError::UnknownTopicOrPartition, .. }) => {
+            let hint = "`medallion topic list` shows what is there; pass --if-exists when that is fine";
+            Err(Failure::new(format!("topic {name} does not exist"), hint).into())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn replication_factor(topic: &TopicMetadata) -> usize {

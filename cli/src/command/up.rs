@@ -73,7 +73,7 @@ fn announce(broker: &Broker, started: Instant, data: &Path, output: &Output) -> 
             "kafka": address(false),
             "controller": address(true),
             "metrics": metrics,
-            "data": data,
+            "data": data.display().to_string(),
             "cluster_id": broker.cluster_id(),
             "started_in_ms": took.as_secs_f64() * 1000.0,
         });

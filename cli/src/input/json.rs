@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use medallion_wire::PartitionIndex;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::row::key_of;
@@ -24,8 +24,15 @@ pub(super) fn row(line: &[u8], options: &InputOptions) -> anyhow::Result<InputRe
     Ok(InputRecord::new(key, Some(Bytes::copy_from_slice(line.trim_ascii())), options.headers.clone()))
 }
 
+/// What `consume --json` prints. A field that it does not know is an error: a misspelt value would be a null one, which
+/// deletes its key in a compacted topic.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct WholeRecord {
+    #[serde(default, rename = "topic")]
+    _topic: Option<String>,
+    #[serde(default, rename = "offset")]
+    _offset: Option<i64>,
     #[serde(default)]
     partition: Option<i32>,
     #[serde(default)]
@@ -34,8 +41,9 @@ struct WholeRecord {
     key: Value,
     #[serde(default)]
     key_hex: Option<String>,
-    #[serde(default)]
-    value: Value,
+    /// `None` where it is absent, as opposed to null.
+    #[serde(default, deserialize_with = "present")]
+    value: Option<Value>,
     #[serde(default)]
     value_hex: Option<String>,
     #[serde(default)]
@@ -43,6 +51,7 @@ struct WholeRecord {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Header {
     name: String,
     #[serde(default)]
@@ -51,16 +60,24 @@ struct Header {
     value_hex: Option<String>,
 }
 
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
 /// A record as `consume --json` prints it; its offset and topic are left aside.
 pub(super) fn record(line: &[u8], options: &InputOptions) -> anyhow::Result<InputRecord> {
     let whole: WholeRecord =
         serde_json::from_slice(line).context("not a record as `consume --json` prints it")?;
+    if whole.value.is_none() && whole.value_hex.is_none() {
+        bail!("no value: name it as value or value_hex; null deletes the key in a compacted topic");
+    }
     let mut headers = options.headers.clone();
     for header in whole.headers {
         headers.push((header.name, content(header.value, header.value_hex)?));
     }
     let key = content(whole.key, whole.key_hex)?;
-    let mut parsed = InputRecord::new(key, content(whole.value, whole.value_hex)?, headers);
+    let mut parsed =
+        InputRecord::new(key, content(whole.value.unwrap_or_default(), whole.value_hex)?, headers);
     parsed.partition = whole.partition.map(PartitionIndex);
     parsed.record.timestamp_ms = whole.timestamp.unwrap_or(-1);
     Ok(parsed)
@@ -102,7 +119,7 @@ mod tests {
 
     #[test]
     fn whole_records_keep_their_parts() {
-        let line = br#"{"partition":2,"timestamp":5,"key":"k","value_hex":"00ff","headers":[{"name":"h","value":null},{"name":"h","value":"x"}],"offset":9}"#;
+        let line = br#"{"partition":2,"timestamp":5,"key":"k","value_hex":"00ff","headers":[{"name":"h","value":null},{"name":"h","value":"x"}],"offset":9,"topic":"t"}"#;
         let parsed = record(line, &options(InputFormat::Records)).unwrap();
         assert_eq!(parsed.partition, Some(PartitionIndex(2)));
         assert_eq!(parsed.record.timestamp_ms, 5);
@@ -111,6 +128,15 @@ mod tests {
         assert_eq!(parsed.record.headers, headers);
         let object = record(br#"{"value":{"a":1}}"#, &options(InputFormat::Records)).unwrap().record;
         assert_eq!((object.key, text(object.value.as_ref())), (None, Some(r#"{"a":1}"#)));
+    }
+
+    #[test]
+    fn a_misspelt_or_absent_value_is_no_tombstone() {
+        let parse = |line: &[u8]| record(line, &options(InputFormat::Records));
+        assert!(format!("{:#}", parse(br#"{"key":"k","vlaue":"x"}"#).unwrap_err()).contains("vlaue"));
+        assert!(parse(br#"{"key":"k"}"#).unwrap_err().to_string().contains("no value"));
+        assert!(parse(br#"{"value":"x","headers":[{"name":"h","valeu":1}]}"#).is_err());
+        assert_eq!(parse(br#"{"key":"k","value":null}"#).unwrap().record.value, None);
     }
 
     #[test]

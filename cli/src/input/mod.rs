@@ -42,7 +42,8 @@ pub(crate) enum InputFormat {
 impl InputFormat {
     /// What a file's name says.
     pub(crate) fn of_path(path: &Path) -> Self {
-        match path.extension().and_then(|extension| extension.to_str()) {
+        let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+        match extension.as_deref() {
             Some("ndjson" | "jsonl" | "json") => Self::Ndjson,
             Some("csv") => Self::Csv,
             Some("parquet") => Self::Parquet,
@@ -102,7 +103,7 @@ pub(crate) fn open_file(path: &Path, options: InputOptions) -> anyhow::Result<In
         return parquet::open(file, options).with_context(|| format!("cannot read {shown} as Parquet"));
     }
     let length = file.metadata().with_context(|| format!("cannot read {shown}"))?.len();
-    let mut input = open_text(file, options)?;
+    let mut input = open_text(file, options).with_context(|| format!("cannot read {shown}"))?;
     input.length = Some(length);
     Ok(input)
 }
@@ -191,6 +192,7 @@ mod tests {
     fn formats_are_known_by_name() {
         assert_eq!(InputFormat::of_path(Path::new("a.parquet")), InputFormat::Parquet);
         assert_eq!(InputFormat::of_path(Path::new("b/a.jsonl")), InputFormat::Ndjson);
+        assert_eq!(InputFormat::of_path(Path::new("TRIPS.CSV")), InputFormat::Csv);
         assert_eq!(InputFormat::of_path(Path::new("a")), InputFormat::Lines);
     }
 

@@ -63,16 +63,21 @@ impl Server {
         self.run_with(arguments, b"")
     }
 
-    /// Runs a command with this on its standard input.
-    pub(crate) fn run_with(&self, arguments: &[&str], input: &[u8]) -> Output {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_medallion"))
+    /// Starts a command, all of its streams piped.
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_medallion"))
             .args(arguments)
             .args(["--bootstrap-server", &format!("127.0.0.1:{}", self.port)])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap();
+            .unwrap()
+    }
+
+    /// Runs a command with this on its standard input.
+    pub(crate) fn run_with(&self, arguments: &[&str], input: &[u8]) -> Output {
+        let mut child = self.spawn(arguments);
         // A command that reads no input may have closed it.
         let _ = child.stdin.take().unwrap().write_all(input);
         child.wait_with_output().unwrap()
@@ -95,6 +100,25 @@ impl Server {
         let text = self.text(&[arguments, &["--json"]].concat());
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
+}
+
+/// Waits until something holds; panics when it does not for long.
+pub(crate) fn eventually(condition: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < START_MAX, "it does not come");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Sends SIGINT, as Ctrl-C does, and waits for the end. Standard input stays open until then.
+pub(crate) fn interrupt(mut child: Child) -> Output {
+    let input = child.stdin.take();
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let output = child.wait_with_output().unwrap();
+    drop(input);
+    output
 }
 
 impl Drop for Server {

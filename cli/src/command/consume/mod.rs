@@ -2,19 +2,20 @@
 
 mod printer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use anyhow::Context;
 use clap::Args;
 use medallion_wire::{Offset, PartitionIndex, TopicPartition};
 
 use super::produce::{RATE_RECORDS_MIN, per_second, whole};
 use crate::client::{Client, Consumer, ConsumerOptions, Metadata, OffsetAt};
 use crate::failure::UsageError;
-use crate::output::{Output, counted};
+use crate::output::{CANNOT_PRINT, Output, counted};
 use crate::time::{now_ms, parse_duration, parse_timestamp};
 use printer::{Printer, RecordFormat};
 
@@ -68,6 +69,13 @@ pub(crate) enum StartAt {
     Timestamp(i64),
 }
 
+impl StartAt {
+    /// Kafka gives meanings of its own to negative times; no record is older than 1970.
+    fn since(timestamp_ms: i64) -> Self {
+        Self::Timestamp(timestamp_ms.max(0))
+    }
+}
+
 impl FromStr for StartAt {
     type Err = UsageError;
 
@@ -84,15 +92,16 @@ impl FromStr for StartAt {
             _ => {}
         }
         if let Some(count) = text.strip_prefix('-') {
-            return count.parse().map(Self::LastRecords).map_err(|_| wrong());
+            let count = count.parse::<u64>().ok().and_then(|count| i64::try_from(count).ok());
+            return count.map(Self::LastRecords).ok_or_else(wrong);
         }
         if let Ok(offset) = text.parse::<i64>() {
             return Ok(Self::Offset(offset));
         }
         if let Some(ago) = parse_duration(text) {
-            return Ok(Self::Timestamp(now_ms() - i64::try_from(ago.as_millis()).unwrap_or(i64::MAX)));
+            return Ok(Self::since(now_ms() - i64::try_from(ago.as_millis()).unwrap_or(i64::MAX)));
         }
-        parse_timestamp(text).map(Self::Timestamp).ok_or_else(wrong)
+        parse_timestamp(text).map(Self::since).ok_or_else(wrong)
     }
 }
 
@@ -115,7 +124,7 @@ pub(crate) async fn run(arguments: ConsumeArguments, bootstrap: &str, output: &O
     let mut printer = Printer::new(format, &arguments.key_separator);
     tokio::select! {
         result = read(&mut consumer, &arguments, ends, &mut printer) => result?,
-        () = super::stopping() => printer.out.flush()?,
+        () = super::stopping() => printer.out.flush().context(CANNOT_PRINT)?,
     }
     let seconds = started.elapsed().as_secs_f64();
     let mut text = format!("consumed {} in {seconds:.2} s", counted(printer.count, "record"));
@@ -136,7 +145,7 @@ fn chosen_partitions(
         return Ok(topic.partitions.iter().map(|partition| name(partition.partition)).collect());
     }
     let mut chosen = Vec::new();
-    for index in &arguments.partition {
+    for index in arguments.partition.iter().collect::<BTreeSet<_>>() {
         chosen.push(name(topic.partition(PartitionIndex(*index))?.partition));
     }
     Ok(chosen)
@@ -205,10 +214,10 @@ async fn read(
             }
             let end = ends.as_ref().and_then(|ends| ends.get(&record.partition).copied().flatten());
             if end.is_none_or(|end| record.offset < end) {
-                printer.print(&record)?;
+                printer.print(&record).context(CANNOT_PRINT)?;
             }
         }
-        printer.out.flush()?;
+        printer.out.flush().context(CANNOT_PRINT)?;
         if arguments.count.is_some_and(|count| printer.count >= count) {
             return Ok(());
         }
@@ -229,7 +238,9 @@ mod tests {
         assert_eq!(parse("2019-03-23"), Some(StartAt::Timestamp(1_553_299_200_000)));
         let Some(StartAt::Timestamp(ago)) = parse("1h") else { panic!("1h was not taken") };
         assert!((now_ms() - 3_600_000 - ago).abs() < 10_000);
-        for wrong in ["", "-", "yesterday", "-x", "5w"] {
+        assert_eq!(parse("1969-12-31T23:59:59.999Z"), Some(StartAt::Timestamp(0)));
+        assert_eq!(parse("99999999999d"), Some(StartAt::Timestamp(0)));
+        for wrong in ["", "-", "yesterday", "-x", "--5", "5w"] {
             assert_eq!(parse(wrong), None, "{wrong:?} was taken");
         }
     }

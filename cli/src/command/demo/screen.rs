@@ -151,14 +151,15 @@ impl Screen {
     pub(super) fn flowing(&self, total: u64, rate: u64, p50: f64, p99: f64, resident: Option<u64>) {
         let memory = resident.map(|resident| format!(", {} resident", bytes(resident))).unwrap_or_default();
         let text = format!(
-            "{} more trips, {rate} a second; ack {p50:.1} ms (p50), {p99:.1} ms (p99){memory}; Ctrl-C ends",
+            "{} more trips, {rate} a second (Ctrl-C ends); ack {p50:.1} ms (p50), {p99:.1} ms (p99){memory}",
             thousands(total)
         );
         let line =
             format!("  {} {:<9}{}", self.paint(Paint::Green, "◦"), "flowing", self.paint(Paint::Dim, &text));
         if self.is_terminal && !self.output.is_json() {
             let mut out = io::stdout().lock();
-            let _ = write!(out, "\r\x1b[2K{line}").and_then(|()| out.flush());
+            // Without wrapping: a line that takes two rows could not be written over.
+            let _ = write!(out, "\r\x1b[2K\x1b[?7l{line}\x1b[?7h").and_then(|()| out.flush());
         } else {
             self.line(&line);
         }

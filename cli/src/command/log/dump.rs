@@ -15,12 +15,11 @@ use super::index::{offset_entries, time_entries};
 use super::internal::{InternalTopic, describe_control};
 use super::segment::{Found, SegmentReader};
 use super::{Kind, base_offset, kind};
-use crate::failure::DamageFound;
 use crate::output::{Align, Output, bytes, counted, hex, table};
 use crate::time::format_timestamp;
 
-/// Prints one file.
-pub(super) fn run(path: &Path, with_records: bool, output: &Output) -> anyhow::Result<()> {
+/// Prints one file, damage included; gives the number of damaged places.
+pub(super) fn run(path: &Path, with_records: bool, output: &Output) -> anyhow::Result<usize> {
     if !output.is_json() {
         output.line(&format!("{}", path.display()))?;
     }
@@ -30,11 +29,11 @@ pub(super) fn run(path: &Path, with_records: bool, output: &Output) -> anyhow::R
         Some(Kind::TimeIndex) => time_index(path, output),
         Some(Kind::TransactionIndex) => aborted_transactions(path, output),
         Some(Kind::ProducerSnapshot) => producers(path, output),
-        None => Ok(()),
+        None => Ok(0),
     }
 }
 
-fn segment(path: &Path, with_records: bool, output: &Output) -> anyhow::Result<()> {
+fn segment(path: &Path, with_records: bool, output: &Output) -> anyhow::Result<usize> {
     let cannot = || format!("cannot read {}", path.display());
     let mut reader = SegmentReader::open(path).with_context(cannot)?;
     let mut damaged = 0;
@@ -44,18 +43,16 @@ fn segment(path: &Path, with_records: bool, output: &Output) -> anyhow::Result<(
                 damaged += usize::from(!print_batch(path, position, &batch, with_records, output)?);
             }
             Found::Damage(error) => {
-                damaged += 1;
-                let value = json!({ "file": path, "position": position, "damage": error.to_string() });
-                print(output, &value, &format!("  position {position}: DAMAGED: {error}"))?;
+                let position = usize::try_from(position).unwrap_or(usize::MAX);
+                damaged += print_damage(path, position, &error.to_string(), output)?;
             }
             Found::Zeros => {
-                let value =
-                    json!({ "file": path, "position": position, "zeros": reader.length() - position });
+                let value = json!({ "file": path.display().to_string(), "position": position, "zeros": reader.length() - position });
                 print(output, &value, &format!("  position {position}: zeros up to the end"))?;
             }
         }
     }
-    if damaged == 0 { Ok(()) } else { Err(DamageFound { count: damaged }.into()) }
+    Ok(damaged)
 }
 
 /// Prints a batch; tells whether it is sound.
@@ -69,7 +66,7 @@ fn print_batch(
     let crc = batch.verify_crc();
     let base_offset = batch.base_offset(DecompressionLimits::default()).ok();
     let mut value = json!({
-        "file": path,
+        "file": path.display().to_string(),
         "position": position,
         "size": batch.size_bytes(),
         "magic": batch.magic(),
@@ -186,46 +183,54 @@ fn content(bytes: Option<&Bytes>) -> Value {
     }
 }
 
-fn index(path: &Path, output: &Output) -> anyhow::Result<()> {
+fn index(path: &Path, output: &Output) -> anyhow::Result<usize> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let (entries, _) = offset_entries(&bytes, base_offset(path));
+    let (entries, rest) = offset_entries(&bytes, base_offset(path));
+    let position = bytes.len() - rest;
     if output.is_json() {
         for entry in entries {
-            let value = json!({ "file": path, "offset": entry.offset, "position": entry.position });
+            let value = json!({ "file": path.display().to_string(), "offset": entry.offset, "position": entry.position });
             output.line(&value.to_string())?;
         }
-        return Ok(());
+        return torn_end(path, position, rest, output);
     }
     let mut table = table([("offset", Align::Right), ("position", Align::Right)]);
     for entry in entries {
         table.add_row([entry.offset.to_string(), entry.position.to_string()]);
     }
-    output.line(&crate::output::render(&table))
+    output.line(&crate::output::render(&table))?;
+    torn_end(path, position, rest, output)
 }
 
-fn time_index(path: &Path, output: &Output) -> anyhow::Result<()> {
+fn time_index(path: &Path, output: &Output) -> anyhow::Result<usize> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let (entries, _) = time_entries(&bytes, base_offset(path));
+    let (entries, rest) = time_entries(&bytes, base_offset(path));
+    let position = bytes.len() - rest;
     if output.is_json() {
         for entry in entries {
-            let value = json!({ "file": path, "timestamp": entry.timestamp_ms, "offset": entry.offset });
+            let value = json!({ "file": path.display().to_string(), "timestamp": entry.timestamp_ms, "offset": entry.offset });
             output.line(&value.to_string())?;
         }
-        return Ok(());
+        return torn_end(path, position, rest, output);
     }
     let mut table = table([("timestamp", Align::Left), ("offset", Align::Right)]);
     for entry in entries {
         table.add_row([format_timestamp(entry.timestamp_ms), entry.offset.to_string()]);
     }
-    output.line(&crate::output::render(&table))
+    output.line(&crate::output::render(&table))?;
+    torn_end(path, position, rest, output)
 }
 
-fn aborted_transactions(path: &Path, output: &Output) -> anyhow::Result<()> {
+fn aborted_transactions(path: &Path, output: &Output) -> anyhow::Result<usize> {
     let cannot = || format!("cannot read {}", path.display());
     let bytes = std::fs::read(path).with_context(cannot)?;
-    for entry in transaction_index::decode(&bytes, Offset(base_offset(path))).with_context(cannot)? {
+    let entries = match transaction_index::decode(&bytes, Offset(base_offset(path))) {
+        Ok(entries) => entries,
+        Err(error) => return print_damage(path, 0, &error.to_string(), output),
+    };
+    for entry in entries {
         let value = json!({
-            "file": path,
+            "file": path.display().to_string(),
             "producer_id": entry.producer_id.get(),
             "first_offset": entry.first_offset.get(),
             "last_offset": entry.last_offset.get(),
@@ -237,15 +242,20 @@ fn aborted_transactions(path: &Path, output: &Output) -> anyhow::Result<()> {
         );
         print(output, &value, &text)?;
     }
-    Ok(())
+    let rest = bytes.len() % transaction_index::ENTRY_BYTES;
+    torn_end(path, bytes.len() - rest, rest, output)
 }
 
-fn producers(path: &Path, output: &Output) -> anyhow::Result<()> {
+fn producers(path: &Path, output: &Output) -> anyhow::Result<usize> {
     let cannot = || format!("cannot read {}", path.display());
     let bytes = Bytes::from(std::fs::read(path).with_context(cannot)?);
-    for entry in ProducerSnapshot::decode_file(&bytes).with_context(cannot)?.producer_entries {
+    let snapshot = match ProducerSnapshot::decode_file(&bytes) {
+        Ok(snapshot) => snapshot,
+        Err(error) => return print_damage(path, 0, &error.to_string(), output),
+    };
+    for entry in snapshot.producer_entries {
         let value = json!({
-            "file": path,
+            "file": path.display().to_string(),
             "producer_id": entry.producer_id,
             "producer_epoch": entry.epoch,
             "last_sequence": entry.last_sequence,
@@ -264,7 +274,22 @@ fn producers(path: &Path, output: &Output) -> anyhow::Result<()> {
         );
         print(output, &value, &text)?;
     }
-    Ok(())
+    Ok(0)
+}
+
+/// Prints damage that is not a batch's; it counts as one place.
+fn print_damage(path: &Path, position: usize, problem: &str, output: &Output) -> anyhow::Result<usize> {
+    let value = json!({ "file": path.display().to_string(), "position": position, "damage": problem });
+    print(output, &value, &format!("  position {position}: DAMAGED: {problem}"))?;
+    Ok(1)
+}
+
+/// Prints the bytes at the end of an index that are no whole entry.
+fn torn_end(path: &Path, position: usize, rest: usize, output: &Output) -> anyhow::Result<usize> {
+    if rest == 0 {
+        return Ok(0);
+    }
+    print_damage(path, position, &format!("{rest} bytes at the end are no entry"), output)
 }
 
 fn print(output: &Output, value: &Value, text: &str) -> anyhow::Result<()> {

@@ -10,7 +10,7 @@ use medallion_log::transaction_index;
 use medallion_wire::Offset;
 use medallion_wire::internal_records::ProducerSnapshot;
 use medallion_wire::records::{AnyBatch, DecompressionLimits};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::index::{offset_entries, time_entries};
 use super::segment::{Found, SegmentReader};
@@ -19,6 +19,7 @@ use super::{Kind, base_offset, kind};
 /// A place where something does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Damage {
+    #[serde(serialize_with = "as_text")]
     pub(super) file: PathBuf,
     /// Byte in the file.
     pub(super) position: u64,
@@ -26,6 +27,11 @@ pub(super) struct Damage {
     pub(super) offset: Option<i64>,
     /// What does not hold.
     pub(super) problem: String,
+}
+
+/// A path need not be UTF-8, which JSON must be.
+fn as_text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
 
 impl fmt::Display for Damage {
@@ -56,18 +62,28 @@ struct BatchPlace {
     max_timestamp_ms: i64,
 }
 
-/// Checks one file. An index is held against the segment beside it.
-pub(super) fn file(path: &Path, report: &mut Report) -> io::Result<()> {
+/// Checks one file. An index is held against the segment beside it. A file that cannot be read is damage too, and does
+/// not keep the others from being checked.
+pub(super) fn file(path: &Path, report: &mut Report) {
     report.files += 1;
+    if let Err(error) = check(path, report) {
+        let problem = format!("cannot be read: {error}");
+        report.damage.push(Damage { file: path.to_owned(), position: 0, offset: None, problem });
+    }
+}
+
+fn check(path: &Path, report: &mut Report) -> io::Result<()> {
     match kind(path) {
         Some(Kind::Log) => segment(path, report),
         Some(Kind::Index) => offset_index(path, report),
         Some(Kind::TimeIndex) => time_index(path, report),
-        Some(Kind::TransactionIndex) => {
-            let decoded =
-                |bytes: &Bytes| transaction_index::decode(bytes, Offset(base_offset(path))).map(drop);
-            whole_file(path, report, decoded)
-        }
+        Some(Kind::TransactionIndex) => whole_file(path, report, |bytes| {
+            transaction_index::decode(bytes, Offset(base_offset(path))).map_err(|error| error.to_string())?;
+            match bytes.len() % transaction_index::ENTRY_BYTES {
+                0 => Ok(()),
+                rest => Err(format!("{rest} bytes at the end are no entry")),
+            }
+        }),
         Some(Kind::ProducerSnapshot) => {
             whole_file(path, report, |bytes| ProducerSnapshot::decode_file(bytes).map(drop))
         }
@@ -143,7 +159,8 @@ fn offset_index(path: &Path, report: &mut Report) -> io::Result<()> {
             damaged(index, offset, format!("offset {} does not come behind the one before", entry.offset));
         }
         before = Some(entry.offset);
-        match batches.get(&entry.position) {
+        match batches.at.get(&entry.position) {
+            None if batches.is_unreadable(entry.position) => {}
             None => damaged(
                 index,
                 offset,
@@ -169,7 +186,7 @@ fn time_index(path: &Path, report: &mut Report) -> io::Result<()> {
     let bytes = std::fs::read(path)?;
     report.bytes += bytes.len() as u64;
     let (entries, rest) = time_entries(&bytes, base_offset(path));
-    let batches: Vec<BatchPlace> = places(&path.with_extension("log"))?.into_values().collect();
+    let batches = places(&path.with_extension("log"))?;
     let mut damaged = |index: usize, offset, problem| {
         let position = index as u64 * 12;
         report.damage.push(Damage { file: path.to_owned(), position, offset, problem });
@@ -181,7 +198,10 @@ fn time_index(path: &Path, report: &mut Report) -> io::Result<()> {
             damaged(index, offset, "the entry does not come behind the one before".to_owned());
         }
         before = Some((entry.timestamp_ms, entry.offset));
-        let up_to_it = batches.iter().take_while(|batch| batch.base_offset <= entry.offset);
+        if batches.unreadable_from.is_some() && batches.next_offset <= entry.offset {
+            continue;
+        }
+        let up_to_it = batches.at.values().take_while(|batch| batch.base_offset <= entry.offset);
         match up_to_it.map(|batch| batch.max_timestamp_ms).max() {
             None => damaged(index, offset, format!("no batch holds offset {}", entry.offset)),
             Some(largest) if largest > entry.timestamp_ms => {
@@ -213,24 +233,46 @@ fn whole_file<E: fmt::Display>(
     Ok(())
 }
 
+/// The batches of a segment, as far as it can be read.
+#[derive(Debug, Default)]
+struct Places {
+    /// By where they begin.
+    at: BTreeMap<u64, BatchPlace>,
+    /// Behind the last of them.
+    next_offset: i64,
+    /// Where damage hides what follows; the segment's own check names it, the entries of an index are not to blame.
+    unreadable_from: Option<u64>,
+}
+
+impl Places {
+    fn is_unreadable(&self, position: u64) -> bool {
+        self.unreadable_from.is_some_and(|from| position >= from)
+    }
+}
+
 /// Where the batches of a segment begin; none when there is no segment.
-fn places(log: &Path) -> io::Result<BTreeMap<u64, BatchPlace>> {
+fn places(log: &Path) -> io::Result<Places> {
     let mut reader = match SegmentReader::open(log) {
         Ok(reader) => reader,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Places::default()),
         Err(error) => return Err(error),
     };
-    let mut places = BTreeMap::new();
+    let mut places = Places { next_offset: base_offset(log), ..Places::default() };
     while let Some((position, found)) = reader.next()? {
-        if let Found::Batch(batch) = found {
-            let last_offset = batch.last_offset().get();
-            let base_offset = batch.base_offset(DecompressionLimits::default());
-            let place = BatchPlace {
-                base_offset: base_offset.map_or(last_offset, Offset::get),
-                last_offset,
-                max_timestamp_ms: batch.max_timestamp(),
-            };
-            places.insert(position, place);
+        match found {
+            Found::Batch(batch) => {
+                let last_offset = batch.last_offset().get();
+                let base_offset = batch.base_offset(DecompressionLimits::default());
+                let place = BatchPlace {
+                    base_offset: base_offset.map_or(last_offset, Offset::get),
+                    last_offset,
+                    max_timestamp_ms: batch.max_timestamp(),
+                };
+                places.at.insert(position, place);
+                places.next_offset = places.next_offset.max(last_offset.saturating_add(1));
+            }
+            Found::Damage(_) => places.unreadable_from = Some(position),
+            Found::Zeros => {}
         }
     }
     Ok(places)
@@ -270,7 +312,7 @@ mod tests {
 
     fn verify(path: &Path) -> Report {
         let mut report = Report::default();
-        file(path, &mut report).unwrap();
+        file(path, &mut report);
         report
     }
 
@@ -311,6 +353,29 @@ mod tests {
     }
 
     #[test]
+    fn the_indexes_of_a_damaged_segment_are_not_to_blame() {
+        let (_directory, log, position) = folder();
+        let mut bytes = fs::read(&log).unwrap();
+        let at = usize::try_from(position).unwrap() + 16;
+        bytes[at] = 99;
+        fs::write(&log, bytes).unwrap();
+        assert_eq!(verify(&log).damage.len(), 1);
+        for extension in ["index", "timeindex"] {
+            assert_eq!(verify(&log.with_extension(extension)).damage, []);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_damage_and_a_path_need_not_be_text() {
+        use std::os::unix::ffi::OsStrExt;
+        let directory = tempfile::tempdir().unwrap();
+        let name = std::ffi::OsStr::from_bytes(b"\xff.log");
+        let report = verify(&directory.path().join(name));
+        assert!(report.damage[0].problem.contains("cannot be read"), "{}", report.damage[0]);
+        assert!(serde_json::to_string(&report.damage).unwrap().contains("\u{fffd}.log"));
+    }
+
+    #[test]
     fn an_index_that_points_elsewhere_is_damage() {
         let (_directory, log, _) = folder();
         let index = log.with_extension("index");
@@ -337,5 +402,7 @@ mod tests {
         assert_eq!(verify(&aborted).damage.len(), 1, "offset 0 lies before the segment");
         fs::write(&aborted, []).unwrap();
         assert_eq!(verify(&aborted).damage, []);
+        fs::write(&aborted, [0; 30]).unwrap();
+        assert_eq!(verify(&aborted).damage.len(), 1, "no whole entry");
     }
 }
