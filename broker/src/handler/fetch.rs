@@ -67,7 +67,7 @@ async fn answer(state: &BrokerState, context: &RequestContext, request: FetchReq
     let now_ms = i64::try_from(state.clock.monotonic().as_millis()).unwrap_or(i64::MAX);
     let opened = state.fetch_sessions.lock().open(session_request, now_ms, crate::random::positive_i32);
     let (wanted, session, session_id, incremental) = match opened {
-        Err(error) => return fetch_reply::error(context, error),
+        Err(error) => return fetch_reply::error(state, context, error),
         Ok(FetchContext::Sessionless(wanted)) => (wanted, None, 0, false),
         Ok(FetchContext::Full(session, id)) => {
             (session.lock().requests(), Some(Arc::clone(&session)), id, false)
@@ -169,7 +169,9 @@ fn read_all(fetch: &Fetch) -> Vec<ReadOutcome> {
 
 fn must_wait(fetch: &Fetch, outcomes: &[ReadOutcome]) -> bool {
     let bytes: usize = outcomes.iter().map(ReadOutcome::len).sum();
-    let urgent = outcomes.iter().any(|outcome| outcome.error.is_some() || outcome.diverging.is_some());
+    let urgent =
+        |outcome: &ReadOutcome| outcome.error.is_some() || outcome.diverging.is_some() || outcome.is_followed;
+    let urgent = outcomes.iter().any(urgent);
     !outcomes.is_empty() && !urgent && bytes < fetch.min_bytes && Instant::now() < fetch.deadline
 }
 
