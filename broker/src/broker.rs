@@ -284,7 +284,7 @@ impl Broker {
         let _ = self.stopping.send(true);
         self.stop_signal.stop();
         self.state.groups.stop();
-        self.state.replicas.wake_all();
+        self.state.replicas.begin_stop();
         self.drain().await;
         let state = &self.state;
         if let Err(error) = state.controller.shut_down_broker(state.node_id, self.broker_epoch).await {
@@ -481,6 +481,7 @@ fn open_replicas(
             clock: Arc::clone(clock),
             runtime: runtime.clone(),
             metrics: Arc::clone(metrics),
+            stopping: Arc::default(),
         },
         directories: loaded,
         topic_settings: Box::new(move |image: &MetadataImage, topic: &str| {

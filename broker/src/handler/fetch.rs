@@ -24,13 +24,12 @@ use crate::replica::fetch_session::{
     FetchContext, FetchSession, PartitionKey, PartitionRequest, SessionRequest, TopicKey,
 };
 use crate::replica::fetch_waiter::FetchWaiter;
+use crate::replica::partition::OPENING_WAIT_MAX;
 use crate::server::connection::PendingReply;
 use crate::server::reply::Reply;
 
 /// From this version on topics are named by id.
 const TOPIC_IDS_MIN: i16 = 13;
-/// A fetch waits for a log that is being opened for this long, or for `max_wait_ms` where that is longer.
-const OPENING_WAIT_MAX: Duration = Duration::from_secs(5);
 /// The replica id of a tool that may read up to the log's end.
 const DEBUGGING_CONSUMER: i32 = -2;
 
@@ -77,7 +76,7 @@ async fn answer(state: &BrokerState, context: &RequestContext, request: FetchReq
         }
     };
     let fetch = prepare(state, context, &request, wanted).await;
-    let outcomes = wait(&fetch, read_all(&fetch)).await;
+    let outcomes = wait(state, &fetch, read_all(&fetch)).await;
     let news = keep_news(session.as_deref(), incremental, fetch.wanted, outcomes);
     fetch_reply::encode(state, context, session_id, news)
 }
@@ -127,7 +126,7 @@ async fn prepare(
     let opened_by = deadline.max(Instant::now() + OPENING_WAIT_MAX);
     for wanted in &wanted {
         if let Ok(partition) = &wanted.partition {
-            // An error would cost the client a round of metadata and its backoff.
+            // An error would cost the client a round of metadata and its backoff. Who waits for long anyway may wait.
             let _ = tokio::time::timeout_at(opened_by, partition.opened_reader()).await;
         }
     }
@@ -199,13 +198,13 @@ impl Drop for Parked<'_> {
     }
 }
 
-async fn wait(fetch: &Fetch, mut outcomes: Vec<ReadOutcome>) -> Vec<ReadOutcome> {
+async fn wait(state: &BrokerState, fetch: &Fetch, mut outcomes: Vec<ReadOutcome>) -> Vec<ReadOutcome> {
     while must_wait(fetch, &outcomes) {
         let have: usize = outcomes.iter().map(ReadOutcome::len).sum();
         let parked = Parked::new(&fetch.wanted, fetch.min_bytes.saturating_sub(have).max(1));
         // Looked at again after parking, so that nothing appended in between is missed.
         outcomes = read_all(fetch);
-        if !must_wait(fetch, &outcomes) {
+        if !must_wait(fetch, &outcomes) || state.replicas.is_stopping() {
             break;
         }
         let _ = tokio::time::timeout_at(fetch.deadline, parked.waiter.woken()).await;

@@ -21,3 +21,6 @@ pub(crate) mod replica_manager;
 pub(crate) use log_directory::LogDirectory;
 pub(crate) use partition::{AppendFailure, Partition, PartitionError};
 pub(crate) use replica_manager::{ReplicaManager, ReplicaSettings};
+
+#[cfg(test)]
+mod tests;
