@@ -6,60 +6,36 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use common::topics::{batch, fetch};
 use common::{Connection, clients_address, start};
-use medallion_wire::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
-use medallion_wire::messages::fetch_request::{FetchPartition, FetchTopic};
-use medallion_wire::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use medallion_wire::messages::{CreateTopicsRequest, FetchRequest, ProduceRequest, TopicName};
-use medallion_wire::records::{BatchBuilder, BatchOptions, DecompressionLimits, RecordBatches};
+use medallion_wire::records::{DecompressionLimits, RecordBatches};
 
+const TOPIC: &str = "compacted";
 const KEYS: u32 = 50;
 
-fn name() -> TopicName {
-    TopicName("compacted".to_owned().into())
-}
-
 fn create(connection: &mut Connection) {
-    let config = |name: &str, value: &str| {
-        let config = CreatableTopicConfig::default().with_name(name.to_owned().into());
-        config.with_value(Some(value.to_owned().into()))
-    };
-    let configs = vec![
-        config("cleanup.policy", "compact"),
-        config("segment.bytes", "1048576"),
-        config("min.cleanable.dirty.ratio", "0.01"),
-        config("file.delete.delay.ms", "0"),
+    let configs = [
+        ("cleanup.policy", "compact"),
+        ("segment.bytes", "1048576"),
+        ("min.cleanable.dirty.ratio", "0.01"),
+        ("file.delete.delay.ms", "0"),
     ];
-    let topic = CreatableTopic::default().with_name(name()).with_num_partitions(1).with_replication_factor(1);
-    let request = CreateTopicsRequest::default().with_topics(vec![topic.with_configs(configs)]);
-    let response = connection.ask(7, &request.with_timeout_ms(10_000));
-    assert_eq!(response.topics[0].error_code, 0, "{:?}", response.topics[0].error_message);
+    common::topics::create(connection, TOPIC, 1, &configs);
 }
 
 /// Writes one record for each key, all with the number of the round.
 fn produce(connection: &mut Connection, round: u32) {
-    let mut builder = BatchBuilder::new(BatchOptions::default());
-    for key in 0..KEYS {
-        let value = [&round.to_be_bytes()[..], &[b'x'; 2_000]].concat();
-        builder.append(1_700_000_000_000, Some(&key.to_be_bytes()), Some(&value), &[]).expect("a record");
-    }
-    let records = builder.build().expect("a batch").into_bytes();
-    let data = PartitionProduceData::default().with_index(0).with_records(Some(records));
-    let topic = TopicProduceData::default().with_name(name()).with_partition_data(vec![data]);
-    let request =
-        ProduceRequest::default().with_acks(-1).with_timeout_ms(10_000).with_topic_data(vec![topic]);
-    let response = connection.ask(9, &request);
-    let partition = &response.responses[0].partition_responses[0];
-    assert_eq!(partition.error_code, 0, "{:?}", partition.error_message);
+    let keys: Vec<[u8; 4]> = (0..KEYS).map(u32::to_be_bytes).collect();
+    let keys: Vec<&[u8]> = keys.iter().map(<[u8; 4]>::as_slice).collect();
+    let value = [&round.to_be_bytes()[..], &[b'x'; 2_000]].concat();
+    common::topics::produce(connection, TOPIC, 0, batch(&keys, &value));
 }
 
 /// The last round of each key, and how many records there are.
 fn read_all(connection: &mut Connection) -> (BTreeMap<u32, u32>, usize) {
     let (mut latest, mut records, mut offset) = (BTreeMap::new(), 0, 0);
     loop {
-        let partition = FetchPartition::default().with_fetch_offset(offset).with_partition_max_bytes(1 << 20);
-        let topic = FetchTopic::default().with_topic(name()).with_partitions(vec![partition]);
-        let request = FetchRequest::default().with_max_bytes(1 << 20).with_topics(vec![topic]);
+        let request = fetch(TOPIC, offset).with_min_bytes(0);
         let response = connection.ask(11, &request);
         let partition = &response.responses[0].partitions[0];
         assert_eq!(partition.error_code, 0);

@@ -123,6 +123,8 @@ broker_config! {
         listeners: Vec<Listener> = listener::listeners,
         /// What brokers tell clients to connect to: `advertised.listeners`, or the listeners that are not controllers'.
         advertised_listeners: Vec<Listener> = listener::advertised_listeners,
+        /// What other nodes reach the controllers' listeners by.
+        advertised_controllers: Vec<Listener> = listener::advertised_controllers,
         /// `controller.listener.names`, in capitals.
         controller_listener_names: Vec<String> = listener::controller_listener_names,
         /// The name of the listener for brokers among themselves.

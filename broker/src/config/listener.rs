@@ -209,6 +209,24 @@ pub(super) fn advertised_listeners(settings: &Resolved<'_>) -> Result<Vec<Listen
     Ok(advertised)
 }
 
+/// The controllers' listeners as other nodes reach them: from `advertised.listeners` where it names them, else from
+/// `listeners`.
+pub(super) fn advertised_controllers(settings: &Resolved<'_>) -> Result<Vec<Listener>, ConfigError> {
+    let controllers = controller_listener_names(settings)?;
+    let mut known = read_listeners(settings, "listeners")?;
+    known.retain(|listener| controllers.contains(&listener.name));
+    let advertised = if settings.is_set("advertised.listeners") {
+        read_listeners(settings, "advertised.listeners")?
+    } else {
+        Vec::new()
+    };
+    let reach = |listener: Listener| {
+        let named = advertised.iter().find(|advertised| advertised.name == listener.name);
+        named.cloned().unwrap_or(listener)
+    };
+    Ok(known.into_iter().map(reach).collect())
+}
+
 /// `inter.broker.listener.name`, or the first listener with `security.inter.broker.protocol`.
 pub(super) fn inter_broker_listener_name(settings: &Resolved<'_>) -> Result<String, ConfigError> {
     let advertised = advertised_listeners(settings)?;

@@ -1,10 +1,10 @@
 //! What runs beside the requests: flushing, checkpoints, retention, compaction and the disk reserve.
 //!
-//! Each task is a plain thread that wakes at an interval and stops with the broker.
+//! Each task is a plain thread that wakes at an interval, which may change meanwhile, and stops with the broker.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use medallion_log::{CompactionTask, LogError};
 use parking_lot::{Condvar, Mutex};
@@ -16,7 +16,7 @@ use super::replica_manager::ReplicaManager;
 /// The stack of a background thread.
 const STACK_BYTES: usize = 512 << 10;
 
-/// Told to all background tasks when the broker stops.
+/// Told to all background tasks when the broker stops, and when their intervals may have changed.
 #[derive(Debug, Default)]
 pub(crate) struct StopSignal {
     stopped: Mutex<bool>,
@@ -30,18 +30,29 @@ impl StopSignal {
         self.changed.notify_all();
     }
 
+    /// Lets all who sleep ask anew for how long.
+    pub(crate) fn look_again(&self) {
+        let _stopped = self.stopped.lock(); // so that nobody is between asking and sleeping
+        self.changed.notify_all();
+    }
+
     /// Whether the broker stops.
     pub(crate) fn is_stopped(&self) -> bool {
         *self.stopped.lock()
     }
 
-    /// Waits for `time`; `false` when the broker stops.
-    pub(crate) fn sleep(&self, time: Duration) -> bool {
+    /// Waits for `time`, asked for again with every [`StopSignal::look_again`]; `false` when the broker stops.
+    pub(crate) fn sleep(&self, time: impl Fn() -> Duration) -> bool {
+        let began = Instant::now();
         let mut stopped = self.stopped.lock();
-        if !*stopped {
-            self.changed.wait_while_for(&mut stopped, |stopped| !*stopped, time);
+        while !*stopped {
+            let left = time().saturating_sub(began.elapsed());
+            if left.is_zero() {
+                return true;
+            }
+            self.changed.wait_for(&mut stopped, left);
         }
-        !*stopped
+        false
     }
 }
 
@@ -112,55 +123,58 @@ pub(crate) fn apply_retention(manager: &ReplicaManager, now_ms: i64, stop: &Stop
     manager.remove_deleted(now_ms);
 }
 
-/// Compacts logs, the dirtiest first, until none needs it or as many rounds as there are logs have passed.
-pub(crate) fn compact_logs(manager: &ReplicaManager, now_ms: i64, stop: &StopSignal) {
-    let is_compacted = |partition: &Arc<Partition>| partition.settings().log.cleanup_policy.compact;
-    let partitions: Vec<Arc<Partition>> = manager.all().into_iter().filter(is_compacted).collect();
-    let mut compacted = false;
-    for _ in 0..partitions.len() {
-        let Some((partition, task)) = dirtiest(&partitions, now_ms).filter(|_| !stop.is_stopped()) else {
-            break;
-        };
-        if let Err(reason) = compact_log(&partition, task) {
-            error!(partition = %partition.id(), %reason, "compaction failed");
-            break;
-        }
-        compacted = true;
-    }
-    if compacted {
+/// Compacts logs, the dirtiest first, again and again until none needs it. A log that cannot be compacted does not keep
+/// the others from it.
+pub(crate) fn compact_logs(manager: &ReplicaManager, now_ms: impl Fn() -> i64, stop: &StopSignal) {
+    while compact_each(manager, &now_ms, stop) {
         manager.write_cleaner_checkpoints();
     }
 }
 
-fn dirtiest(partitions: &[Arc<Partition>], now_ms: i64) -> Option<(Arc<Partition>, CompactionTask)> {
-    let mut dirtiest: Option<(Arc<Partition>, CompactionTask)> = None;
-    for partition in partitions {
-        let first_dirty = partition.first_dirty_offset();
-        let task = match partition.with_log(|log| log.compaction_task(first_dirty, now_ms)) {
-            Ok(Ok(Some(task))) => task,
-            Ok(Err(reason)) => {
-                error!(partition = %partition.id(), %reason, "compaction cannot be planned");
-                continue;
-            }
-            Ok(Ok(None)) | Err(_) => continue,
-        };
-        if dirtiest.as_ref().is_none_or(|(_, other)| task.dirty_ratio() > other.dirty_ratio()) {
-            dirtiest = Some((Arc::clone(partition), task));
+/// Compacts each log that needs it once; whether any was.
+fn compact_each(manager: &ReplicaManager, now_ms: &impl Fn() -> i64, stop: &StopSignal) -> bool {
+    let is_compacted = |partition: &Arc<Partition>| partition.settings().log.cleanup_policy.compact;
+    let dirty_ratio = |partition: Arc<Partition>| {
+        let task = plan_compaction(&partition, now_ms())?;
+        Some((task.dirty_ratio(), partition))
+    };
+    let mut dirty: Vec<_> = manager.all().into_iter().filter(is_compacted).filter_map(dirty_ratio).collect();
+    dirty.sort_by(|(left, _), (right, _)| right.total_cmp(left));
+    let mut compacted = false;
+    for (_, partition) in dirty {
+        if stop.is_stopped() {
+            return false;
+        }
+        let Some(task) = plan_compaction(&partition, now_ms()) else { continue };
+        match compact_log(&partition, task) {
+            Ok(is_shorter) => compacted |= is_shorter,
+            Err(reason) => error!(partition = %partition.id(), %reason, "compaction failed"),
         }
     }
-    dirtiest
+    compacted
 }
 
-/// Reads and writes beside the log's writer, which is held only while files are exchanged.
-fn compact_log(partition: &Arc<Partition>, task: CompactionTask) -> Result<(), LogError> {
-    let segments = task.run()?;
-    if let Ok(outcome) = partition.with_log(|log| log.finish_compaction(segments))
-        && let Some(outcome) = outcome?
-    {
-        partition.set_first_dirty_offset(outcome.first_dirty_offset);
-        info!(partition = %partition.id(), ?outcome, "log compacted");
+fn plan_compaction(partition: &Arc<Partition>, now_ms: i64) -> Option<CompactionTask> {
+    let first_dirty = partition.first_dirty_offset();
+    match partition.with_log(|log| log.compaction_task(first_dirty, now_ms)) {
+        Ok(Ok(task)) => task,
+        Ok(Err(reason)) => {
+            error!(partition = %partition.id(), %reason, "compaction cannot be planned");
+            None
+        }
+        Err(_) => None, // not open
     }
-    Ok(())
+}
+
+/// Reads and writes beside the log's writer, which is held only while files are exchanged. Whether the clean part grew.
+fn compact_log(partition: &Arc<Partition>, task: CompactionTask) -> Result<bool, LogError> {
+    let segments = task.run()?;
+    let Ok(outcome) = partition.with_log(|log| log.finish_compaction(segments)) else { return Ok(false) };
+    let Some(outcome) = outcome? else { return Ok(false) };
+    let grew = outcome.first_dirty_offset > partition.first_dirty_offset();
+    partition.set_first_dirty_offset(outcome.first_dirty_offset);
+    info!(partition = %partition.id(), ?outcome, "log compacted");
+    Ok(grew)
 }
 
 /// Notes for each directory whether its volume has less room than the reserve. Writes are refused from there on, so
@@ -192,17 +206,43 @@ pub(crate) fn watch_disks(manager: &ReplicaManager, reserve_bytes: u64) {
     }
 }
 
-/// Starts a thread that does `work` every `interval` until the broker stops.
+/// Starts a thread that does `work`, and again after every `interval` until the broker stops.
 pub(crate) fn every(
     name: &str,
-    interval: Duration,
     stop: &Arc<StopSignal>,
+    interval: impl Fn() -> Duration + Send + 'static,
     mut work: impl FnMut(&StopSignal) + Send + 'static,
 ) -> std::io::Result<JoinHandle<()>> {
     let stop = Arc::clone(stop);
     std::thread::Builder::new().name(name.to_owned()).stack_size(STACK_BYTES).spawn(move || {
-        while stop.sleep(interval) {
+        while stop.sleep(&interval) {
             work(&stop);
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    #[test]
+    fn a_shorter_interval_holds_for_who_sleeps_already() {
+        let (stop, interval_ms) = (Arc::new(StopSignal::default()), Arc::new(AtomicU64::new(3_600_000)));
+        let (done, ticks) = std::sync::mpsc::channel();
+        let asked = Arc::clone(&interval_ms);
+        let interval = move || Duration::from_millis(asked.load(Ordering::Relaxed));
+        let thread = every("ticks", &stop, interval, move |_| {
+            let _ = done.send(());
+        })
+        .expect("a thread");
+        assert!(ticks.recv_timeout(Duration::from_millis(50)).is_err(), "an hour is not over");
+        interval_ms.store(1, Ordering::Relaxed);
+        stop.look_again();
+        ticks.recv_timeout(Duration::from_secs(20)).expect("the new interval holds");
+        interval_ms.store(3_600_000, Ordering::Relaxed);
+        stop.stop();
+        thread.join().expect("no panic");
+        assert!(!stop.sleep(|| Duration::from_secs(3_600)));
+    }
 }
