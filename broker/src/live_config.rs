@@ -66,12 +66,14 @@ impl LiveConfig {
         }
     }
 
-    /// As [`LiveConfig::follow`], when a delta changes settings of brokers.
-    pub(crate) fn apply(&self, delta: &MetadataDelta) {
-        if delta.changes.configs.iter().any(|resource| resource.kind == ResourceType::Broker) {
+    /// As [`LiveConfig::follow`], when a delta changes settings of brokers; whether it does.
+    pub(crate) fn apply(&self, delta: &MetadataDelta) -> bool {
+        let changed = delta.changes.configs.iter().any(|resource| resource.kind == ResourceType::Broker);
+        if changed {
             self.follow(&delta.after);
             info!("settings of the broker changed");
         }
+        changed
     }
 
     /// The settings that hold for a topic.

@@ -26,13 +26,12 @@ impl ObservedBroker {
     ) -> Self {
         Self { state, counter, budget }
     }
-}
 
-impl ObservedBroker {
     fn snapshot(&self) -> Snapshot {
         let replicas = &self.state.replicas;
         let states = replicas.states();
         Snapshot {
+            partitions_total: states.len(),
             partitions: states.iter().filter_map(|(partition, _)| describe_partition(partition)).collect(),
             partitions_offline: states.iter().filter(|(_, offline)| *offline).count(),
             partitions_opening: replicas.opening(),

@@ -7,52 +7,28 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use common::topics::{batch, fetch, name};
 use common::{Connection, clients_address, start};
 use medallion_wire::messages::alter_replica_log_dirs_request::{AlterReplicaLogDir, AlterReplicaLogDirTopic};
-use medallion_wire::messages::create_topics_request::CreatableTopic;
-use medallion_wire::messages::fetch_request::{FetchPartition, FetchTopic};
-use medallion_wire::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use medallion_wire::messages::{
-    AlterReplicaLogDirsRequest, CreateTopicsRequest, DescribeLogDirsRequest, FetchRequest, ProduceRequest,
-    TopicName,
-};
-use medallion_wire::records::{BatchBuilder, BatchOptions, DecompressionLimits, RecordBatches};
+use medallion_wire::messages::{AlterReplicaLogDirsRequest, DescribeLogDirsRequest};
+use medallion_wire::records::{DecompressionLimits, RecordBatches};
 
 const TOPIC: &str = "moved";
 
-fn name() -> TopicName {
-    TopicName(TOPIC.to_owned().into())
-}
-
 fn create(connection: &mut Connection) {
-    let topic = CreatableTopic::default().with_name(name()).with_num_partitions(1).with_replication_factor(1);
-    let request = CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(10_000);
-    assert_eq!(connection.ask(7, &request).topics[0].error_code, 0);
+    common::topics::create(connection, TOPIC, 1, &[]);
 }
 
 fn produce(connection: &mut Connection, number: u32) -> i64 {
-    let mut builder = BatchBuilder::new(BatchOptions::default());
     let value = [&number.to_be_bytes()[..], &[b'x'; 4_000]].concat();
-    builder.append(1_700_000_000_000, None, Some(&value), &[]).expect("a record");
-    let records = builder.build().expect("a batch").into_bytes();
-    let data = PartitionProduceData::default().with_index(0).with_records(Some(records));
-    let topic = TopicProduceData::default().with_name(name()).with_partition_data(vec![data]);
-    let request =
-        ProduceRequest::default().with_acks(-1).with_timeout_ms(10_000).with_topic_data(vec![topic]);
-    let response = connection.ask(9, &request);
-    let partition = &response.responses[0].partition_responses[0];
-    assert_eq!(partition.error_code, 0, "{:?}", partition.error_message);
-    partition.base_offset
+    common::topics::produce(connection, TOPIC, 0, batch(&[b"key"], &value))
 }
 
 fn read_all(connection: &mut Connection, end: i64) -> Vec<u32> {
     let mut numbers = Vec::new();
     let mut offset = 0;
     while offset < end {
-        let partition = FetchPartition::default().with_fetch_offset(offset).with_partition_max_bytes(1 << 20);
-        let topic = FetchTopic::default().with_topic(name()).with_partitions(vec![partition]);
-        let request =
-            FetchRequest::default().with_max_bytes(1 << 20).with_max_wait_ms(1_000).with_topics(vec![topic]);
+        let request = fetch(TOPIC, offset).with_max_wait_ms(1_000);
         let response = connection.ask(11, &request);
         let partition = &response.responses[0].partitions[0];
         assert_eq!(partition.error_code, 0);
@@ -98,7 +74,7 @@ fn move_under_load(address: SocketAddr, directories: [&Path; 2]) -> (String, Vec
     let (from, _) = place(connection);
     let to =
         directories.iter().map(|path| path.display().to_string()).find(|path| *path != from).expect("two");
-    let topic = AlterReplicaLogDirTopic::default().with_name(name()).with_partitions(vec![0]);
+    let topic = AlterReplicaLogDirTopic::default().with_name(name(TOPIC)).with_partitions(vec![0]);
     let directory = AlterReplicaLogDir::default().with_path(to.clone().into()).with_topics(vec![topic]);
     let moved = connection.ask(2, &AlterReplicaLogDirsRequest::default().with_dirs(vec![directory]));
     assert_eq!(moved.results[0].partitions[0].error_code, 0);
@@ -144,6 +120,66 @@ fn a_partition_moves_while_it_is_written_and_stays_where_it_went() {
     });
 }
 
+fn ask_to_move(connection: &mut Connection, to: &Path) {
+    let topic = AlterReplicaLogDirTopic::default().with_name(name(TOPIC)).with_partitions(vec![0]);
+    let directory =
+        AlterReplicaLogDir::default().with_path(to.display().to_string().into()).with_topics(vec![topic]);
+    let moved = connection.ask(2, &AlterReplicaLogDirsRequest::default().with_dirs(vec![directory]));
+    assert_eq!(moved.results[0].partitions[0].error_code, 0);
+}
+
+fn wait_for_place(connection: &mut Connection, at: &Path) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while place(connection) != (at.display().to_string(), false) {
+        assert!(Instant::now() < deadline, "the partition is in {:?}", place(connection));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Tools repeat what was not answered in time, and people change their minds.
+#[test]
+fn repeated_moves_to_and_fro_lose_nothing() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let directory = tempfile::tempdir().expect("a folder");
+    let (one, two) = (directory.path().join("one"), directory.path().join("two"));
+    let log_dirs = format!("{},{}", one.display(), two.display());
+    let settings = [("log.dirs", log_dirs.as_str())];
+    let written: Vec<u32> = (0..300).collect();
+    let expected = written.clone();
+    runtime.block_on(async {
+        let broker = start(directory.path(), &settings).await.expect("the broker starts");
+        let address = clients_address(&broker);
+        let work = move || {
+            let connection = &mut Connection::open(address);
+            create(connection);
+            for number in &written {
+                produce(connection, *number);
+            }
+            for to in [&one, &two, &one, &two] {
+                ask_to_move(connection, to);
+                wait_for_place(connection, to);
+            }
+            for _ in 0..20 {
+                ask_to_move(connection, &one);
+                ask_to_move(connection, &two);
+                ask_to_move(connection, &one);
+                ask_to_move(connection, &one);
+            }
+            wait_for_place(connection, &one);
+            assert_eq!(read_all(connection, 300), written);
+        };
+        tokio::task::spawn_blocking(work).await.expect("no panic");
+        broker.shutdown().await.expect("a clean stop");
+    });
+    runtime.block_on(async {
+        let broker = start(directory.path(), &settings).await.expect("the broker starts again");
+        let address = clients_address(&broker);
+        let check = move || assert_eq!(read_all(&mut Connection::open(address), 300), expected);
+        tokio::task::spawn_blocking(check).await.expect("no panic");
+        broker.shutdown().await.expect("a clean stop");
+    });
+}
+
 #[test]
 fn a_directory_that_is_not_ours_and_a_missing_partition_are_refused() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -155,7 +191,8 @@ fn a_directory_that_is_not_ours_and_a_missing_partition_are_refused() {
             let connection = &mut Connection::open(address);
             create(connection);
             let mut code = |path: &str, index: i32| {
-                let topic = AlterReplicaLogDirTopic::default().with_name(name()).with_partitions(vec![index]);
+                let topic =
+                    AlterReplicaLogDirTopic::default().with_name(name(TOPIC)).with_partitions(vec![index]);
                 let directory =
                     AlterReplicaLogDir::default().with_path(path.to_owned().into()).with_topics(vec![topic]);
                 let request = AlterReplicaLogDirsRequest::default().with_dirs(vec![directory]);

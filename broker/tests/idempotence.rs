@@ -2,13 +2,14 @@
 
 mod common;
 
+use std::time::{Duration, Instant};
+
+use common::topics::{set_of_all_brokers, with_broker};
 use common::{Connection, clients_address, start};
 use medallion_os::{Clock, SystemClock};
-use medallion_wire::messages::create_topics_request::CreatableTopic;
 use medallion_wire::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use medallion_wire::messages::{
-    CreateTopicsRequest, DescribeProducersRequest, InitProducerIdRequest, ProduceRequest, TopicName,
-    describe_producers_request,
+    DescribeProducersRequest, InitProducerIdRequest, ProduceRequest, TopicName, describe_producers_request,
 };
 use medallion_wire::records::{BatchBuilder, BatchOptions};
 use medallion_wire::{ProducerEpoch, ProducerId};
@@ -62,6 +63,31 @@ fn describe(connection: &mut Connection) -> Vec<(i64, i32, i32)> {
     producers.map(|state| (state.producer_id.0, state.producer_epoch, state.last_sequence)).collect()
 }
 
+fn create(connection: &mut Connection) {
+    common::topics::create(connection, "idempotent", 1, &[]);
+}
+
+/// The time after which producers are forgotten is changed while the broker runs.
+#[test]
+fn idle_producers_are_forgotten_by_the_setting_that_holds_now() {
+    let directory = tempfile::tempdir().expect("a folder");
+    let settings = [("producer.id.expiration.check.interval.ms", "50")];
+    with_broker(directory.path(), &settings, |address| {
+        let connection = &mut Connection::open(address);
+        create(connection);
+        let producer = new_producer(connection);
+        assert_eq!(produce(connection, producer, 0, 0), (0, 0));
+        std::thread::sleep(Duration::from_millis(300));
+        assert_eq!(describe(connection), [(producer, 0, 0)], "a day is not over");
+        set_of_all_brokers(connection, "producer.id.expiration.ms", "100");
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !describe(connection).is_empty() {
+            assert!(Instant::now() < deadline, "the producer is still known");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+}
+
 #[test]
 fn sequences_are_held_also_after_a_restart() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -71,10 +97,7 @@ fn sequences_are_held_also_after_a_restart() {
         let address = clients_address(&broker);
         let work = move || {
             let connection = &mut Connection::open(address);
-            let topic =
-                CreatableTopic::default().with_name(name()).with_num_partitions(1).with_replication_factor(1);
-            let request = CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(10_000);
-            assert_eq!(connection.ask(7, &request).topics[0].error_code, 0);
+            create(connection);
             let (first, second) = (new_producer(connection), new_producer(connection));
             assert_ne!(first, second);
             assert_eq!(produce(connection, first, 0, 0), (0, 0));

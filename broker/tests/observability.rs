@@ -43,6 +43,7 @@ fn health_and_errors_by_api() {
                 page.contains("medallion_request_duration_seconds_count{api=\"ListOffsets\"} 1"),
                 "{page}"
             );
+            assert!(page.contains("medallion_requests_in_flight 0\n"), "all are answered: {page}");
         };
         tokio::task::spawn_blocking(work).await.expect("no panic");
         broker.shutdown().await.expect("a clean stop");

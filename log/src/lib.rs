@@ -60,7 +60,7 @@ pub use config::{CleanupPolicy, CompressionSetting, LogConfig, MessageTimestampT
 pub use error::{AppendError, LogError, ReadError};
 pub use partition_log::{
     AppendOutcome, AppendRequest, CompactedSegments, CompactionOutcome, CompactionTask, DeletedSegment,
-    FlushTask, LogEnvironment, OpenOptions, PartitionLog,
+    FlushTask, LogEnvironment, LogLimits, OpenOptions, PartitionLog,
 };
 pub use reader::{
     AbortedTransaction, ActiveProducer, LogReader, LogSlice, SegmentDescription, TimestampedOffset,

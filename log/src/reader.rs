@@ -275,6 +275,11 @@ impl LogSlice {
         Ok(plain.collect())
     }
 
+    /// Whether there is more below `upper_bound` in later segments: a reader that wants more need not wait for writes.
+    pub fn is_followed(&self, upper_bound: Offset) -> bool {
+        self.segment.end().next_offset < upper_bound
+    }
+
     /// Reads the slice into memory.
     ///
     /// # Errors

@@ -8,10 +8,14 @@ use medallion_wire::messages::alter_configs_request::AlterConfigsResource;
 use medallion_wire::messages::alter_configs_response::AlterConfigsResourceResponse;
 use medallion_wire::messages::{AlterConfigsRequest, AlterConfigsResponse};
 
-use super::authorize::{Operation, Resource};
+use super::authorize::Operation;
 use super::context::{BrokerState, Handler, RequestContext};
+use super::describe_configs::authorize_configs;
 use crate::controller::image::ResourceType;
 use crate::error::Refusal;
+
+/// Only the incremental API may change loggers, as in Kafka.
+const LOGGERS: &str = "AlterConfigs is deprecated and does not support the resource type BROKER_LOGGER";
 
 /// The API.
 pub(crate) struct AlterConfigs;
@@ -31,7 +35,7 @@ impl Handler for AlterConfigs {
         let mut responses = Vec::with_capacity(request.resources.len());
         let mut forwarded = Vec::new();
         for resource in std::mem::take(&mut request.resources) {
-            match answer_here(&state, &context, &resource, request.validate_only) {
+            match answer_here(&state, &context, &resource) {
                 Some(outcome) => responses.push(respond(&resource, outcome)),
                 None => forwarded.push(resource),
             }
@@ -57,26 +61,15 @@ fn answer_here(
     state: &BrokerState,
     context: &RequestContext,
     resource: &AlterConfigsResource,
-    validate_only: bool,
 ) -> Option<Result<(), Refusal>> {
-    let kind = ResourceType::from_code(resource.resource_type);
-    let asked = match kind {
-        Some(ResourceType::Topic) => Resource::Topic(&resource.resource_name),
-        _ => Resource::Cluster,
-    };
-    if !state.allows(context, Operation::AlterConfigs, asked) {
-        return Some(Err(super::describe_configs::authorization_error(kind).into()));
+    let (code, name) = (resource.resource_type, resource.resource_name.as_str());
+    match authorize_configs(state, context, Operation::AlterConfigs, code, name) {
+        Err(refusal) => Some(Err(refusal)),
+        Ok(Some(ResourceType::BrokerLogger)) => {
+            Some(Err(Refusal::new(ResponseError::InvalidRequest, LOGGERS)))
+        }
+        Ok(_) => None,
     }
-    match kind {
-        Some(ResourceType::BrokerLogger) => Some(change_loggers(state, resource, validate_only)),
-        _ => None,
-    }
-}
-
-/// Only the incremental API may change loggers, as in Kafka.
-fn change_loggers(_: &BrokerState, _: &AlterConfigsResource, _: bool) -> Result<(), Refusal> {
-    let reason = "AlterConfigs is deprecated and does not support the resource type BROKER_LOGGER";
-    Err(Refusal::new(ResponseError::InvalidRequest, reason))
 }
 
 fn respond(resource: &AlterConfigsResource, outcome: Result<(), Refusal>) -> AlterConfigsResourceResponse {

@@ -52,9 +52,6 @@ impl Handler for AlterReplicaLogDirs {
 }
 
 fn start_move(state: &BrokerState, directory: &str, topic: &str, index: i32) -> Result<(), ResponseError> {
-    if !Path::new(directory).is_absolute() {
-        return Err(ResponseError::InvalidTopicException);
-    }
     let image = state.image();
     let topic = image.topics.by_name(topic).ok_or(ResponseError::UnknownTopicOrPartition)?;
     let index = PartitionIndex(index);

@@ -71,9 +71,13 @@ fn find(
 }
 
 async fn delete(partition: Arc<Partition>, offset: i64) -> Result<Offset, ResponseError> {
-    partition.opened_reader().await.map_err(|error| partition_code(&error))?;
-    if !partition.settings().log.cleanup_policy.delete {
+    partition.reader_soon().await.map_err(|error| partition_code(&error))?;
+    let policy = partition.settings().log.cleanup_policy;
+    if policy.compact && !policy.delete {
         return Err(ResponseError::PolicyViolation);
+    }
+    if offset < HIGH_WATERMARK {
+        return Err(ResponseError::OffsetOutOfRange);
     }
     let deleted = tokio::task::spawn_blocking(move || {
         partition.with_log(|log| {

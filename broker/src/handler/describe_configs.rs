@@ -58,13 +58,24 @@ impl Handler for DescribeConfigs {
     }
 }
 
-/// What whoever may not see or change a resource's configs is told.
-pub(crate) fn authorization_error(kind: Option<ResourceType>) -> ResponseError {
-    match kind {
-        Some(ResourceType::Topic) => ResponseError::TopicAuthorizationFailed,
-        Some(ResourceType::Group) => ResponseError::GroupAuthorizationFailed,
-        _ => ResponseError::ClusterAuthorizationFailed,
-    }
+/// Whether whoever asks may do this to a resource's configs; gives the resource's kind where it is known.
+///
+/// # Errors
+/// The refusal that belongs to the kind.
+pub(crate) fn authorize_configs(
+    state: &BrokerState,
+    context: &RequestContext,
+    operation: Operation,
+    code: i8,
+    name: &str,
+) -> Result<Option<ResourceType>, Refusal> {
+    let kind = ResourceType::from_code(code);
+    let (asked, refused) = match kind {
+        Some(ResourceType::Topic) => (Resource::Topic(name), ResponseError::TopicAuthorizationFailed),
+        Some(ResourceType::Group) => (Resource::Group(name), ResponseError::GroupAuthorizationFailed),
+        _ => (Resource::Cluster, ResponseError::ClusterAuthorizationFailed),
+    };
+    if state.allows(context, operation, asked) { Ok(kind) } else { Err(refused.into()) }
 }
 
 fn entries(
@@ -74,14 +85,7 @@ fn entries(
     resource: &DescribeConfigsResource,
 ) -> Result<Vec<ConfigEntry>, Refusal> {
     let name = resource.resource_name.as_str();
-    let kind = ResourceType::from_code(resource.resource_type);
-    let asked = match kind {
-        Some(ResourceType::Topic) => Resource::Topic(name),
-        _ => Resource::Cluster,
-    };
-    if !state.allows(context, Operation::DescribeConfigs, asked) {
-        return Err(authorization_error(kind).into());
-    }
+    let kind = authorize_configs(state, context, Operation::DescribeConfigs, resource.resource_type, name)?;
     let kind = kind.ok_or_else(|| {
         let reason = format!("Unsupported resource type: {}", resource.resource_type);
         Refusal::new(ResponseError::InvalidRequest, reason)

@@ -1,6 +1,6 @@
 //! DescribeLogDirs (API 35): what lies in each of `log.dirs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,7 +10,6 @@ use medallion_wire::messages::describe_log_dirs_response::{
     DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
 };
 use medallion_wire::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
-
 use medallion_wire::newer_messages::describe_log_dirs;
 
 use super::authorize::Operation;
@@ -62,13 +61,20 @@ impl Handler for DescribeLogDirs {
 }
 
 fn describe_all(state: &BrokerState, request: &DescribeLogDirsRequest) -> Vec<DescribeLogDirsResult> {
+    let asked = request.topics.as_ref().map(|topics| {
+        let mut asked: HashMap<&str, HashSet<i32>> = HashMap::with_capacity(topics.len());
+        for topic in topics {
+            asked.entry(&topic.topic).or_default().extend(&topic.partitions);
+        }
+        asked
+    });
     let directories = state.replicas.directories().iter().enumerate();
-    directories.map(|(index, directory)| describe(state, request, index, directory)).collect()
+    directories.map(|(index, directory)| describe(state, asked.as_ref(), index, directory)).collect()
 }
 
 fn describe(
     state: &BrokerState,
-    request: &DescribeLogDirsRequest,
+    asked: Option<&HashMap<&str, HashSet<i32>>>,
     index: usize,
     directory: &LogDirectory,
 ) -> DescribeLogDirsResult {
@@ -86,9 +92,10 @@ fn describe(
     };
     let mut topics: BTreeMap<Arc<str>, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
     for log in state.replicas.describe_directory(index) {
-        if is_asked_for(request, &log.partition.topic, log.partition.partition.get()) {
+        let (topic, index) = (&*log.partition.topic, log.partition.partition.get());
+        if asked.is_none_or(|asked| asked.get(topic).is_some_and(|indexes| indexes.contains(&index))) {
             let partition = DescribeLogDirsPartition::default()
-                .with_partition_index(log.partition.partition.get())
+                .with_partition_index(index)
                 .with_partition_size(i64::try_from(log.size_bytes).unwrap_or(i64::MAX))
                 .with_offset_lag(log.offset_lag)
                 .with_is_future_key(log.is_future);
@@ -103,10 +110,4 @@ fn describe(
         .with_topics(topics.collect())
         .with_total_bytes(i64::try_from(space.total_bytes).unwrap_or(i64::MAX))
         .with_usable_bytes(i64::try_from(space.usable_bytes).unwrap_or(i64::MAX))
-}
-
-fn is_asked_for(request: &DescribeLogDirsRequest, topic: &str, index: i32) -> bool {
-    request.topics.as_ref().is_none_or(|topics| {
-        topics.iter().any(|asked| &**asked.topic == topic && asked.partitions.contains(&index))
-    })
 }

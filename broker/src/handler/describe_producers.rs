@@ -63,7 +63,7 @@ async fn describe(
         let topic = find_topic(state, context, &image, topic, Uuid::nil(), Operation::Read)?;
         led_partition(state, topic, index, -1)?
     };
-    let reader = partition.opened_reader().await.map_err(|error| partition_code(&error))?;
+    let reader = partition.reader_soon().await.map_err(|error| partition_code(&error))?;
     Ok(reader.active_producers())
 }
 

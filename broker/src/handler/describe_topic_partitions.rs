@@ -31,48 +31,82 @@ impl Handler for DescribeTopicPartitions {
         context: RequestContext,
         request: DescribeTopicPartitionsRequest,
     ) -> DescribeTopicPartitionsResponse {
+        if let Err(error) = check_cursor(&request) {
+            let refused = request.topics.iter().map(|topic| refused(&topic.name, error));
+            return DescribeTopicPartitionsResponse::default().with_topics(refused.collect());
+        }
         let image = state.image();
-        let (first_topic, first_partition) = match &request.cursor {
-            Some(cursor) => (cursor.topic_name.to_string(), cursor.partition_index),
-            None => (String::new(), 0),
-        };
-        let names: BTreeSet<String> = if request.topics.is_empty() {
-            image.topics.iter_from(&first_topic).map(|topic| topic.name.to_string()).collect()
-        } else {
-            let asked = request.topics.iter().map(|topic| topic.name.to_string());
-            asked.filter(|name| *name >= first_topic).collect()
-        };
         let allowed = state.config.load().max_request_partition_size_limit;
-        let mut left = usize::try_from(request.response_partition_limit).unwrap_or(1).min(allowed).max(1);
+        let limit = usize::try_from(request.response_partition_limit).unwrap_or(1).min(allowed).max(1);
+        let page = Page { state: &state, context: &context, image: &image, request: &request };
+        let (first_topic, _) = page.begin();
+        if request.topics.is_empty() {
+            let names = image.topics.iter_from(&first_topic).map(|topic| &*topic.name);
+            return page.fill(names, limit);
+        }
+        let names: BTreeSet<&str> = request.topics.iter().map(|topic| topic.name.as_str()).collect();
+        page.fill(names.into_iter().filter(|name| *name >= first_topic.as_str()), limit)
+    }
+}
+
+/// Source: Kafka's `DescribeTopicPartitionsRequestHandler`.
+fn check_cursor(request: &DescribeTopicPartitionsRequest) -> Result<(), ResponseError> {
+    let Some(cursor) = &request.cursor else { return Ok(()) };
+    let is_asked_for =
+        request.topics.is_empty() || request.topics.iter().any(|topic| topic.name == cursor.topic_name);
+    if is_asked_for && cursor.partition_index >= 0 { Ok(()) } else { Err(ResponseError::InvalidRequest) }
+}
+
+/// One response, from the cursor on.
+struct Page<'a> {
+    state: &'a BrokerState,
+    context: &'a RequestContext,
+    image: &'a MetadataImage,
+    request: &'a DescribeTopicPartitionsRequest,
+}
+
+impl Page<'_> {
+    /// The first topic and its first partition.
+    fn begin(&self) -> (String, i32) {
+        let cursor = self.request.cursor.as_ref();
+        cursor.map_or_else(Default::default, |cursor| (cursor.topic_name.to_string(), cursor.partition_index))
+    }
+
+    /// Describes the topics of `names`, which are sorted, up to `limit` partitions.
+    fn fill<'n>(
+        &self,
+        names: impl Iterator<Item = &'n str>,
+        limit: usize,
+    ) -> DescribeTopicPartitionsResponse {
+        let (first_topic, first_partition) = self.begin();
         let mut response = DescribeTopicPartitionsResponse::default();
+        let mut left = limit;
         for name in names {
-            let begin = if name == first_topic { first_partition } else { 0 };
-            if left == 0 {
-                response.next_cursor = Some(cursor(&name, begin));
-                break;
-            }
-            if !state.allows(&context, Operation::Describe, Resource::Topic(&name)) {
-                if !request.topics.is_empty() {
-                    response.topics.push(refused(&name, ResponseError::TopicAuthorizationFailed));
-                }
-                continue;
-            }
-            let Some(topic) = image.topics.by_name(&name) else {
-                let valid = topics::check_name(&name).is_ok();
-                let error = if valid {
-                    ResponseError::UnknownTopicOrPartition
-                } else {
-                    ResponseError::InvalidTopicException
-                };
-                response.topics.push(refused(&name, error));
-                continue;
+            let allowed = self.state.allows(self.context, Operation::Describe, Resource::Topic(name));
+            let topic = match self.image.topics.by_name(name) {
+                _ if !allowed => Err(ResponseError::TopicAuthorizationFailed),
+                Some(topic) => Ok(topic),
+                None if topics::check_name(name).is_ok() => Err(ResponseError::UnknownTopicOrPartition),
+                None => Err(ResponseError::InvalidTopicException),
             };
-            let (described, next) = describe(&state, &context, &image, topic, begin, left);
-            left -= described.partitions.len();
-            response.topics.push(described);
-            if let Some(next) = next {
-                response.next_cursor = Some(cursor(&name, next));
-                break;
+            let begin = if name == first_topic { first_partition } else { 0 };
+            match topic {
+                Err(_) if self.request.topics.is_empty() => {}
+                Err(error) => response.topics.push(refused(name, error)),
+                Ok(_) if left == 0 => {
+                    response.next_cursor = Some(cursor(name, begin));
+                    break;
+                }
+                Ok(topic) => {
+                    let (described, next) =
+                        describe(self.state, self.context, self.image, topic, begin, left);
+                    left -= described.partitions.len();
+                    response.topics.push(described);
+                    if let Some(next) = next {
+                        response.next_cursor = Some(cursor(name, next));
+                        break;
+                    }
+                }
             }
         }
         response

@@ -24,13 +24,12 @@ use crate::replica::fetch_session::{
     FetchContext, FetchSession, PartitionKey, PartitionRequest, SessionRequest, TopicKey,
 };
 use crate::replica::fetch_waiter::FetchWaiter;
+use crate::replica::partition::OPENING_WAIT_MAX;
 use crate::server::connection::PendingReply;
 use crate::server::reply::Reply;
 
 /// From this version on topics are named by id.
 const TOPIC_IDS_MIN: i16 = 13;
-/// A fetch waits for a log that is being opened for this long, or for `max_wait_ms` where that is longer.
-const OPENING_WAIT_MAX: Duration = Duration::from_secs(5);
 /// The replica id of a tool that may read up to the log's end.
 const DEBUGGING_CONSUMER: i32 = -2;
 
@@ -67,7 +66,7 @@ async fn answer(state: &BrokerState, context: &RequestContext, request: FetchReq
     let now_ms = i64::try_from(state.clock.monotonic().as_millis()).unwrap_or(i64::MAX);
     let opened = state.fetch_sessions.lock().open(session_request, now_ms, crate::random::positive_i32);
     let (wanted, session, session_id, incremental) = match opened {
-        Err(error) => return fetch_reply::error(context, error),
+        Err(error) => return fetch_reply::error(state, context, error),
         Ok(FetchContext::Sessionless(wanted)) => (wanted, None, 0, false),
         Ok(FetchContext::Full(session, id)) => {
             (session.lock().requests(), Some(Arc::clone(&session)), id, false)
@@ -77,7 +76,7 @@ async fn answer(state: &BrokerState, context: &RequestContext, request: FetchReq
         }
     };
     let fetch = prepare(state, context, &request, wanted).await;
-    let outcomes = wait(&fetch, read_all(&fetch)).await;
+    let outcomes = wait(state, &fetch, read_all(&fetch)).await;
     let news = keep_news(session.as_deref(), incremental, fetch.wanted, outcomes);
     fetch_reply::encode(state, context, session_id, news)
 }
@@ -127,7 +126,7 @@ async fn prepare(
     let opened_by = deadline.max(Instant::now() + OPENING_WAIT_MAX);
     for wanted in &wanted {
         if let Ok(partition) = &wanted.partition {
-            // An error would cost the client a round of metadata and its backoff.
+            // An error would cost the client a round of metadata and its backoff. Who waits for long anyway may wait.
             let _ = tokio::time::timeout_at(opened_by, partition.opened_reader()).await;
         }
     }
@@ -169,7 +168,9 @@ fn read_all(fetch: &Fetch) -> Vec<ReadOutcome> {
 
 fn must_wait(fetch: &Fetch, outcomes: &[ReadOutcome]) -> bool {
     let bytes: usize = outcomes.iter().map(ReadOutcome::len).sum();
-    let urgent = outcomes.iter().any(|outcome| outcome.error.is_some() || outcome.diverging.is_some());
+    let urgent =
+        |outcome: &ReadOutcome| outcome.error.is_some() || outcome.diverging.is_some() || outcome.is_followed;
+    let urgent = outcomes.iter().any(urgent);
     !outcomes.is_empty() && !urgent && bytes < fetch.min_bytes && Instant::now() < fetch.deadline
 }
 
@@ -197,13 +198,13 @@ impl Drop for Parked<'_> {
     }
 }
 
-async fn wait(fetch: &Fetch, mut outcomes: Vec<ReadOutcome>) -> Vec<ReadOutcome> {
+async fn wait(state: &BrokerState, fetch: &Fetch, mut outcomes: Vec<ReadOutcome>) -> Vec<ReadOutcome> {
     while must_wait(fetch, &outcomes) {
         let have: usize = outcomes.iter().map(ReadOutcome::len).sum();
         let parked = Parked::new(&fetch.wanted, fetch.min_bytes.saturating_sub(have).max(1));
         // Looked at again after parking, so that nothing appended in between is missed.
         outcomes = read_all(fetch);
-        if !must_wait(fetch, &outcomes) {
+        if !must_wait(fetch, &outcomes) || state.replicas.is_stopping() {
             break;
         }
         let _ = tokio::time::timeout_at(fetch.deadline, parked.waiter.woken()).await;

@@ -45,6 +45,8 @@ pub(crate) struct ReadOutcome {
     /// `None` unless the client reads committed records only.
     pub(crate) aborted: Option<Vec<AbortedTransaction>>,
     pub(crate) slice: Option<LogSlice>,
+    /// There is more in later segments, which one answer does not reach into.
+    pub(crate) is_followed: bool,
 }
 
 impl ReadOutcome {
@@ -58,6 +60,7 @@ impl ReadOutcome {
             diverging: None,
             aborted: None,
             slice: None,
+            is_followed: false,
         }
     }
 
@@ -94,6 +97,7 @@ pub(crate) fn read(partition: &Partition, request: PartitionRequest, budget: &mu
         diverging: None,
         aborted: budget.limits.read_committed.then(Vec::new),
         slice: None,
+        is_followed: false,
     };
     match diverging(&reader, request) {
         Ok(None) => {}
@@ -160,5 +164,6 @@ fn finish(outcome: &mut ReadOutcome, slice: LogSlice, request: PartitionRequest,
         }
     }
     outcome.log_start_offset = slice.log_start_offset.get();
+    outcome.is_followed = slice.is_followed(upper_bound);
     outcome.slice = (slice.len > 0).then_some(slice);
 }

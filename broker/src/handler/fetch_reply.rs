@@ -20,7 +20,8 @@ impl Records for FileRange {
 }
 
 /// A response that refuses the whole request.
-pub(crate) fn error(context: &RequestContext, error: ResponseError) -> Reply {
+pub(crate) fn error(state: &BrokerState, context: &RequestContext, error: ResponseError) -> Reply {
+    state.metrics.request_failed(ApiKey::Fetch, error);
     send(context, response(0, error.code(), Vec::new()))
 }
 

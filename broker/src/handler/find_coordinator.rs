@@ -4,15 +4,14 @@
 use std::sync::Arc;
 
 use medallion_wire::kafka_protocol::protocol::StrBytes;
-use medallion_wire::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use medallion_wire::messages::find_coordinator_response::Coordinator;
-use medallion_wire::messages::{CreateTopicsRequest, FindCoordinatorRequest, FindCoordinatorResponse};
+use medallion_wire::messages::{FindCoordinatorRequest, FindCoordinatorResponse};
 use medallion_wire::{PartitionIndex, ResponseError};
 
 use super::authorize::Operation;
 use super::context::{BrokerState, Handler, RequestContext};
 use super::group_requests::authorize_group;
-use super::topic_lookup::topic_name;
+use super::internal_topics::create_offsets_topic;
 use crate::controller::image::{BrokerRegistration, MetadataImage};
 use crate::topics::CONSUMER_OFFSETS;
 
@@ -20,8 +19,6 @@ const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
 /// The first version that asks for many at once.
 const MANY_MIN: i16 = 4;
-/// How long the creation of `__consumer_offsets` may take.
-const CREATION_TIMEOUT_MS: i32 = 30_000;
 
 /// The API.
 pub(crate) struct FindCoordinator;
@@ -48,15 +45,17 @@ impl Handler for FindCoordinator {
         context: RequestContext,
         request: FindCoordinatorRequest,
     ) -> FindCoordinatorResponse {
+        if request.key_type == GROUP && state.image().topics.by_name(CONSUMER_OFFSETS).is_none() {
+            create_offsets_topic(&state).await; // once, however many are asked for
+        }
         if context.version < MANY_MIN {
-            return single(find(&state, &context, request.key_type, &request.key).await);
+            return single(find(&state, &context, request.key_type, &request.key));
         }
-        let mut coordinators = Vec::with_capacity(request.coordinator_keys.len());
-        for key in request.coordinator_keys {
-            let found = find(&state, &context, request.key_type, &key).await;
-            coordinators.push(one_of_many(key, found));
-        }
-        FindCoordinatorResponse::default().with_coordinators(coordinators)
+        let coordinators = request.coordinator_keys.into_iter().map(|key| {
+            let found = find(&state, &context, request.key_type, &key);
+            one_of_many(key, found)
+        });
+        FindCoordinatorResponse::default().with_coordinators(coordinators.collect())
     }
 }
 
@@ -89,7 +88,7 @@ fn one_of_many(key: StrBytes, found: Result<Found, ResponseError>) -> Coordinato
     }
 }
 
-async fn find(
+fn find(
     state: &BrokerState,
     context: &RequestContext,
     key_type: i8,
@@ -101,10 +100,7 @@ async fn find(
         TRANSACTION => return Err(ResponseError::TransactionalIdAuthorizationFailed),
         _ => return Err(ResponseError::InvalidRequest),
     }
-    let Some(partition) = state.groups.partition_for(key) else {
-        create_offsets_topic(state).await;
-        return Err(ResponseError::CoordinatorNotAvailable);
-    };
+    let partition = state.groups.partition_for(key).ok_or(ResponseError::CoordinatorNotAvailable)?;
     let image = state.image();
     let broker = leader_of(&image, partition).ok_or(ResponseError::CoordinatorNotAvailable)?;
     let endpoint = broker.endpoint(&context.listener.name).ok_or(ResponseError::CoordinatorNotAvailable)?;
@@ -119,35 +115,4 @@ fn leader_of(image: &MetadataImage, partition: i32) -> Option<&BrokerRegistratio
     let topic = image.topics.by_name(CONSUMER_OFFSETS)?;
     let registration = topic.partitions.get(&PartitionIndex(partition))?;
     image.brokers.get(&registration.leader).map(AsRef::as_ref).filter(|broker| !broker.fenced)
-}
-
-/// Creates `__consumer_offsets` as the settings say. What goes wrong is logged; the client asks again.
-async fn create_offsets_topic(state: &BrokerState) {
-    let config = Arc::clone(&state.config.load());
-    let setting = |name: &'static str, value: String| {
-        CreatableTopicConfig::default()
-            .with_name(StrBytes::from_static_str(name))
-            .with_value(Some(StrBytes::from_string(value)))
-    };
-    let topic = CreatableTopic::default()
-        .with_name(topic_name(CONSUMER_OFFSETS))
-        .with_num_partitions(config.offsets_topic_num_partitions)
-        .with_replication_factor(config.offsets_topic_replication_factor)
-        .with_configs(vec![
-            setting("cleanup.policy", "compact".to_owned()),
-            setting("compression.type", "producer".to_owned()),
-            setting("segment.bytes", config.offsets_topic_segment_bytes.to_string()),
-        ]);
-    let request =
-        CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(CREATION_TIMEOUT_MS);
-    match state.controller.create_topics(request).await {
-        Ok(response) => {
-            let exists = ResponseError::TopicAlreadyExists.code();
-            for topic in response.topics.iter().filter(|topic| ![0, exists].contains(&topic.error_code)) {
-                tracing::error!(code = topic.error_code, reason = ?topic.error_message,
-                    "__consumer_offsets cannot be created, so no group works; see offsets.topic.replication.factor");
-            }
-        }
-        Err(error) => tracing::error!(%error, "__consumer_offsets cannot be created, so no group works"),
-    }
 }

@@ -8,8 +8,9 @@ use medallion_wire::messages::incremental_alter_configs_request::AlterConfigsRes
 use medallion_wire::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
 use medallion_wire::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
 
-use super::authorize::{Operation, Resource};
+use super::authorize::Operation;
 use super::context::{BrokerState, Handler, RequestContext};
+use super::describe_configs::authorize_configs;
 use crate::controller::image::ResourceType;
 use crate::error::Refusal;
 
@@ -64,17 +65,11 @@ fn answer_here(
     resource: &AlterConfigsResource,
     validate_only: bool,
 ) -> Option<Result<(), Refusal>> {
-    let kind = ResourceType::from_code(resource.resource_type);
-    let asked = match kind {
-        Some(ResourceType::Topic) => Resource::Topic(&resource.resource_name),
-        _ => Resource::Cluster,
-    };
-    if !state.allows(context, Operation::AlterConfigs, asked) {
-        return Some(Err(super::describe_configs::authorization_error(kind).into()));
-    }
-    match kind {
-        Some(ResourceType::BrokerLogger) => Some(change_loggers(state, resource, validate_only)),
-        _ => None,
+    let (code, name) = (resource.resource_type, resource.resource_name.as_str());
+    match authorize_configs(state, context, Operation::AlterConfigs, code, name) {
+        Err(refusal) => Some(Err(refusal)),
+        Ok(Some(ResourceType::BrokerLogger)) => Some(change_loggers(state, resource, validate_only)),
+        Ok(_) => None,
     }
 }
 

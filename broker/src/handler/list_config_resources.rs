@@ -39,15 +39,17 @@ impl Handler for ListConfigResources {
         if let Err(error) = state.authorize_cluster(&context, Operation::DescribeConfigs) {
             return ListConfigResourcesResponse::default().with_error_code(error.code());
         }
-        let mut kinds = Vec::new();
+        let mut kinds = BTreeSet::new(); // each once, however often it is asked for
         if context.version == 0 {
-            kinds.push(ResourceType::ClientMetrics);
+            kinds.insert(ResourceType::ClientMetrics);
         } else if request.resource_types.is_empty() {
             kinds.extend(KINDS);
         }
         for code in request.resource_types {
             match ResourceType::from_code(code) {
-                Some(kind) => kinds.push(kind),
+                Some(kind) => {
+                    kinds.insert(kind);
+                }
                 None => {
                     let error = ResponseError::UnsupportedVersion.code();
                     return ListConfigResourcesResponse::default().with_error_code(error);

@@ -131,11 +131,11 @@ async fn look_up(
     if asked.timestamp < 0 && context.version < oldest_version(asked.timestamp) {
         return Err(ResponseError::UnsupportedVersion);
     }
-    let reader = partition.opened_reader().await.map_err(|error| partition_code(&error))?;
+    let reader = partition.reader_soon().await.map_err(|error| partition_code(&error))?;
     if asked.timestamp >= 0 || asked.timestamp == MAX_TIMESTAMP {
         return scan(&partition, reader, asked.timestamp, visible).await;
     }
-    Ok(special(&reader, asked.timestamp, visible))
+    Ok(special(&reader, partition.leader_epoch(), asked.timestamp, visible))
 }
 
 /// The first version in which a special timestamp may be asked for; none of the others is known.
@@ -150,11 +150,17 @@ fn oldest_version(timestamp: i64) -> i16 {
     }
 }
 
-fn special(reader: &LogReader, timestamp: i64, visible: Visible) -> Option<TimestampedOffset> {
+/// The end of a log has the epoch of its leader, also where nothing was written in it yet.
+fn special(
+    reader: &LogReader,
+    leader_epoch: LeaderEpoch,
+    timestamp: i64,
+    visible: Visible,
+) -> Option<TimestampedOffset> {
     let at =
         |offset: Offset, leader_epoch| Some(TimestampedOffset { offset, timestamp_ms: -1, leader_epoch });
     match timestamp {
-        LATEST => at(end(reader, visible), reader.latest_epoch()),
+        LATEST => at(end(reader, visible), Some(leader_epoch)),
         EARLIEST | EARLIEST_LOCAL => {
             let start = reader.log_start_offset();
             at(start, reader.epoch_for_offset(start))

@@ -1,5 +1,6 @@
 //! Metadata (API 3): brokers, topics, partitions and their leaders; creates topics on demand.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use medallion_wire::kafka_protocol::protocol::StrBytes;
@@ -13,14 +14,13 @@ use medallion_wire::{PartitionIndex, ResponseError, TopicId};
 
 use super::authorize::{Operation, Resource, authorized_operations};
 use super::context::{BrokerState, Handler, RequestContext};
+use super::internal_topics::{CREATION_TIMEOUT_MS, creatable};
 use super::topic_lookup::topic_name;
 use crate::controller::image::{MetadataImage, PartitionRegistration, TopicImage};
 use crate::topics;
 
 /// Means "operations were not asked for".
 const OPERATIONS_NOT_ASKED: i32 = i32::MIN;
-/// How long the creation of a topic on demand may take.
-const AUTO_CREATION_TIMEOUT_MS: i32 = 30_000;
 
 /// The API.
 pub(crate) struct Metadata;
@@ -35,8 +35,12 @@ impl Handler for Metadata {
     async fn handle(
         state: Arc<BrokerState>,
         context: RequestContext,
-        request: MetadataRequest,
+        mut request: MetadataRequest,
     ) -> MetadataResponse {
+        if let Some(topics) = &mut request.topics {
+            let mut seen = HashSet::new(); // as in Kafka a topic is told once, however often it is asked for
+            topics.retain(|topic| seen.insert((topic.name.clone(), topic.topic_id)));
+        }
         let all = asks_for_all(context.version, &request);
         let may_create = context.version < 4 || request.allow_auto_topic_creation;
         if !all && may_create && state.config.load().auto_create_topics_enable {
@@ -94,7 +98,7 @@ fn brokers(context: &RequestContext, image: &MetadataImage) -> Vec<MetadataRespo
 /// response, where the topic stays unknown.
 async fn create_missing(state: &BrokerState, context: &RequestContext, asked: &[MetadataRequestTopic]) {
     let missing: Vec<CreatableTopic> = {
-        let image = state.image();
+        let (image, config) = (state.image(), state.config.load());
         let names =
             asked.iter().filter(|topic| topic.topic_id.is_nil()).filter_map(|topic| topic.name.as_deref());
         names
@@ -103,19 +107,13 @@ async fn create_missing(state: &BrokerState, context: &RequestContext, asked: &[
                 state.allows(context, Operation::Create, Resource::Cluster)
                     || state.allows(context, Operation::Create, Resource::Topic(name))
             })
-            .map(|name| {
-                CreatableTopic::default()
-                    .with_name(topic_name(name))
-                    .with_num_partitions(-1)
-                    .with_replication_factor(-1)
-            })
+            .filter_map(|name| creatable(&config, name))
             .collect()
     };
     if missing.is_empty() {
         return;
     }
-    let request =
-        CreateTopicsRequest::default().with_topics(missing).with_timeout_ms(AUTO_CREATION_TIMEOUT_MS);
+    let request = CreateTopicsRequest::default().with_topics(missing).with_timeout_ms(CREATION_TIMEOUT_MS);
     match state.controller.create_topics(request).await {
         Ok(response) => {
             for topic in response.topics.iter().filter(|topic| topic.error_code != 0) {

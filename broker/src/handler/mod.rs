@@ -30,6 +30,7 @@ mod group_requests;
 pub(crate) mod heartbeat;
 pub(crate) mod incremental_alter_configs;
 pub(crate) mod init_producer_id;
+mod internal_topics;
 pub(crate) mod join_group;
 pub(crate) mod leave_group;
 pub(crate) mod list_config_resources;

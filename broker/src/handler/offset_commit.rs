@@ -1,5 +1,7 @@
 //! OffsetCommit (API 8): a group's positions.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,7 +12,7 @@ use medallion_wire::messages::offset_commit_request::{
 use medallion_wire::messages::offset_commit_response::{
     OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
-use medallion_wire::messages::{OffsetCommitRequest, OffsetCommitResponse};
+use medallion_wire::messages::{OffsetCommitRequest, OffsetCommitResponse, TopicName};
 use medallion_wire::newer_messages::offset_commit;
 use medallion_wire::types::Uuid;
 use medallion_wire::{PartitionIndex, ResponseError, TopicId};
@@ -67,9 +69,7 @@ impl Handler for OffsetCommit {
                 ask(&state, &context, &group, Request::OffsetCommit(request), reply_of!(OffsetCommit)).await;
             answer.unwrap_or_else(|refusal| all_refused(&topics, refusal.error)).topics
         };
-        for topic in refused {
-            merge(&mut answered, topic);
-        }
+        merge(&mut answered, refused);
         OffsetCommitResponse::default().with_topics(answered)
     }
 }
@@ -134,12 +134,18 @@ fn all_refused(topics: &[OffsetCommitRequestTopic], error: ResponseError) -> Off
 }
 
 /// Partitions of one topic stand together.
-fn merge(topics: &mut Vec<OffsetCommitResponseTopic>, mut topic: OffsetCommitResponseTopic) {
-    let same = |other: &&mut OffsetCommitResponseTopic| {
-        other.name == topic.name && (topic.topic_id.is_nil() || other.topic_id == topic.topic_id)
-    };
-    match topics.iter_mut().find(same) {
-        Some(other) => other.partitions.append(&mut topic.partitions),
-        None => topics.push(topic),
+fn merge(topics: &mut Vec<OffsetCommitResponseTopic>, refused: Vec<OffsetCommitResponseTopic>) {
+    let mut places: HashMap<(TopicName, Uuid), usize> = HashMap::with_capacity(topics.len() + refused.len());
+    for (place, topic) in topics.iter().enumerate() {
+        places.entry((topic.name.clone(), topic.topic_id)).or_insert(place);
+    }
+    for mut topic in refused {
+        match places.entry((topic.name.clone(), topic.topic_id)) {
+            Entry::Occupied(place) => topics[*place.get()].partitions.append(&mut topic.partitions),
+            Entry::Vacant(free) => {
+                free.insert(topics.len());
+                topics.push(topic);
+            }
+        }
     }
 }

@@ -62,7 +62,7 @@ async fn look_up(
         let topic = find_topic(state, context, &image, topic, Uuid::nil(), Operation::Describe)?;
         led_partition(state, topic, asked.partition, asked.current_leader_epoch)?
     };
-    let reader = partition.opened_reader().await.map_err(|error| partition_code(&error))?;
+    let reader = partition.reader_soon().await.map_err(|error| partition_code(&error))?;
     let found = reader.epoch_end_offset(LeaderEpoch(asked.leader_epoch));
     Ok(found.map_or((-1, -1), |(epoch, end)| (epoch.get(), end.get())))
 }

@@ -14,7 +14,7 @@ use medallion_wire::kafka_protocol::protocol::{Decodable, StrBytes};
 use medallion_wire::messages::produce_response::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, PartitionProduceResponse, TopicProduceResponse,
 };
-use medallion_wire::messages::{ProduceRequest, ProduceResponse, TopicName};
+use medallion_wire::messages::{ApiKey, ProduceRequest, ProduceResponse, TopicName};
 use medallion_wire::records::{BatchHeader, Compression};
 use medallion_wire::types::{PartitionIndex, Uuid};
 use tokio::sync::oneshot;
@@ -163,7 +163,7 @@ async fn reply(
             match outcome(pending, acks, deadline).await {
                 Ok(outcome) => partitions.push(success(index, &outcome)),
                 Err(refusal) => {
-                    state.metrics.produce_refused(&topic.name, refusal.error);
+                    state.metrics.request_failed(ApiKey::Produce, refusal.error);
                     let mut response = refused(index, &refusal);
                     if context.version >= CURRENT_LEADER_MIN
                         && refusal.error == ResponseError::NotLeaderOrFollower

@@ -81,12 +81,12 @@ impl Metrics {
         self.in_flight.inc();
     }
 
-    /// A request that [`Metrics::request_began`] counted needs no answer any more.
+    /// A request that [`Metrics::request_began`] counted is answered, or needs no answer any more.
     pub(crate) fn request_ended(&self) {
         self.in_flight.dec();
     }
 
-    /// A request was answered.
+    /// A request was answered; [`Metrics::request_ended`] is called besides.
     pub(crate) fn request_done(
         &self,
         api: ApiKey,
@@ -104,11 +104,6 @@ impl Metrics {
     /// A response carries an error.
     pub(crate) fn request_failed(&self, api: ApiKey, error: ResponseError) {
         self.errors.with_label_values(&[&format!("{api:?}"), &kafka_name(error)]).inc();
-    }
-
-    /// A partition's records were refused.
-    pub(crate) fn produce_refused(&self, _topic: &str, error: ResponseError) {
-        self.request_failed(ApiKey::Produce, error);
     }
 
     /// The counters of a topic, to be kept by whoever counts for it.

@@ -8,6 +8,8 @@ use std::sync::Arc;
 /// The broker at one moment.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Snapshot {
+    /// All partitions, whatever their state.
+    pub(crate) partitions_total: usize,
     /// Partitions whose log is open.
     pub(crate) partitions: Vec<PartitionSnapshot>,
     /// Partitions whose log cannot be used.
@@ -61,7 +63,7 @@ pub(crate) struct DirectorySnapshot {
 impl Snapshot {
     /// Makes the metrics of this moment in a registry of their own, so that what is gone leaves none behind.
     pub(super) fn register(&self, registry: &Registry) {
-        set(&names::PARTITIONS.gauge(registry), &[], self.partitions.len());
+        set(&names::PARTITIONS.gauge(registry), &[], self.partitions_total);
         set(&names::PARTITIONS_OFFLINE.gauge(registry), &[], self.partitions_offline);
         set(&names::PARTITIONS_OPENING.gauge(registry), &[], self.partitions_opening);
         set(&names::CONNECTIONS.gauge(registry), &[], self.connections);

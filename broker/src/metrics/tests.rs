@@ -8,10 +8,14 @@ use std::fmt::Write as _;
 /// The text that a broker with one partition and some traffic serves.
 fn sample() -> (Metrics, String) {
     let metrics = Metrics::default();
-    metrics.request_began();
-    metrics.request_done(ApiKey::Produce, 100, 20, Duration::from_millis(3));
-    metrics.request_done(ApiKey::Produce, 100, 20, Duration::from_millis(300));
-    metrics.produce_refused("t", ResponseError::NotLeaderOrFollower);
+    for _ in 0..3 {
+        metrics.request_began();
+    }
+    for time_ms in [3, 300] {
+        metrics.request_done(ApiKey::Produce, 100, 20, Duration::from_millis(time_ms));
+        metrics.request_ended();
+    }
+    metrics.request_failed(ApiKey::Produce, ResponseError::NotLeaderOrFollower);
     metrics.topic("t").received(1000, 10);
     metrics.topic("t").sent(500);
     metrics.connection_accepted("PLAINTEXT");
@@ -34,6 +38,7 @@ fn sample() -> (Metrics, String) {
             free_bytes: 7,
             size_bytes: 9,
         }],
+        partitions_total: 4,
         connections: 2,
         metadata_applied_offset: 42,
         process: ProcessUsage { cpu_seconds: 1.5, resident_bytes: 1024, open_files: 8 },
@@ -61,7 +66,7 @@ fn what_happened_is_shown() {
         "medallion_connections_refused_total{reason=\"max.connections\"} 1",
         "medallion_log_flush_duration_seconds_count 2",
         "medallion_log_flush_failures_total 1",
-        "medallion_partitions 1",
+        "medallion_partitions 4",
         "medallion_log_end_offset{partition=\"3\",topic=\"t\"} 15",
         "medallion_log_directory_online{directory=\"/d\\\"1\"} 1",
         "medallion_metadata_applied_offset 42",

@@ -1,11 +1,11 @@
 //! What runs beside the requests: flushing, checkpoints, retention and the disk reserve; compaction is in
 //! [`super::compaction`].
 //!
-//! Each task is a plain thread that wakes at an interval and stops with the broker.
+//! Each task is a plain thread that wakes at an interval, which may change meanwhile, and stops with the broker.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use medallion_log::LogError;
 use parking_lot::{Condvar, Mutex};
@@ -17,7 +17,7 @@ use super::replica_manager::ReplicaManager;
 /// The stack of a background thread.
 const STACK_BYTES: usize = 512 << 10;
 
-/// Told to all background tasks when the broker stops.
+/// Told to all background tasks when the broker stops, and when their intervals may have changed.
 #[derive(Debug, Default)]
 pub(crate) struct StopSignal {
     stopped: Mutex<bool>,
@@ -31,18 +31,29 @@ impl StopSignal {
         self.changed.notify_all();
     }
 
+    /// Lets all who sleep ask anew for how long.
+    pub(crate) fn look_again(&self) {
+        let _stopped = self.stopped.lock(); // so that nobody is between asking and sleeping
+        self.changed.notify_all();
+    }
+
     /// Whether the broker stops.
     pub(crate) fn is_stopped(&self) -> bool {
         *self.stopped.lock()
     }
 
-    /// Waits for `time`; `false` when the broker stops.
-    pub(crate) fn sleep(&self, time: Duration) -> bool {
+    /// Waits for `time`, asked for again with every [`StopSignal::look_again`]; `false` when the broker stops.
+    pub(crate) fn sleep(&self, time: impl Fn() -> Duration) -> bool {
+        let began = Instant::now();
         let mut stopped = self.stopped.lock();
-        if !*stopped {
-            self.changed.wait_while_for(&mut stopped, |stopped| !*stopped, time);
+        while !*stopped {
+            let left = time().saturating_sub(began.elapsed());
+            if left.is_zero() {
+                return true;
+            }
+            self.changed.wait_for(&mut stopped, left);
         }
-        !*stopped
+        false
     }
 }
 
@@ -142,17 +153,43 @@ pub(crate) fn watch_disks(manager: &ReplicaManager, reserve_bytes: u64) {
     }
 }
 
-/// Starts a thread that does `work` every `interval` until the broker stops.
+/// Starts a thread that does `work`, and again after every `interval` until the broker stops.
 pub(crate) fn every(
     name: &str,
-    interval: Duration,
     stop: &Arc<StopSignal>,
+    interval: impl Fn() -> Duration + Send + 'static,
     mut work: impl FnMut(&StopSignal) + Send + 'static,
 ) -> std::io::Result<JoinHandle<()>> {
     let stop = Arc::clone(stop);
     std::thread::Builder::new().name(name.to_owned()).stack_size(STACK_BYTES).spawn(move || {
-        while stop.sleep(interval) {
+        while stop.sleep(&interval) {
             work(&stop);
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    #[test]
+    fn a_shorter_interval_holds_for_who_sleeps_already() {
+        let (stop, interval_ms) = (Arc::new(StopSignal::default()), Arc::new(AtomicU64::new(3_600_000)));
+        let (done, ticks) = std::sync::mpsc::channel();
+        let asked = Arc::clone(&interval_ms);
+        let interval = move || Duration::from_millis(asked.load(Ordering::Relaxed));
+        let thread = every("ticks", &stop, interval, move |_| {
+            let _ = done.send(());
+        })
+        .expect("a thread");
+        assert!(ticks.recv_timeout(Duration::from_millis(50)).is_err(), "an hour is not over");
+        interval_ms.store(1, Ordering::Relaxed);
+        stop.look_again();
+        ticks.recv_timeout(Duration::from_secs(20)).expect("the new interval holds");
+        interval_ms.store(3_600_000, Ordering::Relaxed);
+        stop.stop();
+        thread.join().expect("no panic");
+        assert!(!stop.sleep(|| Duration::from_secs(3_600)));
+    }
 }

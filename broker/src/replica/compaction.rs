@@ -38,7 +38,7 @@ impl<'a> Pace<'a> {
         let mut throttle = self.throttle.borrow_mut();
         throttle.observe(bytes);
         while let Some(wait) = throttle.wait((self.bytes_per_second)(), self.clock.monotonic()) {
-            if !self.stop.sleep(wait) {
+            if !self.stop.sleep(|| wait) {
                 break;
             }
         }
@@ -115,7 +115,7 @@ mod tests {
         let begun = Instant::now();
         let pace = Pace::new(&clock, &stop, &rate);
         assert_eq!(pace.pass(10_000), ControlFlow::Continue(()));
-        stop.sleep(Duration::from_millis(310));
+        stop.sleep(|| Duration::from_millis(310));
         assert_eq!(pace.pass(2000), ControlFlow::Continue(()));
         let took = begun.elapsed();
         assert!((600..5000).contains(&took.as_millis()), "{took:?}");
@@ -125,7 +125,7 @@ mod tests {
     fn a_stop_ends_the_wait() {
         let (clock, stop, rate) = (SystemClock::new(), StopSignal::default(), || 1.0);
         let pace = Pace::new(&clock, &stop, &rate);
-        stop.sleep(Duration::from_millis(310));
+        stop.sleep(|| Duration::from_millis(310));
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 std::thread::sleep(Duration::from_millis(50));

@@ -4,7 +4,7 @@
 //! writer is held for the rest, the folders are renamed and the copy takes over; requests that came meanwhile wait in
 //! the partition's queue and go to the copy.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
@@ -59,25 +59,35 @@ pub(crate) enum MoveError {
     Append(#[from] AppendError),
 }
 
-/// Copies the log of `partition` into `target` and lets the copy take over. Gives the old folder's new path, to be
-/// removed after a while.
+/// What a move calls its folders. Each move has names of its own, so that one that was given up and has not noticed yet
+/// does not come in the way of the next.
+#[derive(Debug)]
+pub(crate) struct MoveFolders {
+    /// The copy's folder while it grows; it ends beside it under the partition's name.
+    pub(crate) future: PathBuf,
+    /// The original's name, in its directory, once the copy has taken over.
+    pub(crate) retired_name: String,
+}
+
+/// Copies the log of `partition` into another directory and lets the copy take over. Gives the old folder's new path, to
+/// be removed after a while.
 ///
 /// # Errors
 /// [`MoveError`]; what was copied is removed.
 pub(crate) fn run(
     environment: &LogEnvironment,
     partition: &Arc<Partition>,
-    target: &Path,
+    folders: &MoveFolders,
     now_ms: i64,
     progress: &MoveProgress,
 ) -> Result<PathBuf, MoveError> {
-    let future_folder = target.join(suffixed(partition, "future"));
-    let outcome = copy_and_swap(environment, partition, &future_folder, now_ms, progress);
+    let future = &folders.future;
+    let outcome = copy_and_swap(environment, partition, folders, now_ms, progress);
     if outcome.is_err()
-        && environment.fs.exists(&future_folder).unwrap_or(false)
-        && let Err(error) = environment.fs.remove_directory_all(&future_folder)
+        && environment.fs.exists(future).unwrap_or(false)
+        && let Err(error) = environment.fs.remove_directory_all(future)
     {
-        tracing::warn!(folder = %future_folder.display(), %error, "an unfinished copy cannot be removed");
+        tracing::warn!(folder = %future.display(), %error, "an unfinished copy cannot be removed");
     }
     outcome
 }
@@ -85,7 +95,7 @@ pub(crate) fn run(
 fn copy_and_swap(
     environment: &LogEnvironment,
     partition: &Arc<Partition>,
-    future_folder: &Path,
+    folders: &MoveFolders,
     now_ms: i64,
     progress: &MoveProgress,
 ) -> Result<PathBuf, MoveError> {
@@ -93,7 +103,7 @@ fn copy_and_swap(
     let config = Arc::new(partition.settings().log.clone());
     let mut options = OpenOptions::new(now_ms);
     options.topic_id = Some(partition.topic_id());
-    let (mut future, _) = PartitionLog::open(environment, future_folder, config, options)?;
+    let (mut future, _) = PartitionLog::open(environment, &folders.future, config, options)?;
     future.truncate_fully_and_start_at(source.log_start_offset())?;
     loop {
         copy(&source, &mut future, progress)?;
@@ -107,10 +117,14 @@ fn copy_and_swap(
         future.advance_high_watermark(old.reader().high_watermark());
         future.delete_records(old.reader().log_start_offset())?;
         future.flush()?;
-        let place = future_folder.with_file_name(partition.id().to_string());
-        let retired = old.directory().with_file_name(suffixed(partition, "delete"));
+        let (live, place) = (old.directory(), folders.future.with_file_name(partition.id().to_string()));
+        let retired = live.with_file_name(&folders.retired_name);
         old.rename_directory(&retired)?;
-        future.rename_directory(&place)?;
+        if let Err(error) = future.rename_directory(&place) {
+            // The original stays in use, so it must not be taken for a deleted one at the next start.
+            old.rename_directory(&live)?;
+            return Err(error.into());
+        }
         Ok((future, retired))
     })?
 }
@@ -131,13 +145,4 @@ fn copy(source: &LogReader, future: &mut PartitionLog, progress: &MoveProgress) 
         progress.copied_bytes.store(reader.size_bytes(), Ordering::Relaxed);
         progress.end_offset.store(reader.log_end_offset().get(), Ordering::Relaxed);
     }
-}
-
-/// Kafka's name for a folder on its way in or out: `topic-0.<32 hex digits>-<suffix>`, cut to 255 bytes.
-pub(crate) fn suffixed(partition: &Partition, suffix: &str) -> String {
-    let unique = partition.topic_id().0.simple().to_string();
-    let ending = format!(".{unique}-{suffix}");
-    let name = partition.id().to_string();
-    let kept = name.len().min(255 - ending.len());
-    format!("{}{ending}", &name[..kept])
 }

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 pub(crate) const INITIAL_EPOCH: i32 = 0;
 /// The epoch of a fetch without session.
 pub(crate) const FINAL_EPOCH: i32 = -1;
-/// A session that was not used for this long makes room for a new one.
+/// A session that was not used for this long makes room for a new one; one that is older makes room for a larger one.
 const EVICTION_MS: i64 = 120_000;
 
 /// A topic as the request's version names it: by name below version 13, by id from there on.
@@ -154,6 +154,7 @@ pub(crate) enum FetchContext {
 #[derive(Debug)]
 struct CacheEntry {
     session: Arc<Mutex<FetchSession>>,
+    created_ms: i64,
     last_used_ms: i64,
     size: usize,
 }
@@ -232,7 +233,9 @@ impl FetchSessionCache {
             session.insert(key, wanted);
         }
         let session = Arc::new(Mutex::new(session));
-        self.sessions.insert(id, CacheEntry { session: Arc::clone(&session), last_used_ms: now_ms, size });
+        let entry =
+            CacheEntry { session: Arc::clone(&session), created_ms: now_ms, last_used_ms: now_ms, size };
+        self.sessions.insert(id, entry);
         FetchContext::Full(session, id)
     }
 
@@ -264,7 +267,8 @@ impl FetchSessionCache {
         Ok(FetchContext::Incremental(handle, request.session_id))
     }
 
-    /// Whether there is room for a session of `size` partitions, after evicting a stale or smaller one if need be.
+    /// Whether there is room for a session of `size` partitions, after evicting a stale one, or a smaller one that is
+    /// not new, if need be.
     fn make_room(&mut self, size: usize, now_ms: i64) -> bool {
         if self.sessions.len() < self.slots_max {
             return self.slots_max > 0;
@@ -276,8 +280,8 @@ impl FetchSessionCache {
             self.evictions += 1;
             return true;
         }
-        let smallest = self.sessions.iter().min_by_key(|(id, entry)| (entry.size, entry.last_used_ms, **id));
-        match smallest {
+        let settled = self.sessions.iter().filter(|(_, entry)| now_ms - entry.created_ms > EVICTION_MS);
+        match settled.min_by_key(|(id, entry)| (entry.size, **id)) {
             Some((&id, entry)) if entry.size < size => {
                 self.sessions.remove(&id);
                 self.evictions += 1;
@@ -383,17 +387,24 @@ mod tests {
         assert_eq!(cache.len(), 0);
     }
 
+    /// Kafka's `FetchSessionCacheShard`: who came lately stays, however small its session is.
     #[test]
-    fn a_full_cache_gives_way_only_to_larger_or_after_a_while() {
+    fn a_full_cache_gives_way_to_larger_sessions_and_from_stale_ones_after_a_while() {
         let mut cache = FetchSessionCache::new(1);
         let (_, first) = open_full(&mut cache, &[0, 1]);
-        assert!(matches!(cache.open(request(0, 0, &[0, 1]), 10, || 7), Ok(FetchContext::Sessionless(_))));
-        assert!(matches!(cache.open(request(0, 0, &[0, 1, 2]), 10, || 8), Ok(FetchContext::Full(_, 8))));
+        assert!(matches!(cache.open(request(0, 0, &[0, 1, 2]), 10, || 7), Ok(FetchContext::Sessionless(_))));
+        let settled = EVICTION_MS + 1;
+        assert!(matches!(
+            cache.open(request(first, 1, &[]), settled, || 1),
+            Ok(FetchContext::Incremental(..))
+        ));
+        assert!(matches!(cache.open(request(0, 0, &[0]), settled, || 7), Ok(FetchContext::Sessionless(_))));
+        assert!(matches!(cache.open(request(0, 0, &[0, 1, 2]), settled, || 8), Ok(FetchContext::Full(_, 8))));
         assert_eq!(
-            cache.open(request(first, 1, &[]), 10, || 1).err(),
+            cache.open(request(first, 2, &[]), settled, || 1).err(),
             Some(ResponseError::FetchSessionIdNotFound)
         );
-        let late = 10 + EVICTION_MS + 1;
+        let late = settled + EVICTION_MS + 1;
         assert!(matches!(cache.open(request(0, 0, &[0]), late, || 9), Ok(FetchContext::Full(_, 9))));
         assert_eq!(cache.evictions(), 2);
     }

@@ -15,6 +15,7 @@ use medallion_os::FileSystem;
 use medallion_os::file_system::VolumeSpace;
 use medallion_wire::types::Uuid;
 use medallion_wire::{Offset, TopicId, TopicPartition};
+use parking_lot::Mutex;
 
 pub(crate) type Offsets = BTreeMap<TopicPartition, Offset>;
 
@@ -32,6 +33,8 @@ pub(crate) struct LogDirectory {
     full: AtomicBool,
     /// Bytes that may be written until the volume is looked at again.
     room_bytes: AtomicI64,
+    /// Held while checkpoints are written: several threads do, by way of the same temporary files.
+    checkpoints: Mutex<()>,
 }
 
 impl LogDirectory {
@@ -59,6 +62,7 @@ impl LogDirectory {
             partitions: AtomicUsize::new(0),
             full: AtomicBool::new(false),
             room_bytes: AtomicI64::new(i64::MAX),
+            checkpoints: Mutex::new(()),
             fs,
         })
     }
@@ -104,6 +108,7 @@ impl LogDirectory {
     /// [`CheckpointError`] names the file.
     pub(crate) fn write_cleaner_checkpoint(&self, offsets: &Offsets) -> Result<(), CheckpointError> {
         let entries = offsets.iter().map(|(partition, offset)| (partition, *offset));
+        let _writing = self.checkpoints.lock();
         checkpoint_file::write_offsets(&*self.fs, &self.path.join(CLEANER_OFFSET_CHECKPOINT), entries)
     }
 
@@ -180,6 +185,7 @@ impl LogDirectory {
             let entries = offsets.iter().map(|(partition, offset)| (partition, *offset));
             checkpoint_file::write_offsets(&*self.fs, &self.path.join(name), entries)
         };
+        let _writing = self.checkpoints.lock();
         write(RECOVERY_POINT_CHECKPOINT, &recovery_points)?;
         write(LOG_START_OFFSET_CHECKPOINT, &log_start_offsets)?;
         write(REPLICATION_OFFSET_CHECKPOINT, &high_watermarks)

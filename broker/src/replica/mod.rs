@@ -24,3 +24,6 @@ pub(crate) mod throttle;
 pub(crate) use log_directory::LogDirectory;
 pub(crate) use partition::{AppendFailure, Partition, PartitionError};
 pub(crate) use replica_manager::{ReplicaManager, ReplicaSettings};
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ pub(crate) struct OpeningQueue {
 #[derive(Debug, Default)]
 struct Waiting {
     queue: VecDeque<(Arc<Partition>, usize)>,
-    running: usize,
+    running: Vec<Arc<Partition>>,
 }
 
 impl OpeningQueue {
@@ -32,21 +32,37 @@ impl OpeningQueue {
         let mut waiting = self.waiting.lock();
         let wanted = waiting.queue.iter().position(|(partition, _)| partition.is_wanted()).unwrap_or(0);
         let next = waiting.queue.remove(wanted)?;
-        waiting.running += 1;
+        waiting.running.push(Arc::clone(&next.0));
         Some(next)
     }
 
-    /// One taken partition is open, or has failed.
-    pub(crate) fn finished(&self) {
-        self.waiting.lock().running -= 1;
+    /// A partition that was open is opened anew, without having waited; [`OpeningQueue::finished`] must be called too.
+    pub(crate) fn begin(&self, partition: &Arc<Partition>) {
+        self.waiting.lock().running.push(Arc::clone(partition));
+    }
+
+    /// A partition that was taken is open, or has failed.
+    pub(crate) fn finished(&self, partition: &Arc<Partition>) {
+        let mut waiting = self.waiting.lock();
+        let place = waiting.running.iter().position(|running| Arc::ptr_eq(running, partition));
+        waiting.running.swap_remove(place.expect("only what was begun is finished"));
         self.done.notify_all();
+    }
+
+    /// Sees to it that nobody opens this partition any longer: takes it out, or waits until it is open.
+    pub(crate) fn withdraw(&self, partition: &Arc<Partition>) {
+        let mut waiting = self.waiting.lock();
+        waiting.queue.retain(|(queued, _)| !Arc::ptr_eq(queued, partition));
+        while waiting.running.iter().any(|running| Arc::ptr_eq(running, partition)) {
+            self.done.wait(&mut waiting);
+        }
     }
 
     /// Drops all that was not begun and waits for what was.
     pub(crate) fn stop(&self) {
         let mut waiting = self.waiting.lock();
         waiting.queue.clear();
-        while waiting.running > 0 {
+        while !waiting.running.is_empty() {
             self.done.wait(&mut waiting);
         }
     }
@@ -54,6 +70,6 @@ impl OpeningQueue {
     /// How many logs are not open yet.
     pub(crate) fn len(&self) -> usize {
         let waiting = self.waiting.lock();
-        waiting.queue.len() + waiting.running
+        waiting.queue.len() + waiting.running.len()
     }
 }

@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use medallion_log::{AppendError, AppendOutcome, AppendRequest, LogError, LogReader, PartitionLog};
@@ -20,6 +21,9 @@ use super::fetch_waiter::WaiterList;
 use crate::config::TopicConfig;
 use crate::controller::image::PartitionRegistration;
 use crate::metrics::{Metrics, TopicMetrics};
+
+/// How long a request waits for a log that is being opened.
+pub(crate) const OPENING_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// Why a partition cannot serve a request.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -79,6 +83,8 @@ pub(crate) struct Surroundings {
     pub(crate) runtime: Handle,
     /// Where appends and flushes are counted.
     pub(crate) metrics: Arc<Metrics>,
+    /// The broker stops: nobody waits for data or for a log any longer.
+    pub(crate) stopping: Arc<AtomicBool>,
 }
 
 /// One replica on this broker.
@@ -195,12 +201,20 @@ impl Partition {
             State::Online(reader) => Ok(reader.clone()),
             State::Opening => {
                 self.wanted.store(true, Ordering::Relaxed);
-                Err(PartitionError::Opening(self.id.clone()))
+                Err(self.refusal())
             }
+            State::Offline(_) | State::Deleted => Err(self.refusal()),
+        }
+    }
+
+    /// Why there is no log.
+    fn refusal(&self) -> PartitionError {
+        match &**self.state.load() {
+            State::Opening => PartitionError::Opening(self.id.clone()),
             State::Offline(reason) => {
-                Err(PartitionError::Offline { partition: self.id.clone(), reason: Arc::clone(reason) })
+                PartitionError::Offline { partition: self.id.clone(), reason: Arc::clone(reason) }
             }
-            State::Deleted => Err(PartitionError::Deleted(self.id.clone())),
+            State::Online(_) | State::Deleted => PartitionError::Deleted(self.id.clone()),
         }
     }
 
@@ -217,7 +231,7 @@ impl Partition {
         matches!(&**self.state.load(), State::Offline(_))
     }
 
-    /// As [`Partition::reader`], but waits while the log is being opened.
+    /// As [`Partition::reader`], but waits while the log is being opened and the broker does not stop.
     ///
     /// # Errors
     /// As [`Partition::reader`].
@@ -227,20 +241,43 @@ impl Partition {
             tokio::pin!(opened);
             opened.as_mut().enable();
             match self.reader() {
-                Err(PartitionError::Opening(_)) => opened.await,
+                Err(PartitionError::Opening(_)) if !self.is_stopping() => opened.await,
                 other => return other,
             }
         }
     }
 
+    /// As [`Partition::opened_reader`], but waits for [`OPENING_WAIT_MAX`] at most: clients give up in the end and ask
+    /// again.
+    ///
+    /// # Errors
+    /// As [`Partition::reader`].
+    pub(crate) async fn reader_soon(&self) -> Result<LogReader, PartitionError> {
+        let opened = tokio::time::timeout(OPENING_WAIT_MAX, self.opened_reader()).await;
+        opened.unwrap_or_else(|_| Err(self.refusal()))
+    }
+
+    /// Whether the broker stops, so that nobody should wait.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.surroundings.stopping.load(Ordering::Acquire)
+    }
+
+    /// Lets all who wait look again.
+    pub(crate) fn wake_all(&self) {
+        self.opened.notify_waiters();
+        self.waiters.wake_all();
+    }
+
     /// The log is there: waiting appends are written and waiting readers wake.
     pub(crate) fn open(self: &Arc<Self>, mut log: PartitionLog) {
         log.advance_high_watermark(log.reader().log_end_offset());
-        let reader = log.reader();
-        *self.log.lock() = Some(log);
-        self.state.store(Arc::new(State::Online(reader)));
-        self.opened.notify_waiters();
-        self.waiters.wake_all();
+        let mut guard = self.log.lock();
+        if matches!(&**self.state.load(), State::Opening) {
+            self.state.store(Arc::new(State::Online(log.reader())));
+        }
+        *guard = Some(log); // also where the topic was deleted meanwhile: `take_log` asks for it
+        drop(guard);
+        self.wake_all();
         self.start_draining();
     }
 
@@ -251,15 +288,19 @@ impl Partition {
 
     /// Takes the log away to open it anew; what comes meanwhile waits in the queue. `None` when it is not open.
     pub(crate) fn reopen(&self) -> Option<PartitionLog> {
-        self.peek_reader()?;
         let mut guard = self.log.lock();
+        self.peek_reader()?;
         self.state.store(Arc::new(State::Opening));
         guard.take()
     }
 
-    /// The topic was deleted. Gives back the log, so that its folder can be removed.
-    pub(crate) fn delete(&self) -> Option<PartitionLog> {
+    /// The topic was deleted: all requests are refused from now on.
+    pub(crate) fn delete(&self) {
         self.close_with(State::Deleted);
+    }
+
+    /// Takes the log of a deleted partition, so that its folder can be removed. `None` where it is not open.
+    pub(crate) fn take_log(&self) -> Option<PartitionLog> {
         self.log.lock().take()
     }
 
@@ -270,9 +311,14 @@ impl Partition {
     }
 
     fn close_with(&self, state: State) {
-        self.state.store(Arc::new(state));
-        self.opened.notify_waiters();
-        self.waiters.wake_all();
+        {
+            let _writer = self.log.lock(); // states change under it, so that none is overtaken by an older one
+            if matches!(&**self.state.load(), State::Deleted) {
+                return;
+            }
+            self.state.store(Arc::new(state));
+        }
+        self.wake_all();
         let mut queue = self.queue.lock();
         if !queue.draining {
             let pending = std::mem::take(&mut queue.pending);
@@ -284,28 +330,25 @@ impl Partition {
     /// Runs `work` on the open log, with the writer's lock: for short operations on the I/O pool only.
     ///
     /// # Errors
-    /// As [`Partition::reader`].
+    /// As [`Partition::reader`], but nobody counts as waiting for a log that is being opened.
     pub(crate) fn with_log<T>(&self, work: impl FnOnce(&mut PartitionLog) -> T) -> Result<T, PartitionError> {
-        self.reader()?;
         let mut guard = self.log.lock();
-        match guard.as_mut() {
-            Some(log) => Ok(work(log)),
-            None => Err(PartitionError::Deleted(self.id.clone())),
-        }
+        let log = guard.as_mut().ok_or_else(|| self.refusal())?;
+        Ok(work(log))
     }
 
     /// Puts another log in the place of the open one. `make` gets the old log, whose writer is held meanwhile, and
     /// gives the new one with whatever the caller wants back.
     ///
     /// # Errors
-    /// As [`Partition::reader`]; when `make` fails the old log stays.
+    /// As [`Partition::with_log`]; when `make` fails the old log stays.
     pub(crate) fn replace_log<T, E>(
         &self,
         make: impl FnOnce(&mut PartitionLog) -> Result<(PartitionLog, T), E>,
     ) -> Result<Result<T, E>, PartitionError> {
-        self.reader()?;
         let mut guard = self.log.lock();
-        let Some(old) = guard.as_mut() else { return Err(PartitionError::Deleted(self.id.clone())) };
+        self.peek_reader().ok_or_else(|| self.refusal())?;
+        let old = guard.as_mut().ok_or_else(|| self.refusal())?;
         Ok(make(old).map(|(log, outcome)| {
             self.state.store(Arc::new(State::Online(log.reader())));
             *guard = Some(log);
@@ -400,8 +443,7 @@ impl Partition {
 
     fn refuse(&self, pending: Vec<PendingAppend>) {
         for append in pending {
-            let error = self.reader().err().unwrap_or_else(|| PartitionError::Deleted(self.id.clone()));
-            let _ = append.reply.send(Err(error.into()));
+            let _ = append.reply.send(Err(self.refusal().into()));
         }
     }
 

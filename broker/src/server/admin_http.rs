@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 
@@ -44,8 +44,12 @@ fn router(observed: Arc<dyn Observed>) -> Router {
         .with_state(observed)
 }
 
-async fn metrics(State(observed): State<Arc<dyn Observed>>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, TEXT_FORMAT)], observed.metrics())
+async fn metrics(State(observed): State<Arc<dyn Observed>>) -> Response {
+    // Disks and /proc are asked, which may take long.
+    match tokio::task::spawn_blocking(move || observed.metrics()).await {
+        Ok(page) => ([(header::CONTENT_TYPE, TEXT_FORMAT)], page).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 async fn ready(State(observed): State<Arc<dyn Observed>>) -> impl IntoResponse {

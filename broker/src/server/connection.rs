@@ -91,7 +91,10 @@ struct FrameReader {
     complete: Option<Bytes>,
     /// What a complete frame takes in memory beside its own bytes, once it is decoded.
     weigh: fn(&Bytes) -> usize,
+    /// When the first byte of an unfinished frame came, or when reading went on after a pause that was not the peer's.
     frame_began: Option<Instant>,
+    /// The peer has done its part: memory is waited for.
+    waits_for_memory: bool,
 }
 
 impl FrameReader {
@@ -102,6 +105,10 @@ impl FrameReader {
             if self.complete.is_none() {
                 let next = self.decoder.next_frame();
                 self.complete = next.map_err(|error| ConnectionEnd::Refused(error.to_string()))?;
+                if self.complete.is_some() {
+                    // What came behind the frame is the beginning of another one.
+                    self.frame_began = (!self.decoder.is_between_frames()).then(Instant::now);
+                }
                 let extra = self.complete.as_ref().map_or(0, self.weigh);
                 if extra > SMALL_FRAME_BYTES {
                     // Taken as one: who held a part while waiting for the rest could wait for somebody who does too.
@@ -111,11 +118,11 @@ impl FrameReader {
             if let Some(frame) = &self.complete
                 && self.lease.is_none()
             {
-                self.lease = Some(self.budget.take(frame.len() + (self.weigh)(frame)).await);
+                let bytes = frame.len() + (self.weigh)(frame);
+                self.take_memory(bytes).await;
             }
             if let Some(frame) = self.complete.take() {
                 let lease = self.lease.take().expect("a complete frame has its lease");
-                self.frame_began = None;
                 self.decoder.release();
                 return Ok(Some((frame, lease)));
             }
@@ -125,7 +132,7 @@ impl FrameReader {
                 && bytes > SMALL_FRAME_BYTES
                 && self.decoder.buffer().len() >= SMALL_FRAME_BYTES / 2
             {
-                self.lease = Some(self.budget.take(bytes).await);
+                self.take_memory(bytes).await;
             }
             self.stream.readable().await?;
             match self.stream.try_read_buf(self.decoder.buffer()) {
@@ -138,10 +145,27 @@ impl FrameReader {
             }
         }
     }
+
+    async fn take_memory(&mut self, bytes: usize) {
+        self.waits_for_memory = true;
+        self.lease = Some(self.budget.take(bytes).await);
+        self.waits_for_memory = false;
+        self.restart_clock();
+    }
+
+    /// Gives an unfinished frame its whole time again, after a pause in which nothing was read.
+    fn restart_clock(&mut self) {
+        self.frame_began = self.frame_began.map(|_| Instant::now());
+    }
+
+    /// Since when the peer has owed the rest of a frame.
+    fn owed_since(&self) -> Option<Instant> {
+        self.frame_began.filter(|_| !self.waits_for_memory)
+    }
 }
 
-/// Serves one connection until it ends. `start` begins a request and must not block; `weigh` tells what a request takes
-/// in memory beside its own bytes.
+/// Serves one connection until it ends; after `shutdown` what was begun is answered and nothing more is read. `start`
+/// begins a request and must not block; `weigh` tells what a request takes in memory beside its own bytes.
 pub(crate) async fn serve(
     stream: Arc<TcpStream>,
     limits: ConnectionLimits,
@@ -158,15 +182,20 @@ pub(crate) async fn serve(
         complete: None,
         weigh,
         frame_began: None,
+        waits_for_memory: false,
     };
     let mut in_flight: VecDeque<InFlight> = VecDeque::new();
     let mut last_activity = Instant::now();
+    let mut stopping = false;
     tokio::pin!(shutdown);
     let timer = tokio::time::sleep(limits.idle_max.min(limits.frame_time_max));
     tokio::pin!(timer);
-    loop {
+    while !stopping || !in_flight.is_empty() {
+        let may_read = !stopping && in_flight.len() < limits.in_flight_max;
         tokio::select! {
             biased;
+            // First, so that a peer who never pauses cannot keep the connection.
+            () = &mut shutdown, if !stopping => stopping = true,
             reply = front(&mut in_flight), if !in_flight.is_empty() => {
                 let done = in_flight.pop_front();
                 match send(&stream, reply, limits.write_stall_max).await {
@@ -175,8 +204,9 @@ pub(crate) async fn serve(
                 }
                 drop(done);
                 last_activity = Instant::now();
+                reader.restart_clock();
             }
-            frame = reader.next(), if in_flight.len() < limits.in_flight_max => {
+            frame = reader.next(), if may_read => {
                 last_activity = Instant::now();
                 let (frame, lease) = match frame {
                     Ok(Some(frame)) => frame,
@@ -188,15 +218,16 @@ pub(crate) async fn serve(
                     Err(reason) => return ConnectionEnd::Refused(reason),
                 }
             }
-            () = &mut shutdown, if in_flight.is_empty() => return ConnectionEnd::Shutdown,
             () = &mut timer => {
-                if let Some(end) = overdue(&limits, last_activity, reader.frame_began, in_flight.is_empty()) {
+                let owed_since = reader.owed_since().filter(|_| may_read);
+                if let Some(end) = overdue(&limits, last_activity, owed_since, in_flight.is_empty()) {
                     return end;
                 }
                 timer.as_mut().reset(Instant::now() + limits.idle_max.min(limits.frame_time_max) / 2);
             }
         }
     }
+    ConnectionEnd::Shutdown
 }
 
 async fn front(in_flight: &mut VecDeque<InFlight>) -> Reply {
@@ -220,10 +251,10 @@ async fn send(stream: &Arc<TcpStream>, reply: Reply, stall_max: Duration) -> Res
 fn overdue(
     limits: &ConnectionLimits,
     last_activity: Instant,
-    frame_began: Option<Instant>,
+    owed_since: Option<Instant>,
     nothing_in_flight: bool,
 ) -> Option<ConnectionEnd> {
-    if frame_began.is_some_and(|began| began.elapsed() >= limits.frame_time_max) {
+    if owed_since.is_some_and(|began| began.elapsed() >= limits.frame_time_max) {
         return Some(ConnectionEnd::SlowFrame(limits.frame_time_max));
     }
     (nothing_in_flight && last_activity.elapsed() >= limits.idle_max)
@@ -328,6 +359,31 @@ mod tests {
         let (_client, serving) =
             connect(idle, MemoryBudget::new(1 << 20), |_| Err("not reached".into())).await;
         assert!(matches!(ended(serving).await, ConnectionEnd::Idle(_)));
+    }
+
+    /// What has come of a frame together with the frame before it must be completed in time as well.
+    #[tokio::test]
+    async fn half_a_frame_behind_a_whole_one_is_ended_by_its_timeout() {
+        let slow = ConnectionLimits { frame_time_max: Duration::from_millis(100), ..limits() };
+        let start = |body: Bytes| Ok(echo_after(body, Duration::ZERO));
+        let (mut client, serving) = connect(slow, MemoryBudget::new(1 << 20), start).await;
+        client.write_all(&[&frame(b"whole")[..], &frame(b"half")[..6]].concat()).await.expect("sent");
+        assert!(matches!(ended(serving).await, ConnectionEnd::SlowFrame(_)));
+    }
+
+    /// A peer is not to blame for a frame that it cannot send on because nothing is read.
+    #[tokio::test]
+    async fn half_a_frame_has_time_while_nothing_is_read() {
+        let slow = ConnectionLimits { frame_time_max: Duration::from_millis(100), ..limits() };
+        let start = |body: Bytes| Ok(echo_after(body, Duration::from_millis(400)));
+        let (mut client, _serving) = connect(slow, MemoryBudget::new(1 << 20), start).await;
+        let whole = frame(b"x").repeat(4);
+        client.write_all(&[&whole[..], &frame(b"y")[..2]].concat()).await.expect("sent");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        client.write_all(&frame(b"y")[2..]).await.expect("sent");
+        let mut replies = [0; 5];
+        client.read_exact(&mut replies).await.expect("all are answered");
+        assert_eq!(&replies, b"xxxxy");
     }
 
     #[tokio::test]

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use medallion_wire::guard;
@@ -64,10 +63,10 @@ pub(crate) fn start(state: &Arc<BrokerState>, peer: &Peer, mut frame: Bytes) -> 
     };
     let pending = (api.start)(Arc::clone(state), context, frame)
         .map_err(|error| format!("{:?} version {version}: {error}", api.key))?;
-    let guard = InFlight::new(Arc::clone(state));
+    let in_flight = InFlight::new(Arc::clone(state));
     Ok(Box::pin(async move {
         let reply: Reply = pending.await;
-        guard.answered(api.key, frame_len, reply.len(), began.elapsed());
+        in_flight.state.metrics.request_done(api.key, frame_len, reply.len(), began.elapsed());
         reply
     }))
 }
@@ -75,25 +74,17 @@ pub(crate) fn start(state: &Arc<BrokerState>, peer: &Peer, mut frame: Bytes) -> 
 /// Counts a request in and, when it was answered or its connection is gone, out.
 struct InFlight {
     state: Arc<BrokerState>,
-    is_answered: bool,
 }
 
 impl InFlight {
     fn new(state: Arc<BrokerState>) -> Self {
         state.metrics.request_began();
-        Self { state, is_answered: false }
-    }
-
-    fn answered(mut self, api: ApiKey, request_bytes: usize, response_bytes: usize, time: Duration) {
-        self.is_answered = true;
-        self.state.metrics.request_done(api, request_bytes, response_bytes, time);
+        Self { state }
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        if !self.is_answered {
-            self.state.metrics.request_ended();
-        }
+        self.state.metrics.request_ended();
     }
 }

@@ -12,6 +12,8 @@ use medallion_broker::{Broker, StartError};
 use medallion_wire::kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request};
 use medallion_wire::messages::RequestHeader;
 
+pub(crate) mod topics;
+
 /// Loggers that stay as they are.
 #[derive(Debug)]
 pub(crate) struct FixedLoggers;
@@ -76,6 +78,12 @@ impl Connection {
 
     /// Sends a request and reads its response, all of it.
     pub(crate) fn ask<R: Request>(&mut self, version: i16, request: &R) -> R::Response {
+        self.send(version, request);
+        self.read::<R>(version)
+    }
+
+    /// Sends a request; its response is to be read by [`Connection::read`].
+    pub(crate) fn send<R: Request>(&mut self, version: i16, request: &R) {
         self.correlation_id += 1;
         let header = RequestHeader::default()
             .with_request_api_key(R::KEY)
@@ -91,6 +99,10 @@ impl Connection {
         let len = u32::try_from(frame.len() - 4).expect("small");
         frame[..4].copy_from_slice(&len.to_be_bytes());
         self.stream.write_all(&frame).expect("sent");
+    }
+
+    /// Reads the response to the last request, all of it.
+    pub(crate) fn read<R: Request>(&mut self, version: i16) -> R::Response {
         let mut body = self.read_frame(R::KEY, version);
         assert_eq!(body.get_i32(), self.correlation_id);
         if R::Response::header_version(version) >= 1 {

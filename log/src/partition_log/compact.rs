@@ -80,7 +80,7 @@ impl PartitionLog {
             },
             keys_bytes: usize::try_from(keys_bytes)
                 .unwrap_or(usize::MAX)
-                .min(self.env.compaction_keys_bytes_max),
+                .min(self.env.limits.compaction_keys_bytes_max()),
             truncations: *self.shared.truncations.lock(),
         }))
     }

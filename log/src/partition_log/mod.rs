@@ -29,7 +29,7 @@ pub use compact::CompactedSegments;
 pub use compaction_task::CompactionTask;
 pub use flush::FlushTask;
 pub use types::{
-    AppendOutcome, AppendRequest, CompactionOutcome, DeletedSegment, LogEnvironment, OpenOptions,
+    AppendOutcome, AppendRequest, CompactionOutcome, DeletedSegment, LogEnvironment, LogLimits, OpenOptions,
 };
 
 use crate::config::LogConfig;
@@ -142,7 +142,7 @@ impl PartitionLog {
 
     /// Forgets producers that were silent for longer than `producer.id.expiration.ms`.
     pub fn expire_producers(&mut self, now_ms: i64) {
-        let expiration_ms = self.env.producer_id_expiration_ms;
+        let expiration_ms = self.env.limits.producer_id_expiration_ms();
         self.shared.producers.lock().remove_expired(now_ms, expiration_ms);
     }
 
@@ -184,7 +184,7 @@ impl PartitionLog {
     }
 
     fn expiration(&self) -> Expiration {
-        Expiration { now_ms: self.now_ms, expiration_ms: self.env.producer_id_expiration_ms }
+        Expiration { now_ms: self.now_ms, expiration_ms: self.env.limits.producer_id_expiration_ms() }
     }
 
     /// Writes the leader epochs; they become durable with the next flush.

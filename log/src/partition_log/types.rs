@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use medallion_os::FileSystem;
@@ -14,14 +15,51 @@ use crate::append_origin::AppendOrigin;
 pub struct LogEnvironment {
     /// Where the files are.
     pub fs: Arc<dyn FileSystem>,
-    /// How long an idle producer's state is kept (`producer.id.expiration.ms`).
-    pub producer_id_expiration_ms: i64,
     /// Whether clients may write records of a transaction.
     pub transactional_writes: bool,
     /// How large the records of one batch may get when they must be decompressed.
     pub decompressed_batch_bytes_max: usize,
+    /// Limits that may change while logs are open.
+    pub limits: Arc<LogLimits>,
+}
+
+/// Limits of all logs of a process, in force from the moment in which they are set.
+#[derive(Debug)]
+pub struct LogLimits {
+    producer_id_expiration_ms: AtomicI64,
+    compaction_keys_bytes_max: AtomicUsize,
+}
+
+impl Default for LogLimits {
+    /// Kafka's defaults.
+    fn default() -> Self {
+        Self {
+            producer_id_expiration_ms: AtomicI64::new(86_400_000),
+            compaction_keys_bytes_max: AtomicUsize::new(128 << 20),
+        }
+    }
+}
+
+impl LogLimits {
+    /// How long an idle producer's state is kept (`producer.id.expiration.ms`).
+    pub fn producer_id_expiration_ms(&self) -> i64 {
+        self.producer_id_expiration_ms.load(Ordering::Relaxed)
+    }
+
+    /// Sets how long an idle producer's state is kept.
+    pub fn set_producer_id_expiration_ms(&self, expiration_ms: i64) {
+        self.producer_id_expiration_ms.store(expiration_ms, Ordering::Relaxed);
+    }
+
     /// How much memory the keys of one compaction may take (`log.cleaner.dedupe.buffer.size`).
-    pub compaction_keys_bytes_max: usize,
+    pub fn compaction_keys_bytes_max(&self) -> usize {
+        self.compaction_keys_bytes_max.load(Ordering::Relaxed)
+    }
+
+    /// Sets how much memory the keys of one compaction may take.
+    pub fn set_compaction_keys_bytes_max(&self, bytes: usize) {
+        self.compaction_keys_bytes_max.store(bytes, Ordering::Relaxed);
+    }
 }
 
 impl LogEnvironment {
@@ -29,10 +67,9 @@ impl LogEnvironment {
     pub fn new(fs: Arc<dyn FileSystem>) -> Self {
         Self {
             fs,
-            producer_id_expiration_ms: 86_400_000,
             transactional_writes: false,
             decompressed_batch_bytes_max: 256 << 20,
-            compaction_keys_bytes_max: 128 << 20,
+            limits: Arc::default(),
         }
     }
 }

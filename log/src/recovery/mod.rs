@@ -92,7 +92,8 @@ pub(crate) fn load(
     loader.report.log_end_offset = log_end_offset;
 
     let (epochs, epochs_changed) = loader.load_epochs(&segments, log_start_offset, log_end_offset)?;
-    let expiration = Expiration { now_ms: options.now_ms, expiration_ms: env.producer_id_expiration_ms };
+    let expiration =
+        Expiration { now_ms: options.now_ms, expiration_ms: env.limits.producer_id_expiration_ms() };
     let producers =
         loader.load_producers(&segments, &mut snapshots, log_start_offset, log_end_offset, expiration)?;
     let flushed = if options.clean_shutdown && loader.report.scanned_from.is_none() {
