@@ -121,6 +121,11 @@ impl<'a> BatchScanner<'a> {
         Ok(Some(entry))
     }
 
+    /// Goes back to `position`; what was read there is not read again.
+    pub(crate) fn rewind(&mut self, position: u64) {
+        self.position = position;
+    }
+
     /// At least a header's bytes at the current position, where the file has them.
     fn header_bytes(&mut self) -> io::Result<&[u8]> {
         let wanted = to_usize(self.end - self.position).min(BATCH_HEADER_SIZE);

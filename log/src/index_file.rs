@@ -5,6 +5,7 @@
 //! A file that a killed Kafka left has its full size, zeros behind the last entry.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use medallion_os::{File, OpenMode};
@@ -19,6 +20,8 @@ use crate::log_directory::LogDirectory;
 const WRITE_BYTES: usize = 480;
 /// How many bytes of entries one read of a search takes in.
 const BLOCK_BYTES: usize = 4080;
+/// How many bytes of entries a search takes in where the one before it ended.
+const NEAR_BYTES: usize = 1020;
 
 /// An index file with entries of `N` bytes.
 #[derive(Debug)]
@@ -33,6 +36,16 @@ pub(crate) struct IndexFile<const N: usize> {
 struct Opened<const N: usize> {
     file: Arc<dyn File>,
     tail: Mutex<Tail<N>>,
+    /// The entry that was found last: who reads a log from front to back asks for its neighbours next. Only a hint.
+    near: AtomicUsize,
+}
+
+/// The outcome of a search: how many leading entries there are for which a condition holds, and the last of them where the
+/// search has met it.
+#[derive(Debug)]
+struct Found<const N: usize> {
+    count: usize,
+    last: Option<[u8; N]>,
 }
 
 #[derive(Debug)]
@@ -70,7 +83,7 @@ impl<const N: usize> IndexFile<N> {
         let file = self.directory.open(&self.path(), OpenMode::CreateOrOpen)?;
         let written = self.count_entries(file.as_ref())?;
         let tail = Mutex::new(Tail { written, pending: Vec::new() });
-        Ok(self.opened.get_or_init(|| Opened { file, tail }))
+        Ok(self.opened.get_or_init(|| Opened { file, tail, near: AtomicUsize::new(0) }))
     }
 
     /// Entries in a file that may end with zeros or in the middle of an entry.
@@ -99,10 +112,10 @@ impl<const N: usize> IndexFile<N> {
     }
 
     fn read_entries(&self, file: &dyn File, from: usize, count: usize) -> Result<Vec<[u8; N]>, LogError> {
-        let mut bytes = vec![0; count * N];
-        let read = file.read_at(&mut bytes, (from * N) as u64).map_err(|error| self.error("read", error))?;
-        bytes.truncate(read);
-        Ok(bytes.as_chunks().0.to_vec())
+        let mut entries = vec![[0; N]; count];
+        let read = file.read_at(entries.as_flattened_mut(), (from * N) as u64);
+        entries.truncate(read.map_err(|error| self.error("read", error))? / N);
+        Ok(entries)
     }
 
     /// How many entries there are.
@@ -132,36 +145,56 @@ impl<const N: usize> IndexFile<N> {
 
     /// The last entry for which `holds` says so, where it does for all entries up to some place and for none behind.
     pub(crate) fn last_where(&self, holds: impl Fn(&[u8; N]) -> bool) -> Result<Option<[u8; N]>, LogError> {
-        match self.count_where(holds)? {
-            0 => Ok(None),
-            count => self.get(count - 1),
+        match self.find(holds)? {
+            Found { last: Some(last), .. } => Ok(Some(last)),
+            Found { count: 0, .. } => Ok(None),
+            Found { count, .. } => self.get(count - 1),
         }
     }
 
     /// How many leading entries there are for which `holds` says so.
     pub(crate) fn count_where(&self, holds: impl Fn(&[u8; N]) -> bool) -> Result<usize, LogError> {
+        Ok(self.find(holds)?.count)
+    }
+
+    fn find(&self, holds: impl Fn(&[u8; N]) -> bool) -> Result<Found<N>, LogError> {
         let opened = self.opened()?;
         let written = {
             let tail = opened.tail.lock();
             if tail.pending.first().is_some_and(&holds) {
-                return Ok(tail.written + tail.pending.partition_point(&holds));
+                let count = tail.pending.partition_point(&holds);
+                return Ok(Found { count: tail.written + count, last: Some(tail.pending[count - 1]) });
             }
             tail.written
         };
-        self.count_in_file(opened.file.as_ref(), written, holds)
+        let found = self.find_in_file(opened, written, holds)?;
+        opened.near.store(found.count.saturating_sub(1), Ordering::Relaxed);
+        Ok(found)
     }
 
-    fn count_in_file(
+    fn find_in_file(
         &self,
-        file: &dyn File,
+        opened: &Opened<N>,
         written: usize,
         holds: impl Fn(&[u8; N]) -> bool,
-    ) -> Result<usize, LogError> {
-        let block = BLOCK_BYTES / N;
+    ) -> Result<Found<N>, LogError> {
+        let file = opened.file.as_ref();
         let (mut low, mut high) = (0, written);
+        let near = opened.near.load(Ordering::Relaxed);
+        if near < written {
+            let entries = self.read_entries(file, near, (NEAR_BYTES / N).min(written - near))?;
+            match entries.partition_point(&holds) {
+                0 => high = near,
+                count if count < entries.len() || near + count == written => {
+                    return Ok(Found { count: near + count, last: Some(entries[count - 1]) });
+                }
+                count => low = near + count,
+            }
+        }
+        let block = BLOCK_BYTES / N;
         // The newest entries are asked for most, so that their block is looked at first.
         let newest = high.saturating_sub(block);
-        if newest > 0 {
+        if high == written && newest > low {
             if holds(&self.read_entry(file, newest)?) {
                 low = newest;
             } else {
@@ -177,7 +210,8 @@ impl<const N: usize> IndexFile<N> {
             }
         }
         let entries = self.read_entries(file, low, high - low)?;
-        Ok(low + entries.partition_point(holds))
+        let count = entries.partition_point(holds);
+        Ok(Found { count: low + count, last: count.checked_sub(1).map(|last| entries[last]) })
     }
 
     /// Puts an entry behind the others.
@@ -282,4 +316,60 @@ fn to_usize(value: u64) -> usize {
 /// The distance of `offset` from `base_offset` where it fits into an index entry.
 pub(crate) fn relative_offset(base_offset: Offset, offset: Offset) -> Option<i32> {
     i32::try_from(offset - base_offset).ok().filter(|relative| *relative >= 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use medallion_os::SimulatedFileSystem;
+
+    use super::*;
+
+    /// An index of the numbers 2, 4, 6, ..., of which the newest wait in memory.
+    fn index_of(count: u64) -> IndexFile<8> {
+        let fs = Arc::new(SimulatedFileSystem::new());
+        let directory = Arc::new(LogDirectory::new(fs, Path::new("/t-0")));
+        directory.fs().create_directories(Path::new("/t-0")).unwrap();
+        let index = IndexFile::new(&directory, Offset::ZERO, FileKind::OffsetIndex);
+        for number in 1..=count {
+            index.append((2 * number).to_be_bytes()).unwrap();
+        }
+        index
+    }
+
+    fn assert_finds(index: &IndexFile<8>, count: u64, bound: u64) {
+        let holds = |entry: &[u8; 8]| u64::from_be_bytes(*entry) <= bound;
+        let expected = count.min(bound / 2);
+        assert_eq!(index.count_where(holds).unwrap() as u64, expected, "{bound} of {count}");
+        let last = (expected > 0).then(|| (2 * expected).to_be_bytes());
+        assert_eq!(index.last_where(holds).unwrap(), last, "{bound} of {count}");
+    }
+
+    #[test]
+    fn searches_find_the_same_wherever_the_one_before_ended() {
+        for count in [0, 1, 59, 60, 61, 127, 128, 600, 5003] {
+            let index = index_of(count);
+            // Forwards in small and large steps, backwards, and here and there.
+            for step in [1, 100, 777] {
+                let bounds: Vec<u64> = (0..=2 * count + 3).step_by(step).collect();
+                for bound in bounds.iter().chain(bounds.iter().rev()) {
+                    assert_finds(&index, count, *bound);
+                }
+            }
+            for number in 0..1000_u64 {
+                assert_finds(&index, count, number * 7919 % (2 * count + 3));
+            }
+        }
+    }
+
+    #[test]
+    fn a_search_after_a_truncation_forgets_where_it_was() {
+        let index = index_of(5003);
+        assert_finds(&index, 5003, 9000);
+        index.truncate(10).unwrap();
+        for bound in [9000, 20, 3, 0] {
+            assert_finds(&index, 10, bound);
+        }
+    }
 }

@@ -23,6 +23,7 @@ use super::authorize::Operation;
 use super::context::{BrokerState, RequestContext};
 use super::topic_lookup::{find_topic, led_partition};
 use crate::error::Refusal;
+use crate::replica::append_job::AppendJobs;
 use crate::replica::partition::AppendReply;
 use crate::server::connection::PendingReply;
 use crate::server::reply::Reply;
@@ -45,8 +46,8 @@ struct PendingTopic {
 }
 
 enum PendingPartition {
-    Refused(Refusal),
     Queued(oneshot::Receiver<AppendReply>),
+    Settled(Result<AppendOutcome, Refusal>),
 }
 
 /// Queues the appends of one request; the returned future builds the reply.
@@ -71,27 +72,22 @@ pub(crate) fn start(
 fn queue(state: &BrokerState, context: &RequestContext, request: ProduceRequest) -> Vec<PendingTopic> {
     let acks = request.acks;
     let transactional = request.transactional_id.is_some();
+    let mut jobs = AppendJobs::default();
     let mut topics = Vec::with_capacity(request.topic_data.len());
     for topic in request.topic_data {
         let mut partitions = Vec::with_capacity(topic.partition_data.len());
         for data in topic.partition_data {
             let records = data.records.unwrap_or_default();
             let pending = if transactional {
-                PendingPartition::Refused(Refusal::new(
+                PendingPartition::Settled(Err(Refusal::new(
                     ResponseError::TransactionalIdAuthorizationFailed,
                     "transactions are not supported",
-                ))
+                )))
             } else {
-                match queue_partition(
-                    state,
-                    context,
-                    (&topic.name, topic.topic_id),
-                    data.index,
-                    records,
-                    acks,
-                ) {
+                let records = PartitionRecords { index: data.index, records, acks };
+                match queue_partition(state, context, (&topic.name, topic.topic_id), records, &mut jobs) {
                     Ok(receiver) => PendingPartition::Queued(receiver),
-                    Err(refusal) => PendingPartition::Refused(refusal),
+                    Err(refusal) => PendingPartition::Settled(Err(refusal)),
                 }
             };
             partitions.push((data.index, pending));
@@ -101,13 +97,19 @@ fn queue(state: &BrokerState, context: &RequestContext, request: ProduceRequest)
     topics
 }
 
+/// What a request holds for one partition.
+struct PartitionRecords {
+    index: i32,
+    records: Bytes,
+    acks: i16,
+}
+
 fn queue_partition(
     state: &BrokerState,
     context: &RequestContext,
     (name, id): (&TopicName, Uuid),
-    index: i32,
-    records: Bytes,
-    acks: i16,
+    PartitionRecords { index, records, acks }: PartitionRecords,
+    jobs: &mut AppendJobs,
 ) -> Result<oneshot::Receiver<AppendReply>, Refusal> {
     if !(-1..=1).contains(&acks) {
         return Err(ResponseError::InvalidRequiredAcks.into());
@@ -131,7 +133,7 @@ fn queue_partition(
     let request =
         AppendRequest { records, leader_epoch: partition.leader_epoch(), origin: AppendOrigin::Client };
     let durable = acks == -1 && state.config.load().acks_all_fsync;
-    Ok(partition.append(request, durable))
+    Ok(partition.append_with(request, durable, jobs))
 }
 
 fn check_compression(version: i16, records: &Bytes) -> Result<(), Refusal> {
@@ -150,17 +152,17 @@ fn check_compression(version: i16, records: &Bytes) -> Result<(), Refusal> {
 async fn reply(
     state: &BrokerState,
     context: &RequestContext,
-    topics: Vec<PendingTopic>,
+    mut topics: Vec<PendingTopic>,
     acks: i16,
     timeout: Duration,
 ) -> Reply {
-    let deadline = tokio::time::Instant::now() + timeout;
+    settle(&mut topics, acks, timeout).await;
     let mut responses = Vec::with_capacity(topics.len());
     let mut failure: Option<(TopicName, i32, Refusal)> = None;
     for mut topic in topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for (index, pending) in std::mem::take(&mut topic.partitions) {
-            match outcome(pending, acks, deadline).await {
+            match settled(pending) {
                 Ok(outcome) => partitions.push(success(index, &outcome)),
                 Err(refusal) => {
                     state.metrics.request_failed(ApiKey::Produce, refusal.error);
@@ -195,15 +197,22 @@ async fn reply(
     Reply::encode(&response, context.version, context.correlation_id)
 }
 
+/// Waits for all appends, the last one first: one job writes them in order, so that the task is woken once.
+async fn settle(topics: &mut [PendingTopic], acks: i16, timeout: Duration) {
+    let deadline = tokio::time::Instant::now() + timeout;
+    for (_, pending) in topics.iter_mut().rev().flat_map(|topic| topic.partitions.iter_mut().rev()) {
+        if let PendingPartition::Queued(receiver) = pending {
+            let outcome = outcome(receiver, acks, deadline).await;
+            *pending = PendingPartition::Settled(outcome);
+        }
+    }
+}
+
 async fn outcome(
-    pending: PendingPartition,
+    receiver: &mut oneshot::Receiver<AppendReply>,
     acks: i16,
     deadline: tokio::time::Instant,
 ) -> Result<AppendOutcome, Refusal> {
-    let receiver = match pending {
-        PendingPartition::Refused(refusal) => return Err(refusal),
-        PendingPartition::Queued(receiver) => receiver,
-    };
     let answered = if acks == -1 {
         tokio::time::timeout_at(deadline, receiver).await.map_err(|_| ResponseError::RequestTimedOut)?
     } else {
@@ -213,6 +222,13 @@ async fn outcome(
         Ok(Ok(outcome)) => Ok(outcome),
         Ok(Err(failure)) => Err(Refusal::from(failure)),
         Err(_) => Err(ResponseError::NotLeaderOrFollower.into()),
+    }
+}
+
+fn settled(pending: PendingPartition) -> Result<AppendOutcome, Refusal> {
+    match pending {
+        PendingPartition::Settled(outcome) => outcome,
+        PendingPartition::Queued(_) => unreachable!("all appends were waited for"),
     }
 }
 

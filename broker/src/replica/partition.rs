@@ -1,8 +1,9 @@
 //! A partition of which this broker has the replica: its log, the queue of appends and those who wait.
 //!
 //! Appends are queued in the order in which requests were read and written by one job at a time on the I/O pool, so
-//! several waiting requests share one vectored write (and one flush, where `acks=all` asks for it). The queue exists
-//! before the log is open: what comes in while it recovers is written when it is.
+//! several waiting requests share one vectored write (and one flush, where `acks=all` asks for it); one job may write for
+//! several partitions ([`super::append_job`]). The queue exists before the log is open: what comes in while it recovers is
+//! written when it is.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 
+use super::append_job::AppendJobs;
 use super::fetch_waiter::WaiterList;
 use crate::config::TopicConfig;
 use crate::controller::image::PartitionRegistration;
@@ -278,7 +280,9 @@ impl Partition {
         *guard = Some(log); // also where the topic was deleted meanwhile: `take_log` asks for it
         drop(guard);
         self.wake_all();
-        self.start_draining();
+        if !self.queue.lock().pending.is_empty() {
+            AppendJobs::add_alone(&self.surroundings.runtime, Arc::clone(self));
+        }
     }
 
     /// The log failed: all requests are refused from now on.
@@ -357,43 +361,55 @@ impl Partition {
         }))
     }
 
-    /// Queues an append. Requests of one caller are written in the order of their calls; `durable` asks for a flush
-    /// before the reply.
+    /// Queues an append and starts a job that writes it. Requests of one caller are written in the order of their
+    /// calls; `durable` asks for a flush before the reply.
     pub(crate) fn append(
         self: &Arc<Self>,
         request: AppendRequest,
         durable: bool,
     ) -> oneshot::Receiver<AppendReply> {
+        self.append_with(request, durable, &mut AppendJobs::default())
+    }
+
+    /// As [`Partition::append`], by one of the `jobs` of a request.
+    pub(crate) fn append_with(
+        self: &Arc<Self>,
+        request: AppendRequest,
+        durable: bool,
+        jobs: &mut AppendJobs,
+    ) -> oneshot::Receiver<AppendReply> {
         let (reply, receiver) = oneshot::channel();
-        self.queue.lock().pending.push(PendingAppend { request, durable, reply });
+        let bytes = request.records.len();
+        let is_drained = {
+            let mut queue = self.queue.lock();
+            queue.pending.push(PendingAppend { request, durable, reply });
+            queue.draining
+        };
         match &**self.state.load() {
             State::Opening => self.wanted.store(true, Ordering::Relaxed),
-            _ => self.start_draining(),
+            _ if is_drained => {}
+            _ if durable => AppendJobs::add_alone(&self.surroundings.runtime, Arc::clone(self)),
+            _ => jobs.add(&self.surroundings.runtime, Arc::clone(self), bytes),
         }
         receiver
     }
 
-    fn start_draining(self: &Arc<Self>) {
-        let mut queue = self.queue.lock();
-        if queue.draining || queue.pending.is_empty() {
-            return;
-        }
-        queue.draining = true;
-        drop(queue);
-        let partition = Arc::clone(self);
-        self.surroundings.runtime.spawn_blocking(move || partition.drain());
-    }
-
-    fn drain(&self) {
+    /// Writes all that waits in the queue, unless another job does so already.
+    pub(super) fn drain(&self) {
+        let mut is_ours = false;
         loop {
             let batch = {
                 let mut queue = self.queue.lock();
-                if queue.pending.is_empty() {
-                    queue.draining = false;
+                if queue.draining && !is_ours {
                     return;
                 }
+                queue.draining = !queue.pending.is_empty();
+                is_ours = queue.draining;
                 std::mem::take(&mut queue.pending)
             };
+            if batch.is_empty() {
+                return;
+            }
             match self.reader() {
                 Ok(_) => self.write(batch),
                 Err(_) => self.refuse(batch),

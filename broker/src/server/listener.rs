@@ -29,7 +29,12 @@ pub(crate) fn bind(address: SocketAddr, backlog: i32) -> io::Result<TcpListener>
     TcpListener::from_std(socket.into())
 }
 
-/// Socket options of an accepted connection; -1 leaves a buffer size to the operating system.
+/// Kafka's default of `socket.send.buffer.bytes`, which nobody chooses: a fetch of a megabyte would wait for its reader ten
+/// times. The operating system fits the buffer to the connection instead.
+const KAFKA_SEND_BUFFER_BYTES: i32 = 102_400;
+
+/// Socket options of an accepted connection; -1 leaves a buffer size to the operating system, as does Kafka's default of
+/// the send buffer.
 pub(crate) fn prepare(
     stream: &TcpStream,
     send_buffer_bytes: i32,
@@ -38,7 +43,9 @@ pub(crate) fn prepare(
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
-    if let Ok(bytes) = usize::try_from(send_buffer_bytes) {
+    if let Ok(bytes) = usize::try_from(send_buffer_bytes)
+        && send_buffer_bytes != KAFKA_SEND_BUFFER_BYTES
+    {
         socket.set_send_buffer_size(bytes)?;
     }
     if let Ok(bytes) = usize::try_from(receive_buffer_bytes) {
@@ -140,5 +147,19 @@ mod tests {
         drop(first);
         assert_eq!(counter.total(), 2);
         assert!(counter.admit(a, maxima).is_ok());
+    }
+
+    #[tokio::test]
+    async fn only_a_send_buffer_that_somebody_chose_is_set() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let stream = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("listening");
+        let size = || SockRef::from(&stream).send_buffer_size().expect("a size");
+        let tuned = size();
+        for left_alone in [-1, KAFKA_SEND_BUFFER_BYTES] {
+            prepare(&stream, left_alone, -1).expect("options are set");
+            assert_eq!(size(), tuned);
+        }
+        prepare(&stream, 50_000, -1).expect("options are set");
+        assert!((50_000..=100_000).contains(&size()), "{}", size());
     }
 }

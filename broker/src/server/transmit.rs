@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSliceMut};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use rustix::io::ReadWriteFlags;
@@ -14,6 +14,8 @@ use super::reply::{Chunk, FileRange};
 
 /// How much of a file is given to one `sendfile` call.
 const SENDFILE_BYTES_MAX: usize = 1 << 20;
+/// What was in the page cache this long ago may have been evicted.
+const CACHED_FOR: Duration = Duration::from_secs(1);
 /// How much of a file is read at once where there is no descriptor to send from.
 const COPY_BYTES: usize = 64 << 10;
 
@@ -64,9 +66,14 @@ async fn send_file(stream: &Arc<TcpStream>, mut range: FileRange, stall_max: Dur
     if range.file.descriptor().is_none() {
         return copy_file(stream, range, stall_max).await;
     }
+    let mut cached_len = 0;
     while range.len > 0 {
-        let outcome = if is_cached(&range) {
-            sendfile_once(stream, &mut range)
+        if cached_len == 0 && is_cached(&range) {
+            cached_len = range.len.min(SENDFILE_BYTES_MAX);
+        }
+        let outcome = if cached_len > 0 {
+            let sent = sendfile_once(stream, &mut range, cached_len);
+            sent.map(|sent| cached_len -= sent)
         } else {
             let (stream, mut moved) = (Arc::clone(stream), range.clone());
             let (moved, outcome) = tokio::task::spawn_blocking(move || {
@@ -80,7 +87,13 @@ async fn send_file(stream: &Arc<TcpStream>, mut range: FileRange, stall_max: Dur
         };
         match outcome {
             Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => writable(stream, stall_max).await?,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let began = Instant::now();
+                writable(stream, stall_max).await?;
+                if began.elapsed() > CACHED_FOR {
+                    cached_len = 0;
+                }
+            }
             Err(error) => return Err(error),
         }
     }
@@ -100,17 +113,18 @@ fn is_cached(range: &FileRange) -> bool {
 
 fn sendfile_until_blocked(stream: &TcpStream, range: &mut FileRange) -> io::Result<()> {
     while range.len > 0 {
-        sendfile_once(stream, range)?;
+        sendfile_once(stream, range, SENDFILE_BYTES_MAX)?;
     }
     Ok(())
 }
 
-fn sendfile_once(stream: &TcpStream, range: &mut FileRange) -> io::Result<()> {
+/// Sends at most `len_max` bytes and returns how many went.
+fn sendfile_once(stream: &TcpStream, range: &mut FileRange, len_max: usize) -> io::Result<usize> {
     let sent = stream.try_io(Interest::WRITABLE, || {
         let descriptor =
             range.file.descriptor().ok_or_else(|| io::Error::other("the file has no descriptor"))?;
         let mut position = range.position;
-        let wanted = range.len.min(SENDFILE_BYTES_MAX);
+        let wanted = range.len.min(len_max);
         Ok(rustix::fs::sendfile(stream, descriptor, Some(&mut position), wanted)?)
     })?;
     if sent == 0 {
@@ -118,7 +132,7 @@ fn sendfile_once(stream: &TcpStream, range: &mut FileRange) -> io::Result<()> {
     }
     range.position += u64::try_from(sent).unwrap_or(0);
     range.len -= sent;
-    Ok(())
+    Ok(sent)
 }
 
 async fn copy_file(stream: &TcpStream, mut range: FileRange, stall_max: Duration) -> io::Result<()> {

@@ -13,12 +13,14 @@ impl Segment {
         if at.position == 0 {
             return Ok(BatchScanner::new(file, 0, end));
         }
-        let sound = match BatchScanner::new(file, at.position, end).next() {
+        let mut scanner = BatchScanner::new(file, at.position, end);
+        let sound = match scanner.next() {
             Ok(Some(entry)) => entry.base_offset <= at.offset && entry.base_offset >= self.base_offset(),
             Ok(None) | Err(ScanError::Damaged { .. }) => false,
             Err(error) => return Err(error),
         };
-        Ok(BatchScanner::new(file, if sound { at.position } else { 0 }, end))
+        scanner.rewind(if sound { at.position } else { 0 });
+        Ok(scanner)
     }
 
     /// The batch that holds `offset`, or the first one behind it.

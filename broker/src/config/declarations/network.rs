@@ -91,5 +91,8 @@ pub(super) const SETTINGS: &[Declaration] = &[
     int("socket.send.buffer.bytes")
         .default("102400")
         .high()
-        .doc("Send buffer of a connection; -1 leaves it to the operating system."),
+        .doc(
+            "Send buffer of a connection; -1 leaves it to the operating system, as does 102400, which nobody chooses \
+             because it is Kafka's default: a large fetch would wait for its reader again and again.",
+        ),
 ];
