@@ -75,13 +75,13 @@ setup_kafka() { # VERSION
 }
 
 setup_java() {
-  local source=$clients/java/KafkaTools.java path=$cache/kafka-4.3.1.classpath
+  local sources=("$clients"/java/*.java) path=$cache/kafka-4.3.1.classpath
   local now
-  now=$(stamp "$source" "$path")
+  now=$(stamp "${sources[@]}" "$path")
   fresh java "$now" && return 0
   have javac && [ -s "$path" ] || { missing java "Kafka's tools need a JDK and Apache Kafka's jars"; return; }
   rm -rf "$cache/java"
-  quietly java javac -cp "$(cat "$path")" -d "$cache/java" "$source" || { missing java "KafkaTools.java does not compile"; return; }
+  quietly java javac -cp "$(cat "$path")" -d "$cache/java" "${sources[@]}" || { missing java "the programs of tests/clients/java do not compile"; return; }
   echo "$now" >"$cache/java.stamp"
 }
 
@@ -112,7 +112,7 @@ setup_node() {
 
 setup_go() {
   local now
-  now=$(stamp "$clients/go/main.go" "$clients/go/go.mod" "$clients/go/go.sum")
+  now=$(stamp "$clients"/go/*.go "$clients/go/go.mod" "$clients/go/go.sum")
   fresh go "$now" && [ -x "$cache/franz-go" ] && return 0
   have go || { missing go "needs golang"; return; }
   say "Go client"

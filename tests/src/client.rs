@@ -20,7 +20,7 @@ pub enum Client {
     KafkaPython,
     /// franz-go.
     FranzGo,
-    /// KafkaJS, as producer and admin only: its consumer needs groups.
+    /// KafkaJS, as producer, admin and member of groups: it does not read by partition.
     KafkaJs,
     /// kcat, on librdkafka.
     Kcat,
@@ -138,7 +138,8 @@ impl Client {
         Ok(answers)
     }
 
-    fn command(self) -> Result<Command, Missing> {
+    /// The program that reads steps from its standard input.
+    pub(crate) fn command(self) -> Result<Command, Missing> {
         let clients = tests_folder().join("clients");
         let mut command;
         match self {
@@ -155,7 +156,8 @@ impl Client {
                 command.env("NODE_PATH", modules).env("KAFKAJS_NO_PARTITIONER_WARNING", "1");
                 command.arg(clients.join("node").join("kafkajs_client.js"));
             }
-            Self::Java | Self::Kcat => panic!("{self:?} is not a program of its own"),
+            Self::Java => command = kafka_tools::command()?,
+            Self::Kcat => panic!("kcat takes no steps"),
         }
         Ok(command)
     }

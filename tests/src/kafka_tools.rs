@@ -90,6 +90,10 @@ fn class(tool: &str) -> &'static str {
         "kafka-leader-election" => "org.apache.kafka.tools.LeaderElectionCommand",
         "kafka-reassign-partitions" => "org.apache.kafka.tools.reassign.ReassignPartitionsCommand",
         "kafka-cluster" => "org.apache.kafka.tools.ClusterTool",
+        "kafka-consumer-groups" => "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+        "kafka-groups" => "org.apache.kafka.tools.GroupsCommand",
+        "kafka-consumer-perf-test" => "org.apache.kafka.tools.ConsumerPerformance",
+        "kafka-e2e-latency" => "org.apache.kafka.tools.EndToEndLatency",
         "kafka-transactions" => "org.apache.kafka.tools.TransactionsCommand",
         other => panic!("no such tool: {other}"),
     }
@@ -125,7 +129,8 @@ fn exchange(request: &Value) -> Result<Value, Missing> {
     Ok(serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{error}: {answer}")))
 }
 
-fn command() -> Result<Command, Missing> {
+/// The JVM of the tools and of Kafka's client.
+pub(crate) fn command() -> Result<Command, Missing> {
     let classes = cached("java", "java")?;
     let jars = cached(&format!("kafka-{KAFKA}.classpath"), &format!("kafka-{KAFKA}"))?;
     let jars = std::fs::read_to_string(jars).map_err(|error| Missing(error.to_string()))?;

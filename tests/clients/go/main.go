@@ -32,6 +32,7 @@ type step struct {
 	Timestamp  int64    `json:"timestamp"`
 	Stop       string   `json:"stop"`
 	Rate       int64    `json:"rate"`
+	groupFields
 }
 
 type record struct {
@@ -233,8 +234,22 @@ func run(bootstrap string, s step) (any, error) {
 		return offsetForTime(bootstrap, s)
 	case "load":
 		return load(bootstrap, s)
+	case "member":
+		return runMember(bootstrap, s)
+	case "committed":
+		return committed(bootstrap, s)
+	case "commit":
+		return commit(bootstrap, s)
 	}
 	return map[string]string{"unsupported": s.Do}, nil
+}
+
+var output = json.NewEncoder(os.Stdout)
+
+func emit(line any) {
+	if err := output.Encode(line); err != nil {
+		panic(err)
+	}
 }
 
 func main() {
@@ -245,14 +260,11 @@ func main() {
 	if err := json.NewDecoder(os.Stdin).Decode(&request); err != nil {
 		panic(err)
 	}
-	output := json.NewEncoder(os.Stdout)
 	for _, s := range request.Steps {
 		result, err := run(request.Bootstrap, s)
 		if err != nil {
 			result = map[string]string{"error": err.Error()}
 		}
-		if err := output.Encode(result); err != nil {
-			panic(err)
-		}
+		emit(result)
 	}
 }

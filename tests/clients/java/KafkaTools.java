@@ -15,13 +15,17 @@ import java.lang.reflect.Modifier;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.Set;
 import java.util.concurrent.Future;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
@@ -152,6 +156,9 @@ public final class KafkaTools {
             case "read": return read(bootstrap, step);
             case "offsets_for_time": return offsetForTime(bootstrap, step);
             case "load": return load(bootstrap, step);
+            case "member": return GroupMember.run(bootstrap, step, JSON);
+            case "committed": return committed(bootstrap, step);
+            case "commit": return commit(bootstrap, step);
             default: return JSON.createObjectNode().put("unsupported", step.get("do").asText());
         }
     }
@@ -230,6 +237,9 @@ public final class KafkaTools {
         p.put("bootstrap.servers", bootstrap);
         p.put("isolation.level", step.path("isolation").asText("read_uncommitted"));
         p.put("auto.offset.reset", "none");
+        if (step.has("group")) {
+            p.put("group.id", step.get("group").asText());
+        }
         p.put("enable.auto.commit", false);
         p.put("reconnect.backoff.max.ms", 200);
         return new KafkaConsumer<>(p, new ByteArrayDeserializer(), new ByteArrayDeserializer());
@@ -267,6 +277,33 @@ public final class KafkaTools {
             var found = consumer.offsetsForTimes(Map.of(partition, step.get("timestamp").asLong())).get(partition);
             return JSON.createObjectNode().put("offset", found == null ? -1 : found.offset());
         }
+    }
+
+    private static ObjectNode committed(String bootstrap, JsonNode step) {
+        Set<TopicPartition> asked = new HashSet<>();
+        for (int partition = 0; partition < step.get("partitions").asInt(); partition++) {
+            asked.add(new TopicPartition(step.get("topic").asText(), partition));
+        }
+        ObjectNode answer = JSON.createObjectNode();
+        ArrayNode offsets = answer.putArray("offsets");
+        try (KafkaConsumer<byte[], byte[]> consumer = consumer(bootstrap, step)) {
+            Map<TopicPartition, OffsetAndMetadata> found = consumer.committed(asked);
+            for (int partition = 0; partition < asked.size(); partition++) {
+                OffsetAndMetadata one = found.get(new TopicPartition(step.get("topic").asText(), partition));
+                offsets.add(one == null ? -1 : one.offset());
+            }
+        }
+        return answer;
+    }
+
+    private static ObjectNode commit(String bootstrap, JsonNode step) {
+        Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+        step.get("offsets").forEach(pair -> offsets.put(
+            new TopicPartition(step.get("topic").asText(), pair.get(0).asInt()), new OffsetAndMetadata(pair.get(1).asLong(), "by hand")));
+        try (KafkaConsumer<byte[], byte[]> consumer = consumer(bootstrap, step)) {
+            consumer.commitSync(offsets);
+        }
+        return JSON.createObjectNode();
     }
 
     private static ObjectNode load(String bootstrap, JsonNode step) throws Exception {

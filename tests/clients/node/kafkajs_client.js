@@ -1,4 +1,4 @@
-// KafkaJS as producer and admin; its consumer needs groups.
+// KafkaJS as producer, admin and member of groups: it has no way to read by partition.
 'use strict'
 const fs = require('fs')
 const { Kafka, CompressionTypes, CompressionCodecs, ConfigResourceTypes, logLevel } = require('kafkajs')
@@ -121,7 +121,67 @@ async function adminTour(bootstrap, step) {
   }
 }
 
-const STEPS = { produce, load, offsets_for_time: offsetsForTime, admin: adminTour }
+const emit = (line) => process.stdout.write(JSON.stringify(line) + '\n')
+
+async function member(bootstrap, step) {
+  const consumer = kafka(bootstrap).consumer({
+    groupId: step.group, sessionTimeout: step.session_timeout_ms, heartbeatInterval: 300, maxWaitTimeInMs: 200, retry: { initialRetryTime: 50, maxRetryTime: 500, retries: 60 },
+  })
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => emit({ assigned: payload.memberAssignment[step.topic] || [], member: payload.memberId }))
+  consumer.on(consumer.events.REBALANCING, () => emit({ assigned: [] }))
+  consumer.on(consumer.events.CRASH, ({ payload }) => emit({ refused: String(payload.error) }))
+  await consumer.connect()
+  await consumer.subscribe({ topic: step.topic, fromBeginning: true })
+  await consumer.run({
+    autoCommit: false,
+    eachBatch: async ({ batch, resolveOffset, heartbeat }) => {
+      emit({ records: batch.messages.map((message) => [batch.partition, Number(message.offset), message.value.toString()]) })
+      const next = Number(batch.lastOffset()) + 1
+      try {
+        await consumer.commitOffsets([{ topic: batch.topic, partition: batch.partition, offset: String(next) }])
+      } catch (error) {
+        emit({ refused: String(error) })
+        throw error
+      }
+      emit({ committed: [[batch.partition, next]] })
+      resolveOffset(batch.lastOffset())
+      await heartbeat()
+    },
+  })
+  const started = Date.now()
+  while (!fs.existsSync(step.stop) && Date.now() - started < (step.seconds || 60) * 1000) await sleep(50)
+  await consumer.disconnect()
+  return { left: true }
+}
+
+async function withAdmin(bootstrap, body) {
+  const admin = kafka(bootstrap).admin()
+  await admin.connect()
+  try {
+    return await body(admin)
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+async function committed(bootstrap, step) {
+  return withAdmin(bootstrap, async (admin) => {
+    const [{ partitions }] = await admin.fetchOffsets({ groupId: step.group, topics: [step.topic] })
+    const offsets = new Array(step.partitions).fill(-1)
+    for (const { partition, offset } of partitions) offsets[partition] = Number(offset)
+    return { offsets }
+  })
+}
+
+async function commit(bootstrap, step) {
+  return withAdmin(bootstrap, async (admin) => {
+    const partitions = step.offsets.map(([partition, offset]) => ({ partition, offset: String(offset) }))
+    await admin.setOffsets({ groupId: step.group, topic: step.topic, partitions })
+    return {}
+  })
+}
+
+const STEPS = { produce, load, offsets_for_time: offsetsForTime, admin: adminTour, member, committed, commit }
 
 async function main() {
   const request = JSON.parse(fs.readFileSync(0, 'utf8'))
@@ -132,7 +192,7 @@ async function main() {
     } catch (error) {
       result = { error: String(error) }
     }
-    process.stdout.write(JSON.stringify(result) + '\n')
+    emit(result)
   }
 }
 

@@ -3,7 +3,7 @@ import time
 
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
-from scenario import load_ids, main, record_json, unhex
+from scenario import Journal, load_ids, main, record_json, unhex
 
 
 def producer(bootstrap, step):
@@ -115,4 +115,70 @@ def load(bootstrap, step):
     return {"acknowledged": acknowledged, "failed": failed[0]}
 
 
-main({"produce": produce, "read": read, "offsets_for_time": offsets_for_time, "load": load})
+def member(bootstrap, step):
+    extra = {"group.instance.id": step["instance"]} if step.get("instance") else {}
+    client = Consumer({
+        "bootstrap.servers": bootstrap,
+        "group.id": step["group"],
+        "partition.assignment.strategy": step["assignor"],
+        "session.timeout.ms": step["session_timeout_ms"],
+        "heartbeat.interval.ms": 300,
+        "enable.auto.commit": False,
+        "auto.offset.reset": "earliest",
+        "reconnect.backoff.ms": 20,
+        "reconnect.backoff.max.ms": 200,
+        **extra,
+    })
+    journal = Journal(step)
+
+    def send(positions):
+        offsets = [TopicPartition(step["topic"], partition, offset) for partition, offset in positions.items()]
+        failed = [p.error for p in client.commit(offsets=offsets, asynchronous=False) if p.error]
+        if failed:
+            raise RuntimeError(failed[0])
+
+    def revoked(_, partitions):
+        journal.commit(send)
+        journal.revoked(p.partition for p in partitions)
+
+    client.subscribe(
+        [step["topic"]],
+        on_assign=lambda _, partitions: journal.assigned([p.partition for p in partitions], member=client.memberid()),
+        on_revoke=revoked,
+        on_lost=lambda _, partitions: journal.lost([p.partition for p in partitions]),
+    )
+    while journal.goes_on():
+        message = client.poll(0.1)
+        if message is None:
+            journal.commit(send)
+        elif message.error():
+            journal.emit({"refused": str(message.error())})
+        else:
+            journal.take(message.partition(), message.offset(), message.value())
+            if len(journal.delivered) >= 50:
+                journal.commit(send)
+    journal.commit(send)
+    client.close()
+    return {"left": True}
+
+
+def committed(bootstrap, step):
+    client = Consumer({"bootstrap.servers": bootstrap, "group.id": step["group"]})
+    asked = [TopicPartition(step["topic"], partition) for partition in range(step["partitions"])]
+    found = client.committed(asked, timeout=30)
+    client.close()
+    return {"offsets": [p.offset if p.offset >= 0 else -1 for p in found]}
+
+
+def commit(bootstrap, step):
+    client = Consumer({"bootstrap.servers": bootstrap, "group.id": step["group"], "enable.auto.commit": False})
+    offsets = [TopicPartition(step["topic"], partition, offset) for partition, offset in step["offsets"]]
+    failed = [str(p.error) for p in client.commit(offsets=offsets, asynchronous=False) if p.error]
+    client.close()
+    return {"error": failed[0]} if failed else {}
+
+
+main({
+    "produce": produce, "read": read, "offsets_for_time": offsets_for_time, "load": load, "member": member,
+    "committed": committed, "commit": commit,
+})

@@ -1,10 +1,12 @@
 """kafka-python."""
 import time
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import KafkaConnectionError
 
-from scenario import load_ids, main, record_json, unhex
+from scenario import Journal, load_ids, main, record_json, unhex
 
 
 def producer(bootstrap, step):
@@ -93,4 +95,70 @@ def load(bootstrap, step):
     return {"acknowledged": acknowledged, "failed": failed}
 
 
-main({"produce": produce, "read": read, "offsets_for_time": offsets_for_time, "load": load})
+def group_consumer(bootstrap, step, **more):
+    return KafkaConsumer(
+        bootstrap_servers=bootstrap, group_id=step["group"], enable_auto_commit=False, auto_offset_reset="earliest",
+        reconnect_backoff_ms=20, reconnect_backoff_max_ms=200, retry_backoff_ms=50, **more,
+    )
+
+
+def offsets_of(step, pairs):
+    return {TopicPartition(step["topic"], partition): OffsetAndMetadata(offset, "", -1) for partition, offset in pairs}
+
+
+def member(bootstrap, step):
+    journal = Journal(step)
+    assignor = {"range": RangePartitionAssignor, "cooperative-sticky": CooperativeStickyAssignor}[step["assignor"]]
+    client = group_consumer(
+        bootstrap, step, group_instance_id=step.get("instance"), session_timeout_ms=step["session_timeout_ms"],
+        heartbeat_interval_ms=300, partition_assignment_strategy=(assignor,),
+    )
+
+    def send(positions):
+        client.commit(offsets_of(step, positions.items()))
+
+    class Listener(ConsumerRebalanceListener):
+        def on_partitions_revoked(self, revoked):
+            journal.commit(send)
+            journal.revoked(p.partition for p in revoked)
+
+        def on_partitions_assigned(self, assigned):
+            journal.assigned(p.partition for p in assigned)
+
+        def on_partitions_lost(self, lost):
+            journal.lost([p.partition for p in lost])
+
+    client.subscribe([step["topic"]], listener=Listener())
+    while journal.goes_on():
+        try:
+            polled = client.poll(timeout_ms=100, max_records=50)
+        except KafkaConnectionError:  # the library leaves it to its user to try again
+            time.sleep(0.1)
+            continue
+        for records in polled.values():
+            for record in records:
+                journal.take(record.partition, record.offset, record.value)
+        journal.commit(send)
+    client.close()
+    return {"left": True}
+
+
+def committed(bootstrap, step):
+    client = group_consumer(bootstrap, step)
+    found = [client.committed(TopicPartition(step["topic"], partition)) for partition in range(step["partitions"])]
+    client.close()
+    return {"offsets": [-1 if offset is None else offset for offset in found]}
+
+
+def commit(bootstrap, step):
+    client = group_consumer(bootstrap, step)
+    client.assign([TopicPartition(step["topic"], partition) for partition, _ in step["offsets"]])
+    client.commit(offsets_of(step, step["offsets"]))
+    client.close()
+    return {}
+
+
+main({
+    "produce": produce, "read": read, "offsets_for_time": offsets_for_time, "load": load, "member": member,
+    "committed": committed, "commit": commit,
+})

@@ -30,6 +30,57 @@ def load_ids(step):
         number += 1
 
 
+class Journal:
+    """What a member of a group sees, printed as it happens (see `member` in ../README.md)."""
+
+    def __init__(self, step):
+        self.step = step
+        self.owned = set()
+        self.delivered = []
+        self.positions = {}
+        self.deadline = time.monotonic() + step.get("seconds", 60)
+
+    @staticmethod
+    def emit(event):
+        print(json.dumps(event), flush=True)
+
+    def goes_on(self):
+        return not os.path.exists(self.step["stop"]) and time.monotonic() < self.deadline
+
+    def assigned(self, partitions, **more):
+        self.owned |= set(partitions)
+        self.emit({"assigned": sorted(self.owned), **more})
+
+    def revoked(self, partitions):
+        self.owned -= set(partitions)
+        self.emit({"assigned": sorted(self.owned)})
+
+    def lost(self, partitions):
+        """They are somebody else's by now: nothing of them may be committed."""
+        for partition in partitions:
+            self.positions.pop(partition, None)
+        self.revoked(partitions)
+
+    def take(self, partition, offset, value):
+        self.delivered.append([partition, offset, value.decode()])
+        self.positions[partition] = offset + 1
+
+    def commit(self, send):
+        """Prints what was delivered, then commits it through `send`, then prints that. What fails is tried with the next."""
+        if self.delivered:
+            self.emit({"records": self.delivered})
+            self.delivered = []
+        if not self.positions:
+            return
+        try:
+            send(self.positions)
+        except Exception as error:  # the test shows it and decides
+            self.emit({"refused": f"{type(error).__name__}: {error}"})
+            return
+        self.emit({"committed": sorted(self.positions.items())})
+        self.positions = {}
+
+
 def main(steps):
     request = json.load(sys.stdin)
     for step in request["steps"]:
