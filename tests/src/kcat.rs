@@ -18,6 +18,30 @@ pub fn run(bootstrap: &str, arguments: &[&str]) -> Result<Output, Missing> {
     run_with_input(bootstrap, arguments, &[])
 }
 
+/// kcat as a member of a group, which commits by itself and prints `partition offset value`.
+pub(crate) fn member(
+    bootstrap: &str,
+    group: &str,
+    topic: &str,
+    assignor: &str,
+    session_timeout_ms: u32,
+) -> Result<Command, Missing> {
+    let mut command = Command::new(program("kcat")?);
+    command.args(["-b", bootstrap, "-G", group, topic, "-u", "-f", "%p %o %s\n"]);
+    for setting in [
+        &format!("partition.assignment.strategy={assignor}"),
+        &format!("session.timeout.ms={session_timeout_ms}"),
+        "heartbeat.interval.ms=300",
+        "auto.offset.reset=earliest",
+        "auto.commit.interval.ms=100",
+        "reconnect.backoff.ms=20",
+        "reconnect.backoff.max.ms=200",
+    ] {
+        command.args(["-X", setting]);
+    }
+    Ok(command)
+}
+
 fn run_with_input(bootstrap: &str, arguments: &[&str], input: &[u8]) -> Result<Output, Missing> {
     let mut command = Command::new(program("kcat")?);
     command.args(["-b", bootstrap, "-X", "reconnect.backoff.ms=20", "-X", "reconnect.backoff.max.ms=200"]);

@@ -13,6 +13,7 @@ pub mod environment;
 pub mod kafka_tools;
 pub mod kcat;
 pub mod load;
+pub mod member;
 pub mod memory;
 pub mod record;
 pub mod server;

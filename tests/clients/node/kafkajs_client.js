@@ -194,6 +194,7 @@ async function main() {
     }
     emit(result)
   }
+  process.exit() // KafkaJS may go on with connections that it had lost
 }
 
 main()

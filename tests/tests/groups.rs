@@ -1,0 +1,282 @@
+//! Groups of other people's consumers: members share a topic, come, go and die, and the server restarts under them.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::thread;
+use std::time::Duration;
+
+use medallion_tests::client::Client;
+use medallion_tests::environment::Missing;
+use medallion_tests::load::{Load, Shape};
+use medallion_tests::member::{Account, Event, Join, Member, What, assigned};
+use medallion_tests::server::{KAFKA, Program, Server};
+use medallion_tests::{admin, kafka_tools, need};
+use medallion_wire::kafka_protocol::protocol::StrBytes;
+use medallion_wire::messages::{GroupId, HeartbeatRequest};
+use serde_json::json;
+
+const PARTITIONS: i32 = 4;
+
+fn shape(topic: &str) -> Shape<'_> {
+    Shape { topic, partitions: PARTITIONS, acks: "all", idempotent: true, rate: 200 }
+}
+
+/// The offsets that a group has committed, as a client reads them.
+fn committed(client: Client, server: &Server, group: &str, topic: &str) -> Result<Vec<i64>, Missing> {
+    let step = json!({ "do": "committed", "group": group, "topic": topic, "partitions": PARTITIONS });
+    let answer = client.run_well(&server.bootstrap(), &[step])?.remove(0);
+    Ok(serde_json::from_value(answer["offsets"].clone()).expect("a client answers with offsets"))
+}
+
+/// Waits until the group has committed all that is there.
+fn wait_until_committed(server: &Server, group: &str, topic: &str) -> Result<(), Missing> {
+    let ends = admin::ends(server, topic, PARTITIONS);
+    let mut found = Vec::new();
+    for _ in 0..60 {
+        found = committed(Client::FranzGo, server, group, topic)?;
+        if found == ends {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(250));
+    }
+    panic!("{group} has committed {found:?} of {ends:?}");
+}
+
+/// One member, two, the server restarts, one dies, the server dies, the other leaves, a third comes: every record is
+/// delivered, none twice but what the dead one had not committed.
+fn shares_a_topic(client: Client, assignor: &str) -> Result<(), Missing> {
+    client.available()?;
+    Client::FranzGo.available()?;
+    let mut server = Server::start_default()?;
+    let bootstrap = server.bootstrap();
+    let (topic, group) = ("shared", "sharers");
+    admin::create_topic(&server, topic, PARTITIONS, &[]);
+    let load = Load::start(Client::FranzGo, &bootstrap, shape(topic));
+    let start = || Member::start(client, &bootstrap, Join { group, topic, assignor, instance: None });
+    let mut account = Account::default();
+
+    let first = start()?;
+    first.wait_for_partitions(4);
+    first.wait_for_records(50);
+    let second = start()?;
+    second.wait_for_partitions(2);
+    first.wait_for_partitions(2);
+    assert_disjoint(&first.events(), &second.events());
+    server.stop();
+    server.start();
+    first.wait_for_records(50);
+    second.wait_for_records(50);
+    account.add("second", second.kill());
+    first.wait_for_partitions(4);
+    server.kill();
+    server.start();
+    first.wait_for_records(50);
+    account.add("first", first.stop());
+    let third = start()?;
+    third.wait_for_records(50);
+    let outcome = load.finish()?;
+    assert_eq!(outcome.failed, 0, "records were not sent");
+    wait_until_committed(&server, group, topic)?;
+    account.add("third", third.stop());
+
+    let ends = admin::ends(&server, topic, PARTITIONS);
+    let again = account.check(&ends, fallible(client));
+    assert!(again < 200, "{again} records came twice");
+    for reader in [Client::Confluent, Client::KafkaPython, Client::FranzGo, Client::KafkaJs, Client::Java] {
+        assert_eq!(committed(reader, &server, group, topic)?, ends, "{reader:?}");
+    }
+    Ok(())
+}
+
+/// Whose records may come twice: those of the one that is killed. KafkaJS and kcat commit where their libraries want to, so
+/// that the ends of the server are felt as well.
+fn fallible(client: Client) -> &'static [&'static str] {
+    match client {
+        Client::KafkaJs | Client::Kcat => &["first", "second", "third"],
+        _ => &["second"],
+    }
+}
+
+fn assert_disjoint(first: &[Event], second: &[Event]) {
+    let mut all: Vec<i32> = [first, second].into_iter().filter_map(assigned).flatten().copied().collect();
+    all.sort_unstable();
+    assert_eq!(all, [0, 1, 2, 3]);
+}
+
+#[test]
+fn java_shares_a_topic() {
+    need!(shares_a_topic(Client::Java, "range"));
+}
+
+#[test]
+fn java_shares_a_topic_cooperatively() {
+    need!(shares_a_topic(Client::Java, "cooperative-sticky"));
+}
+
+#[test]
+fn confluent_shares_a_topic() {
+    need!(shares_a_topic(Client::Confluent, "range"));
+}
+
+#[test]
+fn confluent_shares_a_topic_cooperatively() {
+    need!(shares_a_topic(Client::Confluent, "cooperative-sticky"));
+}
+
+#[test]
+fn kafka_python_shares_a_topic() {
+    need!(shares_a_topic(Client::KafkaPython, "range"));
+}
+
+#[test]
+fn franz_go_shares_a_topic() {
+    need!(shares_a_topic(Client::FranzGo, "range"));
+}
+
+#[test]
+fn franz_go_shares_a_topic_cooperatively() {
+    need!(shares_a_topic(Client::FranzGo, "cooperative-sticky"));
+}
+
+#[test]
+fn kafkajs_shares_a_topic() {
+    need!(shares_a_topic(Client::KafkaJs, "range"));
+}
+
+#[test]
+fn kcat_shares_a_topic() {
+    need!(shares_a_topic(Client::Kcat, "range"));
+}
+
+/// Generations and assignments that a member saw.
+fn assignments(events: &[Event]) -> Vec<What> {
+    events
+        .iter()
+        .filter(|event| matches!(event.what, What::Assigned { .. }))
+        .map(|event| event.what.clone())
+        .collect()
+}
+
+/// A static member that restarts within its session has its partitions again, and the other member does not notice.
+fn restarts_as_static_member(client: Client) -> Result<(), Missing> {
+    client.available()?;
+    let server = Server::start_default()?;
+    let bootstrap = server.bootstrap();
+    let (topic, group) = ("static", "statics");
+    admin::create_topic(&server, topic, PARTITIONS, &[]);
+    let join = |instance| Join { group, topic, assignor: "range", instance: Some(instance) };
+    let witness = Member::start(Client::FranzGo, &bootstrap, join("witness"))?;
+    witness.wait_for_partitions(4);
+    let mut member = Member::start(client, &bootstrap, join("restarter"))?;
+    member.wait_for_partitions(2);
+    witness.wait_for_partitions(2);
+    let before = assignments(&witness.events());
+    let own = assigned(&member.events()).unwrap().to_vec();
+    for round in 0..2 {
+        drop(if round == 0 { member.stop() } else { member.kill() });
+        member = Member::start(client, &bootstrap, join("restarter"))?;
+        member.wait_for_partitions(2);
+        assert_eq!(assigned(&member.events()).unwrap(), own);
+    }
+    thread::sleep(Duration::from_millis(1500));
+    assert_eq!(assignments(&witness.events()), before, "the other member noticed");
+    assert_eq!(heartbeat(&server, group, before.last().unwrap()), 0, "the generation of before is over");
+    Ok(())
+}
+
+/// The error code of a heartbeat as the member, and of the generation, that a client told of.
+fn heartbeat(server: &Server, group: &str, assignment: &What) -> i16 {
+    let What::Assigned { member: Some(member), generation: Some(generation), .. } = assignment else {
+        panic!("{assignment:?} tells no generation");
+    };
+    let text = |text: &str| StrBytes::from_string(text.to_owned());
+    let request = HeartbeatRequest::default()
+        .with_group_id(GroupId(text(group)))
+        .with_member_id(text(member))
+        .with_generation_id(*generation);
+    server.connect().call(&request, 2).error_code
+}
+
+#[test]
+fn java_restarts_as_static_member() {
+    need!(restarts_as_static_member(Client::Java));
+}
+
+#[test]
+fn confluent_restarts_as_static_member() {
+    need!(restarts_as_static_member(Client::Confluent));
+}
+
+#[test]
+fn kafka_python_restarts_as_static_member() {
+    need!(restarts_as_static_member(Client::KafkaPython));
+}
+
+#[test]
+fn franz_go_restarts_as_static_member() {
+    need!(restarts_as_static_member(Client::FranzGo));
+}
+
+/// A group lives on while Apache Kafka and Medallion serve its directory in turn; its member notices nothing but the pauses.
+#[test]
+fn a_group_moves_between_kafka_and_medallion() {
+    need!(Client::FranzGo.available());
+    let kafka = Program::Kafka(KAFKA);
+    let mut server = need!(Server::setup().program(kafka).start());
+    let bootstrap = server.bootstrap();
+    let (topic, group) = ("swapped", "movers");
+    admin::create_topic(&server, topic, PARTITIONS, &[]);
+    let load = Load::start(Client::FranzGo, &bootstrap, shape(topic));
+    let join = Join { group, topic, assignor: "range", instance: None };
+    let member = need!(Member::start(Client::FranzGo, &bootstrap, join));
+    member.wait_for_partitions(4);
+    member.wait_for_records(50);
+    let before = assignments(&member.events());
+    for (round, program) in (0..).zip([Program::under_test(), kafka, Program::under_test()]) {
+        need!(commit_simply(&server, topic, &[(0, round), (3, 10 + round)]));
+        if round == 0 {
+            server.kill();
+        } else {
+            server.stop();
+        }
+        server.start_as(program);
+        member.wait_for_records(50);
+        assert_eq!(need!(committed(Client::Java, &server, "simple", topic)), [round, -1, -1, 10 + round]);
+        assert_eq!(heartbeat(&server, group, before.last().unwrap()), 0, "the generation of before is over");
+        assert_eq!(assignments(&member.events()), before);
+    }
+    assert_eq!(need!(load.finish()).failed, 0);
+    need!(wait_until_committed(&server, group, topic));
+    let mut account = Account::default();
+    account.add("member", member.stop());
+    let ends = admin::ends(&server, topic, PARTITIONS);
+    account.check(&ends, &[]);
+    server.stop();
+    need!(assert_decodes(&server, &[group, "simple"]));
+}
+
+fn commit_simply(server: &Server, topic: &str, offsets: &[(i32, i64)]) -> Result<(), Missing> {
+    let step = json!({ "do": "commit", "group": "simple", "topic": topic, "offsets": offsets });
+    Client::Java.run_well(&server.bootstrap(), &[step]).map(drop)
+}
+
+/// Kafka's own decoder reads all records of groups, and finds these groups.
+fn assert_decodes(server: &Server, groups: &[&str]) -> Result<(), Missing> {
+    let mut all = String::new();
+    for partition in 0..3 {
+        let folder = server.data_folders()[0].join(format!("__consumer_offsets-{partition}"));
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        for file in files.filter(|file| file.extension().is_some_and(|extension| extension == "log")) {
+            let file = file.display().to_string();
+            let arguments = ["--offsets-decoder", "--print-data-log", "--deep-iteration", "--files", &file];
+            all += &kafka_tools::run("kafka-dump-log", &arguments)?.success();
+        }
+    }
+    for group in groups {
+        assert!(all.contains(&format!("\"group\":\"{group}\"")), "no records of {group}");
+    }
+    let decoded = all.lines().filter(|line| line.contains("payload: ")).count();
+    assert!(decoded > 20, "only {decoded} records");
+    assert!(!all.contains("Could not decode"), "a record is not Kafka's");
+    Ok(())
+}
