@@ -83,10 +83,27 @@ impl Member {
     /// # Errors
     /// Where the client is not on this machine.
     pub fn start(client: Client, bootstrap: &str, join: Join<'_>) -> Result<Self, Missing> {
+        Self::start_with_session(client, bootstrap, join, SESSION_TIMEOUT_MS)
+    }
+
+    /// As [`Member::start`], with a session that outlasts the start of any server.
+    ///
+    /// # Errors
+    /// Where the client is not on this machine.
+    pub fn start_patient(client: Client, bootstrap: &str, join: Join<'_>) -> Result<Self, Missing> {
+        Self::start_with_session(client, bootstrap, join, 10 * SESSION_TIMEOUT_MS)
+    }
+
+    fn start_with_session(
+        client: Client,
+        bootstrap: &str,
+        join: Join<'_>,
+        session_timeout_ms: u32,
+    ) -> Result<Self, Missing> {
         let folder = TempDir::new().expect("a temporary folder can be made");
         let mut command = match client {
             Client::Kcat => {
-                kcat::member(bootstrap, join.group, join.topic, join.assignor, SESSION_TIMEOUT_MS)?
+                kcat::member(bootstrap, join.group, join.topic, join.assignor, session_timeout_ms)?
             }
             _ => client.command()?,
         };
@@ -95,7 +112,7 @@ impl Member {
             command.spawn().map_err(|error| Missing(format!("{client:?} does not start: {error}")))?;
         let step = json!({
             "do": "member", "group": join.group, "topic": join.topic, "assignor": join.assignor, "instance": join.instance,
-            "session_timeout_ms": SESSION_TIMEOUT_MS, "stop": folder.path().join("stop"), "seconds": 170,
+            "session_timeout_ms": session_timeout_ms, "stop": folder.path().join("stop"), "seconds": 170,
         });
         let mut input = child.stdin.take().expect("piped");
         if client != Client::Kcat {
@@ -153,7 +170,7 @@ impl Member {
         let mut events = lock(&self.events.0);
         while !is_there(&events) {
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if left.is_zero() || self.readers.iter().all(JoinHandle::is_finished) {
                 let last: Vec<_> =
                     events.iter().filter(|e| !matches!(e.what, What::Record(..))).rev().take(12).collect();
                 panic!("{:?} does not see {wanted}; last {last:?}\n{}", self.client, lock(&self.errors));
