@@ -149,6 +149,42 @@ fn kcat_shares_a_topic() {
     need!(shares_a_topic(Client::Kcat, "range"));
 }
 
+/// Four libraries in one group: whoever leads, the others understand its assignment.
+#[test]
+fn members_of_different_libraries_share_a_topic() {
+    let clients = [Client::Java, Client::Confluent, Client::KafkaPython, Client::FranzGo];
+    for client in clients {
+        need!(client.available());
+    }
+    let server = need!(Server::start_default());
+    let bootstrap = server.bootstrap();
+    let (topic, group) = ("mixed", "mixture");
+    admin::create_topic(&server, topic, PARTITIONS, &[]);
+    let load = Load::start(Client::FranzGo, &bootstrap, shape(topic));
+    let join = Join { group, topic, assignor: "range", instance: None };
+    let mut members: Vec<_> =
+        clients.into_iter().map(|client| need_member(Member::start(client, &bootstrap, join))).collect();
+    for member in &members {
+        member.wait_for_partitions(1);
+        member.wait_for_records(20);
+    }
+    let mut account = Account::default();
+    let last = members.pop().unwrap();
+    for (client, member) in clients.iter().zip(members) {
+        account.add(&format!("{client:?}"), member.stop());
+        last.wait_for_records(20);
+    }
+    last.wait_for_partitions(4);
+    assert_eq!(need!(load.finish()).failed, 0);
+    need!(wait_until_committed(&server, group, topic));
+    account.add("last", last.stop());
+    account.check(&admin::ends(&server, topic, PARTITIONS), &[]);
+}
+
+fn need_member(member: Result<Member, Missing>) -> Member {
+    member.unwrap_or_else(|missing| panic!("{missing}"))
+}
+
 /// Generations and assignments that a member saw.
 fn assignments(events: &[Event]) -> Vec<What> {
     events
