@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use common::{Connection, clients_address, start};
-use medallion_wire::kafka_protocol::protocol::{Request, StrBytes};
+use medallion_wire::kafka_protocol::protocol::{Message, Request, StrBytes};
 use medallion_wire::messages::create_topics_request::CreatableTopic;
 use medallion_wire::messages::join_group_request::JoinGroupRequestProtocol;
 use medallion_wire::messages::leave_group_request::MemberIdentity;
