@@ -295,7 +295,7 @@ fn parse_kcat(line: &str) -> Vec<What> {
     )]
 }
 
-/// "% Group NAME rebalanced (memberid ...): assigned: topic [0], topic [1]", or "revoked: ..." of all that it had.
+/// `% Group NAME rebalanced (memberid ...): assigned: topic [0], topic [1]`, or `revoked: ...` of all that it had.
 fn parse_kcat_notice(line: &str) -> Vec<What> {
     if !line.starts_with("% Group ") {
         return Vec::new();
