@@ -2,7 +2,7 @@
 cache := $(or $(MEDALLION_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/medallion)
 export CARGO_TARGET_DIR ?= $(cache)/target
 
-.PHONY: help demo test setup verify fix bench soak fuzz
+.PHONY: help demo test setup verify fix bench soak fuzz differential
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/'
@@ -36,3 +36,7 @@ soak: setup ## Crash and restart for long (ROUNDS=1000, RESTART_GIB=10)
 fuzz: ## Run the property and fuzz tests with many cases (CASES=100000, SECONDS=60 for each, SEEDS=10000)
 	FUZZ_SECONDS=$(or $(SECONDS),60) PROPTEST_CASES=$(or $(CASES),100000) MEDALLION_LOG_SEEDS=$(or $(SEEDS),10000) \
 		cargo test -p medallion-wire -p medallion-log -p medallion-os -p medallion-group
+
+differential: setup ## Hold answers against Apache Kafka's, field by field; lists what differs (not part of test yet)
+	cargo build --bin medallion
+	cargo test -p medallion-tests --test differential -- --nocapture

@@ -9,6 +9,7 @@ pub mod admin;
 pub mod batch;
 pub mod client;
 pub mod connection;
+pub mod differential;
 pub mod environment;
 pub mod kafka_tools;
 pub mod kcat;

@@ -1,0 +1,146 @@
+//! Produce: good and damaged batches, idempotent producers, and partitions that are not there.
+
+use medallion_tests::batch;
+use medallion_tests::differential::codec::print_bytes;
+use medallion_tests::differential::script::{Scenario, Script};
+use medallion_wire::records::BatchOptions;
+use medallion_wire::types::{ProducerEpoch, ProducerId};
+use serde_json::{Value, json};
+
+/// The scenario.
+pub(crate) const SCENARIO: Scenario = Scenario {
+    api: "Produce",
+    // Of a partition that is named twice, Kafka keeps only the last records. What comes with a transactional id differs
+    // until there are transactions.
+    frozen: &["TopicData[]", "PartitionData[]", "TransactionalId"],
+    run,
+    ..super::USUAL
+};
+
+fn request(acks: i16, topics: &[(&str, &[(i32, Value)])]) -> Value {
+    let of = |(topic, partitions): &(&str, &[(i32, Value)])| {
+        let data: Vec<_> =
+            partitions.iter().map(|(index, records)| json!({ "Index": index, "Records": records })).collect();
+        json!({ "Name": topic, "TopicId": format!("<id:{topic}>"), "PartitionData": data })
+    };
+    json!({ "Acks": acks, "TimeoutMs": 10_000, "TopicData": topics.iter().map(of).collect::<Vec<_>>() })
+}
+
+fn run(script: &mut Script<'_>) {
+    let topic = &*script.create("a", 2, &[]);
+    let good = &json!(super::records(&["one", "two"]));
+    if script.version() < 3 {
+        script.ask("a version that is no more", request(-1, &[(topic, &[(0, good.clone())])]));
+        return;
+    }
+    places(script, topic, good);
+    damage(script, topic, good);
+    idempotence(script, topic);
+    topics_of_their_own(script, good);
+    for acks in [1, 2, -2, i16::MAX] {
+        script.ask("acks", request(acks, &[(topic, &[(0, good.clone())])]));
+    }
+    let ends = json!([{ "PartitionIndex": 0, "Timestamp": -1 }, { "PartitionIndex": 1, "Timestamp": -1 }]);
+    script.look(
+        "where it ends",
+        "ListOffsets",
+        json!({ "ReplicaId": -1, "Topics": [{ "Name": topic, "Partitions": ends }] }),
+    );
+}
+
+fn places(script: &mut Script<'_>, topic: &str, good: &Value) {
+    script.ask("good", request(-1, &[(topic, &[(0, good.clone()), (1, good.clone())])]));
+    script.ask(
+        "no such partition",
+        request(-1, &[(topic, &[(2, good.clone()), (-1, good.clone()), (0, good.clone())])]),
+    );
+    for name in ["unheard.of", "", "a/b", "__cluster_metadata"] {
+        script.ask("no such topic", request(-1, &[(name, &[(0, good.clone())])]));
+    }
+    script.ask(
+        "good and bad",
+        request(-1, &[(topic, &[(0, good.clone())]), ("unheard.of", &[(0, good.clone())])]),
+    );
+    script.ask("no partitions", request(-1, &[(topic, &[])]));
+    script.ask("no topics", request(-1, &[]));
+}
+
+fn damage(script: &mut Script<'_>, topic: &str, good: &Value) {
+    let good = good.as_str().expect("a text");
+    let put = |at: usize, digits: &str| format!("{}{digits}{}", &good[..at], &good[at + digits.len()..]);
+    let cases = [
+        // Not null, which Kafka never answers.
+        json!(""),
+        json!(good[..good.len() - 2]),
+        json!(good[..20]),
+        json!(format!("{good}{good}")),
+        json!(format!("{good}00")),
+        json!(put(good.len() - 2, "7f")),
+        json!(put(32, "00")),
+        json!(put(32, "01")),
+        json!(put(32, "03")),
+        json!(put(34, "00000000")),
+        json!(put(0, "0000000000000007")),
+        json!(print_bytes(&batch::batch(0, 0, &[]))),
+        json!(print_bytes(&batch::batch(0, 1, &[1, 2, 3]))),
+        json!(print_bytes(&batch::batch(0, -1, &[]))),
+        json!(print_bytes(&batch::batch(5, 1, &[0; 9]))),
+        json!(print_bytes(&batch::batch(1, 1, &[0; 9]))),
+        json!(print_bytes(&batch::batch(32, 1, &[0; 9]))),
+        json!(print_bytes(&batch::batch(16, 1, &[0; 9]))),
+        json!(print_bytes(&batch::batch_of(&vec![0; 1_100_000]))),
+    ];
+    for records in cases {
+        script.ask("damage", request(-1, &[(topic, &[(0, records)])]));
+    }
+}
+
+fn idempotence(script: &mut Script<'_>, topic: &str) {
+    let by = |id: i64, epoch: i16, sequence: i32, transactional: bool| {
+        let options = BatchOptions {
+            producer_id: ProducerId(id),
+            producer_epoch: ProducerEpoch(epoch),
+            base_sequence: sequence,
+            is_transactional: transactional,
+            ..BatchOptions::default()
+        };
+        json!(super::batch(options, &["x", "y"]))
+    };
+    let cases = [
+        (4000, 0, 0, false),
+        (4000, 0, 2, false),
+        (4000, 0, 2, false),
+        (4000, 0, 0, false),
+        (4000, 0, 7, false),
+        (4000, 1, 5, false),
+        (4000, 1, 0, false),
+        (4000, 0, 4, false),
+        (4001, 3, 9, false),
+        (4002, -1, 0, false),
+        (4003, 0, -1, false),
+        (4004, 0, i32::MAX, false),
+        (4004, 0, 1, false),
+        (-1, 0, 0, false),
+        (-2, 0, 0, false),
+        (4005, 0, 0, true),
+        (-1, -1, -1, true),
+    ];
+    for (id, epoch, sequence, transactional) in cases {
+        script.ask("a producer", request(-1, &[(topic, &[(1, by(id, epoch, sequence, transactional))])]));
+    }
+}
+
+fn topics_of_their_own(script: &mut Script<'_>, good: &Value) {
+    let small = &*script.create("small", 1, &[("max.message.bytes", "100")]);
+    let compacted = &*script.create("compacted", 1, &[("cleanup.policy", "compact")]);
+    let stamped = &*script.create("stamped", 1, &[("message.timestamp.type", "LogAppendTime")]);
+    let recent = &*script.create("recent", 1, &[("message.timestamp.before.max.ms", "1000")]);
+    let unready = &*script.create("unready", 1, &[("min.insync.replicas", "2")]);
+    let old = json!(super::records(&["much", "too", "large", "for", "one", "hundred", "bytes"]));
+    for topic in [small, compacted, stamped, recent, unready] {
+        script.ask("a topic of its own kind", request(-1, &[(topic, &[(0, good.clone())])]));
+        script.ask("a larger batch", request(1, &[(topic, &[(0, old.clone())])]));
+    }
+    // A key is what compaction goes by.
+    script.ask("no key", request(-1, &[(compacted, &[(0, json!(print_bytes(&batch::batch_of(b"value"))))])]));
+}
