@@ -144,11 +144,6 @@ fn kafkajs_shares_a_topic() {
     need!(shares_a_topic(Client::KafkaJs, "range"));
 }
 
-#[test]
-fn kcat_shares_a_topic() {
-    need!(shares_a_topic(Client::Kcat, "range"));
-}
-
 /// Four libraries in one group: whoever leads, the others understand its assignment.
 #[test]
 fn members_of_different_libraries_share_a_topic() {
