@@ -33,6 +33,10 @@ pub enum RebalanceCause {
     StoreFailed,
     /// A group of the consumer protocol became a classic one.
     Downgraded,
+    /// A member of a consumer group did not give up partitions, or did not join again, within its rebalance timeout.
+    RebalanceExpired,
+    /// Topics that a consumer group reads were created, changed or deleted.
+    TopicsChanged,
 }
 
 impl RebalanceCause {
@@ -49,6 +53,8 @@ impl RebalanceCause {
             Self::OverCapacity => "over-capacity",
             Self::StoreFailed => "store-failed",
             Self::Downgraded => "downgraded",
+            Self::RebalanceExpired => "rebalance-expired",
+            Self::TopicsChanged => "topics-changed",
         }
     }
 }
@@ -64,7 +70,7 @@ impl fmt::Display for RebalanceCause {
 pub struct Rebalance {
     /// The group.
     pub group: GroupId,
-    /// The generation that ended.
+    /// The generation that ended; of a consumer group the epoch.
     pub generation: i32,
     /// What made it begin.
     pub cause: RebalanceCause,

@@ -10,13 +10,14 @@
 //! - [`shard`]: the whole, which the others are parts of;
 //! - [`environment`]: what a decision may look at: the time, settings, topics, random numbers;
 //! - [`request`]: what clients ask and are answered; [`output`]: what a step asks of whoever drives it;
-//! - [`classic`]: groups of the classic protocol; [`history`]: why groups rebalanced;
+//! - [`classic`]: groups of the classic protocol; [`consumer`]: groups of the consumer protocol; [`history`]: why groups rebalanced;
 //! - [`assignor`]: who of a group reads which partitions;
 //! - [`offsets`]: what groups have committed;
 //! - [`record`]: the records of `__consumer_offsets`; [`timers`]: what is due when.
 
 pub mod assignor;
 pub mod classic;
+pub mod consumer;
 pub mod environment;
 pub mod history;
 pub mod ids;
@@ -30,10 +31,11 @@ mod test_support;
 pub mod timers;
 
 pub use classic::{ClassicGroup, ClassicGroups};
+pub use consumer::{ConsumerGroup, ConsumerGroups};
 pub use environment::{ConsumerOverrides, Environment, Settings, TopicView, Topics};
 pub use history::{History, Rebalance, RebalanceCause};
 pub use ids::{GroupId, InstanceId, MemberId};
-pub use output::{Output, Token};
+pub use output::{AssignmentJob, JobId, Output, Token};
 pub use record::Record;
 pub use request::{Caller, Refusal, Reply, Request};
 pub use shard::Shard;

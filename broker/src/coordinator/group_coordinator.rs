@@ -100,7 +100,8 @@ impl GroupCoordinator {
         let partition = self.surroundings.replicas.get(topic, index.into())?;
         let (inbox, messages) = mpsc::unbounded_channel();
         let phase = Arc::new(AtomicU8::new(Phase::Loading as u8));
-        let task = ShardTask::new(partition, messages, Arc::clone(&phase), Arc::clone(&self.surroundings));
+        let ends = (inbox.downgrade(), messages);
+        let task = ShardTask::new(partition, ends, Arc::clone(&phase), Arc::clone(&self.surroundings));
         drop(self.surroundings.runtime.spawn(task.run()));
         Some(ShardHandle { topic, leader_epoch, inbox, phase })
     }

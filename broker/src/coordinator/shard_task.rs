@@ -9,7 +9,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use medallion_group::{Caller, Environment, Output, Reply, Request, Settings, Shard, Token};
+use medallion_group::assignor::GroupAssignment;
+use medallion_group::{
+    AssignmentJob, Caller, Environment, GroupId, JobId, Output, Reply, Request, Settings, Shard, Token,
+};
 use medallion_log::{AppendOrigin, AppendRequest};
 use medallion_wire::ResponseError;
 use medallion_wire::types::Uuid;
@@ -57,6 +60,8 @@ pub(super) enum Message {
     Request { caller: Caller, request: Box<Request>, reply: oneshot::Sender<Reply> },
     /// Topics were created, changed or deleted; those that were deleted, by id and name.
     TopicsChanged { deleted: Arc<[(Uuid, Arc<str>)]> },
+    /// An assignment was computed.
+    Assigned { group: GroupId, job: JobId, assignment: GroupAssignment },
 }
 
 /// Drives one shard until its inbox is closed.
@@ -64,6 +69,8 @@ pub(super) struct ShardTask {
     partition: Arc<Partition>,
     shard: Shard,
     inbox: mpsc::UnboundedReceiver<Message>,
+    /// For assignments that come back; it does not keep the inbox open.
+    own: mpsc::WeakUnboundedSender<Message>,
     phase: Arc<AtomicU8>,
     surroundings: Arc<CoordinatorSurroundings>,
     waiting: HashMap<Token, oneshot::Sender<Reply>>,
@@ -80,12 +87,12 @@ struct Turn {
 impl ShardTask {
     pub(super) fn new(
         partition: Arc<Partition>,
-        inbox: mpsc::UnboundedReceiver<Message>,
+        (own, inbox): (mpsc::WeakUnboundedSender<Message>, mpsc::UnboundedReceiver<Message>),
         phase: Arc<AtomicU8>,
         surroundings: Arc<CoordinatorSurroundings>,
     ) -> Self {
         let shard = Shard::default();
-        Self { partition, shard, inbox, phase, surroundings, waiting: HashMap::new(), tokens: 0 }
+        Self { partition, shard, inbox, own, phase, surroundings, waiting: HashMap::new(), tokens: 0 }
     }
 
     /// Loads the shard and serves.
@@ -202,6 +209,11 @@ impl ShardTask {
             Message::TopicsChanged { deleted } => {
                 self.step(turn, |shard, _, output| shard.topics_deleted(&deleted, output));
             }
+            Message::Assigned { group, job, assignment } => {
+                self.step(turn, |shard, environment, output| {
+                    shard.assigned(&group, job, &assignment, environment, output);
+                });
+            }
         }
     }
 
@@ -213,6 +225,7 @@ impl ShardTask {
             Ok(()) => {
                 self.shard.stage();
                 turn.replies.append(&mut output.replies);
+                output.assignments.into_iter().for_each(|job| self.compute(job));
             }
             Err(reason) => {
                 warn!(partition = %self.partition.id(), %reason, "a change of a group cannot be written");
@@ -223,6 +236,18 @@ impl ShardTask {
                 turn.replies.extend(output.replies.into_iter().map(|(token, _)| (token, refusal(error))));
             }
         }
+    }
+
+    /// Computes an assignment on a thread for such work; the result is a message like any other.
+    fn compute(&self, job: AssignmentJob) {
+        let own = self.own.clone();
+        let work = move || {
+            let assignment = job.run();
+            if let Some(own) = own.upgrade() {
+                let _ = own.send(Message::Assigned { group: job.group, job: job.id, assignment });
+            }
+        };
+        drop(self.surroundings.runtime.spawn_blocking(work));
     }
 
     fn encode(&self, output: &Output, turn: &mut Turn) -> Result<(), batches::BatchError> {

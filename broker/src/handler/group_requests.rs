@@ -3,6 +3,7 @@
 use medallion_group::request::Refusal;
 use medallion_group::{Caller, Reply, Request};
 use medallion_wire::ResponseError;
+use medallion_wire::internal_records::Feature;
 use medallion_wire::kafka_protocol::protocol::StrBytes;
 
 use super::authorize::{Operation, Resource};
@@ -43,6 +44,18 @@ pub(crate) fn authorize_group(
 /// `INVALID_GROUP_ID`.
 pub(crate) fn check_named(group: &str) -> Result<(), ResponseError> {
     if group.is_empty() { Err(ResponseError::InvalidGroupId) } else { Ok(()) }
+}
+
+/// Groups of the consumer protocol are served where both the cluster's `group.version` and the broker's
+/// `group.coordinator.rebalance.protocols` allow them.
+///
+/// # Errors
+/// `UNSUPPORTED_VERSION`.
+pub(crate) fn check_consumer_groups(state: &BrokerState) -> Result<(), ResponseError> {
+    let is_finalized = state.image().features.level(Feature::GroupVersion.name()) >= 1;
+    let protocols = &state.config.load().group_coordinator_rebalance_protocols;
+    let is_allowed = protocols.iter().any(|protocol| protocol.trim().eq_ignore_ascii_case("consumer"));
+    if is_finalized && is_allowed { Ok(()) } else { Err(ResponseError::UnsupportedVersion) }
 }
 
 /// Asks a group's shard; a refusal of the whole request is an error. `take` picks the reply of the right kind.

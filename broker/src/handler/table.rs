@@ -144,6 +144,20 @@ pub(crate) static APIS: &[Api] = &[
     api(ApiKey::UpdateFeatures, 0, 2, Both, run::<super::update_features::UpdateFeatures>),
     api(ApiKey::DescribeCluster, 0, 2, Both, run::<super::describe_cluster::DescribeCluster>),
     api(ApiKey::DescribeProducers, 0, 0, Brokers, run::<super::describe_producers::DescribeProducers>),
+    api(
+        ApiKey::ConsumerGroupHeartbeat,
+        0,
+        1,
+        Brokers,
+        run::<super::consumer_group_heartbeat::ConsumerGroupHeartbeat>,
+    ),
+    api(
+        ApiKey::ConsumerGroupDescribe,
+        0,
+        1,
+        Brokers,
+        run::<super::consumer_group_describe::ConsumerGroupDescribe>,
+    ),
     api(ApiKey::ListConfigResources, 0, 1, Brokers, run::<super::list_config_resources::ListConfigResources>),
     api(
         ApiKey::DescribeTopicPartitions,

@@ -34,9 +34,14 @@ impl Shard {
                 self.classic.load(GroupId::from(key.group.as_str()), None);
             }
             (GroupRecordKey::GroupMetadata(key), Some(GroupRecordValue::GroupMetadata(value))) => {
+                self.state.consumer.forget(&key.group);
                 self.classic.load(GroupId::from(key.group.as_str()), Some(value));
             }
-            _ => {}
+            _ => {
+                if let Some(group) = self.state.consumer.apply(record) {
+                    self.classic.load(group, None);
+                }
+            }
         }
     }
 
@@ -48,10 +53,11 @@ impl Shard {
     /// All records were loaded: the shard serves from now on.
     pub fn loaded(&mut self, environment: &mut Environment<'_>, output: &mut Output) {
         let with_offsets: Vec<GroupId> = self.state.offsets.groups_with_pending().cloned().collect();
-        for group in &with_offsets {
+        for group in with_offsets.iter().filter(|group| self.state.consumer.get(group.as_str()).is_none()) {
             self.classic.create(group, environment.now_ms);
         }
         self.classic.loaded(environment, &mut self.timers, output);
+        self.decide(environment, output, |step| step.loaded());
         self.timers.set(
             TimerKey::Expiration,
             environment.monotonic_ms + environment.settings.offsets.retention_check_interval_ms,

@@ -4,8 +4,10 @@
 //! [`Shard::on_time`]), after each either [`Shard::stage`] or, when its records cannot be written, [`Shard::undo`]; one append
 //! of all records; then [`Shard::commit`] or [`Shard::roll_back`]. Replies go out after that.
 //!
-//! - `load`: from records to a shard; `requests`: who answers what; `expiration`: what grows old.
+//! - `load`: from records to a shard; `requests`: who answers what; `consumer`: steps of consumer groups; `expiration`: what
+//!   grows old.
 
+mod consumer;
 mod expiration;
 mod load;
 mod requests;
@@ -19,7 +21,10 @@ use medallion_wire::internal_records::{GroupRecordKey, GroupRecordValue};
 use medallion_wire::types::Uuid;
 
 use crate::classic::ClassicGroups;
+use crate::consumer::{ConsumerGroups, Soft};
 use crate::environment::Environment;
+use crate::history::History;
+use crate::ids::GroupId;
 use crate::offsets::Offsets;
 use crate::output::Output;
 use crate::record::Record;
@@ -29,6 +34,7 @@ use crate::timers::{TimerKey, Timers};
 #[derive(Debug, Clone, Default)]
 struct State {
     offsets: Offsets,
+    consumer: ConsumerGroups,
 }
 
 /// The groups and offsets of one partition.
@@ -41,6 +47,7 @@ pub struct Shard {
     /// As of the last record that is committed.
     committed: State,
     classic: ClassicGroups,
+    soft: Soft,
     timers: Timers,
 }
 
@@ -63,7 +70,9 @@ impl Shard {
                 | TimerKey::ConsumerRebalance(..)
                 | TimerKey::ConsumerJoin(..)
                 | TimerKey::ConsumerSync(..)
-                | TimerKey::ConsumerAssignment(_) => {}
+                | TimerKey::ConsumerAssignment(_) => {
+                    self.decide(environment, output, |step| step.on_timer(&key));
+                }
             }
         }
     }
@@ -71,6 +80,10 @@ impl Shard {
     /// When something is due next, on the monotonic clock.
     pub fn next_deadline(&self) -> Option<i64> {
         self.timers.next_deadline()
+    }
+
+    fn has_group(&self, id: &GroupId) -> bool {
+        self.classic.get(id.as_str()).is_some() || self.state.consumer.get(id.as_str()).is_some()
     }
 
     /// Applies a decision and gives it out to be appended.
@@ -85,6 +98,7 @@ impl Shard {
     pub fn stage(&mut self) {
         self.staged = self.state.clone();
         self.classic.stage();
+        self.soft.stage();
     }
 
     /// The records since the last [`Shard::stage`] cannot be written: what they stood for is taken back. Whoever waits for
@@ -92,12 +106,14 @@ impl Shard {
     pub fn undo(&mut self, error: ResponseError, environment: &mut Environment<'_>, output: &mut Output) {
         self.state = self.staged.clone();
         self.classic.undo(error, environment, &mut self.timers, output);
+        self.decide(environment, output, |step| step.take_back(error, false));
     }
 
     /// All staged records are committed.
     pub fn commit(&mut self) {
         self.committed = self.staged.clone();
         self.classic.commit();
+        self.soft.commit();
     }
 
     /// The append failed: everything since the last [`Shard::commit`] is taken back, as by [`Shard::undo`].
@@ -110,6 +126,7 @@ impl Shard {
         self.state = self.committed.clone();
         self.staged = self.committed.clone();
         self.classic.roll_back(error, environment, &mut self.timers, output);
+        self.decide(environment, output, |step| step.take_back(error, true));
     }
 
     /// The offsets that are committed.
@@ -122,7 +139,17 @@ impl Shard {
         &self.classic
     }
 
-    /// All parts are sound by themselves, and every group with offsets is there.
+    /// The consumer groups that are committed.
+    pub fn consumer_groups(&self) -> &ConsumerGroups {
+        &self.committed.consumer
+    }
+
+    /// Why a group rebalanced since it was loaded, whatever its protocol.
+    pub fn history(&self, group: &str) -> Option<&History> {
+        self.soft.history(group).or_else(|| Some(self.classic.get(group)?.history()))
+    }
+
+    /// All parts are sound by themselves, every group with offsets is there, and no group is there twice.
     ///
     /// # Panics
     /// Where that is not so.
@@ -130,14 +157,23 @@ impl Shard {
         self.state.offsets.check_invariants();
         self.timers.check_invariants();
         self.classic.check_invariants(&self.timers);
+        self.state.consumer.check_invariants();
         for group in self.state.offsets.groups() {
-            assert!(self.classic.get(group.as_str()).is_some(), "{group} has offsets and is no group");
+            assert!(self.has_group(group), "{group} has offsets and is no group");
+        }
+        for group in self.state.consumer.iter() {
+            assert!(self.classic.get(group.id().as_str()).is_none(), "{} is there twice", group.id());
+            for member in group.members() {
+                let session = TimerKey::ConsumerSession(group.id().clone(), member.id.clone());
+                assert!(self.timers.deadline(&session).is_some(), "{} may be silent for ever", member.id);
+            }
         }
     }
 }
 
 impl State {
-    /// Takes a record that this shard has made. Classic groups are not changed by their records while they run.
+    /// Takes a record that this shard has made. Groups are not changed here: classic ones not by their records while they
+    /// run, consumer groups while their records are made.
     fn apply(&mut self, record: &Record) {
         if let GroupRecordKey::OffsetCommit(key) = &record.key {
             let value = match &record.value {

@@ -1,8 +1,11 @@
 //! Which part of a shard answers what.
 
 use medallion_wire::ResponseError;
+use medallion_wire::TopicId;
 use medallion_wire::messages as m;
 use medallion_wire::messages::delete_groups_response::DeletableGroupResult;
+use medallion_wire::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use medallion_wire::types::Uuid;
 
 use super::Shard;
 use crate::classic::{Commit, DeleteOffsets};
@@ -22,33 +25,34 @@ impl Shard {
         environment: &mut Environment<'_>,
         output: &mut Output,
     ) {
-        let timers = &mut self.timers;
         let reply = match request {
-            Request::JoinGroup(request) => {
-                return self.classic.join(token, caller, &request, environment, timers, output);
-            }
-            Request::SyncGroup(request) => {
-                return self.classic.sync(token, &request, environment, timers, output);
-            }
-            Request::Heartbeat(request) => {
-                return self.classic.heartbeat(token, &request, environment, timers, output);
-            }
-            Request::LeaveGroup(request) => {
-                return self.classic.leave(token, &request, environment, timers, output);
+            Request::JoinGroup(request) => return self.join(token, caller, &request, environment, output),
+            Request::SyncGroup(request) => return self.sync(token, &request, environment, output),
+            Request::Heartbeat(request) => return self.heartbeat(token, &request, environment, output),
+            Request::LeaveGroup(request) => return self.leave(token, &request, environment, output),
+            Request::ConsumerGroupHeartbeat(request) => {
+                return self.consumer_heartbeat(token, caller, &request, environment, output);
             }
             Request::OffsetCommit(request) => self.commit_offsets(caller, &request, environment, output),
-            Request::OffsetFetch { group, require_stable } => {
-                Ok(self.state.offsets.fetch(&group, require_stable).into())
-            }
+            Request::OffsetFetch { group, require_stable } => self.fetch_offsets(&group, require_stable),
             Request::OffsetDelete(request) => self.delete_offsets(&request, output),
-            Request::DescribeGroup(group) => Ok(self.classic.describe(&group, caller.version).into()),
-            Request::ListGroups { states, types } => Ok(self.classic.list(&states, &types).into()),
+            Request::DescribeGroup(group) => Ok(self.describe(&group, caller.version).into()),
+            Request::ConsumerGroupDescribe(group) => Ok(self.describe_consumer(&group, environment).into()),
+            Request::ListGroups { states, types } => Ok(self.list(&states, &types).into()),
             Request::DeleteGroup(group) => self.delete_group(&group, environment, output),
-            Request::ConsumerGroupHeartbeat(_) | Request::ConsumerGroupDescribe(_) => {
-                Err(ResponseError::UnsupportedVersion)
-            }
         };
         output.reply(token, reply.unwrap_or_else(|error| Reply::Refused(error.into())));
+    }
+
+    fn fetch_offsets(
+        &self,
+        group: &OffsetFetchRequestGroup,
+        require_stable: bool,
+    ) -> Result<Reply, ResponseError> {
+        if let Some(consumer) = self.state.consumer.get(&group.group_id) {
+            consumer.validate_fetch(group.member_id.as_deref(), group.member_epoch)?;
+        }
+        Ok(self.state.offsets.fetch(group, require_stable).into())
     }
 
     fn commit_offsets(
@@ -66,8 +70,20 @@ impl Shard {
             version: caller.version,
         };
         let group = GroupId::from(&request.group_id.0);
-        self.classic.validate_commit(&group, &commit, environment, &mut self.timers)?;
-        let (records, response) = Offsets::commit(request, environment, &|_, _, _| Ok(()))?;
+        let (records, response) = match self.state.consumer.get(group.as_str()) {
+            Some(consumer) => {
+                consumer.validate_commit(&commit)?;
+                let check = |name: &str, id: Uuid, partition| {
+                    let id = topic_id(name, id, environment);
+                    consumer.validate_commit_of(&commit, id, partition)
+                };
+                Offsets::commit(request, environment, &check)?
+            }
+            None => {
+                self.classic.validate_commit(&group, &commit, environment, &mut self.timers)?;
+                Offsets::commit(request, environment, &|_, _, _| Ok(()))?
+            }
+        };
         self.append(records, output);
         Ok(response.into())
     }
@@ -77,6 +93,12 @@ impl Shard {
         request: &m::OffsetDeleteRequest,
         output: &mut Output,
     ) -> Result<Reply, ResponseError> {
+        if let Some(consumer) = self.state.consumer.get(&request.group_id) {
+            let (records, response) =
+                self.state.offsets.delete(request, &|topic| consumer.is_subscribed_to(topic));
+            self.append(records, output);
+            return Ok(response.into());
+        }
         let group = self.classic.get(&request.group_id).ok_or(ResponseError::GroupIdNotFound)?;
         let deletable = group.validate_offset_delete()?;
         let is_subscribed =
@@ -92,10 +114,17 @@ impl Shard {
         environment: &mut Environment<'_>,
         output: &mut Output,
     ) -> Result<Reply, ResponseError> {
-        let tombstone = self.classic.delete(group, environment, &mut self.timers, output)?;
-        let mut records = self.state.offsets.delete_group(group);
-        records.push(tombstone);
-        self.append(records, output);
+        let offsets = self.state.offsets.delete_group(group);
+        self.delete_with(group, offsets, environment, output)?;
         Ok(DeletableGroupResult::default().with_group_id(group.to_str_bytes().into()).into())
+    }
+}
+
+/// The topic that a commit means, by the id that it names or by the name.
+fn topic_id(name: &str, id: Uuid, environment: &Environment<'_>) -> TopicId {
+    if id.is_nil() {
+        environment.topics.by_name(name).map_or(TopicId(id), |topic| topic.id)
+    } else {
+        TopicId(id)
     }
 }

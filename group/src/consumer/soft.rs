@@ -1,0 +1,117 @@
+//! What a coordinator knows of consumer groups that no record holds: assignments under way, who waits for them, and what
+//! was last asked and answered.
+
+use std::collections::HashMap;
+
+use medallion_wire::messages::ConsumerGroupHeartbeatRequest;
+
+use super::regex::RegexCache;
+use crate::history::History;
+use crate::ids::{GroupId, MemberId};
+use crate::output::{JobId, Token};
+
+/// An assignment that is being computed.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) id: JobId,
+    /// The group epoch that it is computed for.
+    pub(super) epoch: i32,
+    /// Who waits for it: the member whose request began it, unless a timer did.
+    pub(super) waiting: Option<Waiting>,
+}
+
+/// A request that is answered once an assignment is there.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) token: Token,
+    pub(super) member: MemberId,
+    pub(super) request: WaitingRequest,
+    pub(super) has_subscription_changed: bool,
+}
+
+/// Which request waits.
+#[derive(Debug)]
+pub(super) enum WaitingRequest {
+    Heartbeat(Box<ConsumerGroupHeartbeatRequest>),
+    Join(Box<super::classic_join::WaitingJoin>),
+}
+
+/// A member's last heartbeat, to answer it alike when it comes again.
+#[derive(Debug)]
+pub(super) struct LastHeartbeat {
+    pub(super) request: ConsumerGroupHeartbeatRequest,
+    pub(super) had_assignment: bool,
+}
+
+/// What is not in records.
+#[derive(Debug, Default)]
+pub struct Soft {
+    pub(super) running: HashMap<GroupId, Running>,
+    last_job: u64,
+    /// Jobs that began since the last commit, and how many of them are staged.
+    uncommitted: Vec<(GroupId, JobId)>,
+    staged: usize,
+    /// The version of the metadata that a group's hash was last computed for.
+    pub(super) checked: HashMap<GroupId, i64>,
+    pub(super) last: HashMap<GroupId, HashMap<MemberId, LastHeartbeat>>,
+    pub(super) histories: HashMap<GroupId, History>,
+    pub(super) regexes: RegexCache,
+}
+
+impl Soft {
+    pub(super) fn next_job(&mut self, group: &GroupId) -> JobId {
+        self.last_job += 1;
+        let id = JobId(self.last_job);
+        self.uncommitted.push((group.clone(), id));
+        id
+    }
+
+    /// Takes a job that has come back; `None` for one that nobody waits for any more.
+    pub(super) fn take_job(&mut self, group: &GroupId, id: JobId) -> Option<Running> {
+        self.running.get(group).filter(|running| running.id == id)?;
+        self.running.remove(group)
+    }
+
+    /// Forgets a member.
+    pub(super) fn forget_member(&mut self, group: &GroupId, member: &MemberId) {
+        if let Some(members) = self.last.get_mut(group) {
+            let _ = members.remove(member);
+            if members.is_empty() {
+                let _ = self.last.remove(group);
+            }
+        }
+    }
+
+    /// Forgets a group that is over; gives who still waits in it.
+    pub(super) fn forget_group(&mut self, group: &GroupId) -> Option<Waiting> {
+        let _ = self.checked.remove(group);
+        let _ = self.last.remove(group);
+        let _ = self.histories.remove(group);
+        self.running.remove(group)?.waiting
+    }
+
+    pub(crate) fn stage(&mut self) {
+        self.staged = self.uncommitted.len();
+    }
+
+    pub(crate) fn commit(&mut self) {
+        self.uncommitted.clear();
+        self.staged = 0;
+    }
+
+    /// What began since the last stage (or, with `all`, since the last commit) is taken back; gives who waits for it.
+    pub(super) fn take_back(&mut self, all: bool) -> Vec<Waiting> {
+        let begin = if all { 0 } else { self.staged };
+        self.staged = self.staged.min(begin);
+        let jobs = self.uncommitted.split_off(begin);
+        let taken = jobs.into_iter().filter_map(|(group, id)| self.take_job(&group, id)?.waiting).collect();
+        self.checked.clear();
+        self.last.clear();
+        taken
+    }
+
+    /// Why a group rebalanced since it was loaded.
+    pub fn history(&self, group: &str) -> Option<&History> {
+        self.histories.get(group)
+    }
+}
