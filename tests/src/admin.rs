@@ -9,8 +9,8 @@ use medallion_wire::messages::create_topics_request::{CreatableTopic, CreatableT
 use medallion_wire::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use medallion_wire::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use medallion_wire::messages::{
-    BrokerId, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, ListOffsetsRequest,
-    MetadataRequest, TopicName,
+    BrokerId, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, ListGroupsRequest,
+    ListOffsetsRequest, MetadataRequest, TopicName,
 };
 
 use crate::server::Server;
@@ -102,4 +102,12 @@ pub fn api_versions(server: &Server) -> BTreeMap<i16, (i16, i16)> {
     let request = medallion_wire::messages::ApiVersionsRequest::default();
     let answer = server.connect().call(&request, 0);
     answer.api_keys.iter().map(|api| (api.api_key, (api.min_version, api.max_version))).collect()
+}
+
+/// Which protocol a group speaks, as the server lists it: `classic`, `consumer`; empty where there is no such group.
+pub fn group_type(server: &Server, group: &str) -> String {
+    let listed = server.connect().call(&ListGroupsRequest::default(), 5);
+    assert_eq!(listed.error_code, 0, "listing groups");
+    let found = listed.groups.into_iter().find(|listed| listed.group_id.as_str() == group);
+    found.map(|found| found.group_type.to_string()).unwrap_or_default()
 }

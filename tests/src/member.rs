@@ -26,7 +26,7 @@ pub struct Join<'a> {
     pub group: &'a str,
     /// It reads this topic, from its start where nothing is committed.
     pub topic: &'a str,
-    /// `range` or `cooperative-sticky`.
+    /// `range` or `cooperative-sticky`; `consumer` for the consumer protocol (KIP-848), whose sessions the server sets.
     pub assignor: &'a str,
     /// Its `group.instance.id`.
     pub instance: Option<&'a str>,

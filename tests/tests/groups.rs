@@ -9,16 +9,27 @@ use medallion_tests::client::Client;
 use medallion_tests::environment::Missing;
 use medallion_tests::load::{Load, Shape};
 use medallion_tests::member::{Account, Event, Join, Member, What, assigned};
-use medallion_tests::server::{KAFKA, Program, Server};
+use medallion_tests::server::{KAFKA, Program, Server, Setup};
 use medallion_tests::{admin, kafka_tools, need};
 use medallion_wire::kafka_protocol::protocol::StrBytes;
 use medallion_wire::messages::{GroupId, HeartbeatRequest};
 use serde_json::json;
 
 const PARTITIONS: i32 = 4;
+/// How members name the consumer protocol (KIP-848) in the place of an assignor.
+const CONSUMER_PROTOCOL: &str = "consumer";
 
 fn shape(topic: &str) -> Shape<'_> {
     Shape { topic, partitions: PARTITIONS, acks: "all", idempotent: true, rate: 200 }
+}
+
+/// A server whose sessions of the consumer protocol are as short as those that classic members ask for here.
+fn setup() -> Setup {
+    Server::setup()
+        .property("group.consumer.min.session.timeout.ms", "6000")
+        .property("group.consumer.session.timeout.ms", "6000")
+        .property("group.consumer.min.heartbeat.interval.ms", "300")
+        .property("group.consumer.heartbeat.interval.ms", "300")
 }
 
 /// The offsets that a group has committed, as a client reads them.
@@ -47,7 +58,7 @@ fn wait_until_committed(server: &Server, group: &str, topic: &str) -> Result<(),
 fn shares_a_topic(client: Client, assignor: &str) -> Result<(), Missing> {
     client.available()?;
     Client::FranzGo.available()?;
-    let mut server = Server::start_default()?;
+    let mut server = setup().start()?;
     let bootstrap = server.bootstrap();
     let (topic, group) = ("shared", "sharers");
     admin::create_topic(&server, topic, PARTITIONS, &[]);
@@ -137,6 +148,21 @@ fn franz_go_shares_a_topic() {
 #[test]
 fn franz_go_shares_a_topic_cooperatively() {
     need!(shares_a_topic(Client::FranzGo, "cooperative-sticky"));
+}
+
+#[test]
+fn java_shares_a_topic_by_the_consumer_protocol() {
+    need!(shares_a_topic(Client::Java, CONSUMER_PROTOCOL));
+}
+
+#[test]
+fn confluent_shares_a_topic_by_the_consumer_protocol() {
+    need!(shares_a_topic(Client::Confluent, CONSUMER_PROTOCOL));
+}
+
+#[test]
+fn franz_go_shares_a_topic_by_the_consumer_protocol() {
+    need!(shares_a_topic(Client::FranzGo, CONSUMER_PROTOCOL));
 }
 
 #[test]
@@ -249,25 +275,41 @@ fn franz_go_restarts_as_static_member() {
     need!(restarts_as_static_member(Client::FranzGo));
 }
 
+#[test]
+fn a_classic_group_moves_between_kafka_and_medallion() {
+    need!(moves_between_kafka_and_medallion("range"));
+}
+
+#[test]
+fn a_consumer_group_moves_between_kafka_and_medallion() {
+    need!(moves_between_kafka_and_medallion(CONSUMER_PROTOCOL));
+}
+
 /// A group lives on while Apache Kafka and Medallion serve its directory in turn; its member notices nothing of the kill
 /// but the pause. (The member is Java's: franz-go joins anew as soon as a server cannot be reached.)
-#[test]
-fn a_group_moves_between_kafka_and_medallion() {
-    need!(Client::FranzGo.available());
-    need!(Client::Java.available());
+fn moves_between_kafka_and_medallion(assignor: &str) -> Result<(), Missing> {
+    Client::FranzGo.available()?;
+    Client::Java.available()?;
     let kafka = Program::Kafka(KAFKA);
-    let mut server = need!(Server::setup().program(kafka).start());
+    let session = "60000"; // it outlasts the start of any server
+    let mut server = Server::setup()
+        .program(kafka)
+        .property("group.consumer.session.timeout.ms", session)
+        .property("group.consumer.max.session.timeout.ms", session)
+        .property("group.consumer.min.heartbeat.interval.ms", "300")
+        .property("group.consumer.heartbeat.interval.ms", "300")
+        .start()?;
     let bootstrap = server.bootstrap();
     let (topic, group) = ("swapped", "movers");
     admin::create_topic(&server, topic, PARTITIONS, &[]);
     let load = Load::start(Client::FranzGo, &bootstrap, shape(topic));
-    let join = Join { group, topic, assignor: "range", instance: None };
-    let member = need!(Member::start_patient(Client::Java, &bootstrap, join));
+    let join = Join { group, topic, assignor, instance: None };
+    let member = Member::start_patient(Client::Java, &bootstrap, join)?;
     member.wait_for_partitions(4);
     member.wait_for_records(50);
     let before = assignments(&member.events());
     for (round, program) in (0..).zip([Program::under_test(), kafka, Program::under_test()]) {
-        need!(commit_simply(&server, topic, &[(0, round), (3, 10 + round)]));
+        commit_simply(&server, topic, &[(0, round), (3, 10 + round)])?;
         if round == 0 {
             server.kill();
         } else {
@@ -275,21 +317,24 @@ fn a_group_moves_between_kafka_and_medallion() {
         }
         server.start_as(program);
         member.wait_for_records(50);
-        assert_eq!(need!(committed(Client::Java, &server, "simple", topic)), [round, -1, -1, 10 + round]);
+        assert_eq!(committed(Client::Java, &server, "simple", topic)?, [round, -1, -1, 10 + round]);
         // What follows a stop is the member's to decide: it may join anew as soon as its server says that it stops.
         if round == 0 {
-            assert_eq!(heartbeat(&server, group, before.last().unwrap()), 0, "the generation ended");
+            if assignor != CONSUMER_PROTOCOL {
+                assert_eq!(heartbeat(&server, group, before.last().unwrap()), 0, "the generation ended");
+            }
             assert_eq!(assignments(&member.events()), before);
         }
     }
-    assert_eq!(need!(load.finish()).failed, 0);
-    need!(wait_until_committed(&server, group, topic));
+    assert_eq!(load.finish()?.failed, 0);
+    wait_until_committed(&server, group, topic)?;
     let mut account = Account::default();
     account.add("member", member.stop());
     let ends = admin::ends(&server, topic, PARTITIONS);
     account.check(&ends, &[]);
     server.stop();
-    need!(assert_decodes(&server, &[group, "simple"]));
+    assert_decodes(&server, &[group, "simple"])?;
+    Ok(())
 }
 
 fn commit_simply(server: &Server, topic: &str, offsets: &[(i32, i64)]) -> Result<(), Missing> {
@@ -316,4 +361,85 @@ fn assert_decodes(server: &Server, groups: &[&str]) -> Result<(), Missing> {
     assert!(decoded > 20, "only {decoded} records");
     assert!(!all.contains("Could not decode"), "a record is not Kafka's");
     Ok(())
+}
+
+/// A static member of the consumer protocol that leaves for now has its partitions again, and the other member does not
+/// notice.
+fn leaves_for_now(client: Client) -> Result<(), Missing> {
+    client.available()?;
+    let server = setup().start()?;
+    let bootstrap = server.bootstrap();
+    let (topic, group) = ("static", "statics");
+    admin::create_topic(&server, topic, PARTITIONS, &[]);
+    let join = |instance| Join { group, topic, assignor: CONSUMER_PROTOCOL, instance: Some(instance) };
+    let witness = Member::start(Client::Java, &bootstrap, join("witness"))?;
+    witness.wait_for_partitions(4);
+    let mut member = Member::start(client, &bootstrap, join("restarter"))?;
+    member.wait_for_partitions(2);
+    witness.wait_for_partitions(2);
+    let before = assignments(&witness.events());
+    let own = assigned(&member.events()).unwrap().to_vec();
+    for _ in 0..2 {
+        drop(member.stop());
+        member = Member::start(client, &bootstrap, join("restarter"))?;
+        member.wait_for_partitions(2);
+        assert_eq!(assigned(&member.events()).unwrap(), own);
+    }
+    thread::sleep(Duration::from_millis(1500));
+    assert_eq!(assignments(&witness.events()), before, "the other member noticed");
+    Ok(())
+}
+
+#[test]
+fn java_leaves_for_now_as_static_member() {
+    need!(leaves_for_now(Client::Java));
+}
+
+#[test]
+fn confluent_leaves_for_now_as_static_member() {
+    need!(leaves_for_now(Client::Confluent));
+}
+
+/// A group changes to the consumer protocol member by member, under load, and back. Nothing is skipped, and nothing comes
+/// twice but what the one that is killed had not committed.
+#[test]
+fn a_live_group_changes_its_protocol_and_back() {
+    need!(Client::Confluent.available());
+    need!(Client::FranzGo.available());
+    need!(Client::Java.available());
+    let server = need!(setup().start());
+    let bootstrap = server.bootstrap();
+    let (topic, group) = ("migrated", "migrants");
+    admin::create_topic(&server, topic, PARTITIONS, &[]);
+    let load = Load::start(Client::FranzGo, &bootstrap, shape(topic));
+    let start = |client, assignor| {
+        need_member(Member::start(client, &bootstrap, Join { group, topic, assignor, instance: None }))
+    };
+    let mut account = Account::default();
+    let kind = || admin::group_type(&server, group);
+
+    let first = start(Client::Java, "cooperative-sticky");
+    let second = start(Client::Confluent, "cooperative-sticky");
+    first.wait_for_partitions(2);
+    second.wait_for_partitions(2);
+    assert_eq!(kind(), "classic");
+    let third = start(Client::Java, CONSUMER_PROTOCOL);
+    third.wait_for_records(20);
+    assert_eq!(kind(), "consumer");
+    account.add("first", first.stop());
+    let fourth = start(Client::Confluent, CONSUMER_PROTOCOL);
+    fourth.wait_for_records(20);
+    account.add("killed", second.kill());
+    third.wait_for_partitions(2);
+    fourth.wait_for_partitions(2);
+    let fifth = start(Client::FranzGo, "cooperative-sticky");
+    fifth.wait_for_records(20);
+    account.add("third", third.stop());
+    account.add("fourth", fourth.stop());
+    fifth.wait_for_partitions(4);
+    assert_eq!(kind(), "classic");
+    assert_eq!(need!(load.finish()).failed, 0);
+    need!(wait_until_committed(&server, group, topic));
+    account.add("fifth", fifth.stop());
+    account.check(&admin::ends(&server, topic, PARTITIONS), &["killed"]);
 }

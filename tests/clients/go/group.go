@@ -35,8 +35,7 @@ func runMember(bootstrap string, s step) (any, error) {
 	balancers := map[string]kgo.GroupBalancer{"range": kgo.RangeBalancer(), "cooperative-sticky": kgo.CooperativeStickyBalancer()}
 	timeout := time.Duration(s.SessionTimeoutMs) * time.Millisecond
 	options := []kgo.Opt{
-		kgo.SeedBrokers(bootstrap), kgo.ConsumerGroup(s.Group), kgo.ConsumeTopics(s.Topic), kgo.Balancers(balancers[s.Assignor]),
-		kgo.SessionTimeout(timeout), kgo.HeartbeatInterval(300 * time.Millisecond), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
+		kgo.SeedBrokers(bootstrap), kgo.ConsumerGroup(s.Group), kgo.ConsumeTopics(s.Topic), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200 * time.Millisecond),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, all map[string][]int32) { m.change(all[s.Topic], true) }),
@@ -47,6 +46,11 @@ func runMember(bootstrap string, s step) (any, error) {
 			}
 			m.change(all[s.Topic], false)
 		}),
+	}
+	if s.Assignor == "consumer" {
+		options = append(options, kgo.Balancers(kgo.StickyBalancer()), kgo.ServerSideBalancer())
+	} else {
+		options = append(options, kgo.Balancers(balancers[s.Assignor]), kgo.SessionTimeout(timeout), kgo.HeartbeatInterval(300*time.Millisecond))
 	}
 	if s.Instance != "" {
 		options = append(options, kgo.InstanceID(s.Instance))

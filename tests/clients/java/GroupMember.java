@@ -35,14 +35,19 @@ final class GroupMember implements ConsumerRebalanceListener {
     }
 
     private static Properties settings(String bootstrap, JsonNode step) {
-        String assignor = step.get("assignor").asText().equals("range") ? "RangeAssignor" : "CooperativeStickyAssignor";
         Properties p = new Properties();
         p.put("bootstrap.servers", bootstrap);
         p.put("group.id", step.get("group").asText());
-        p.put("group.protocol", "classic");
-        p.put("partition.assignment.strategy", "org.apache.kafka.clients.consumer." + assignor);
-        p.put("session.timeout.ms", step.get("session_timeout_ms").asInt());
-        p.put("heartbeat.interval.ms", 300);
+        String assignor = step.get("assignor").asText();
+        if (assignor.equals("consumer")) {
+            p.put("group.protocol", "consumer");
+        } else {
+            String name = assignor.equals("range") ? "RangeAssignor" : "CooperativeStickyAssignor";
+            p.put("group.protocol", "classic");
+            p.put("partition.assignment.strategy", "org.apache.kafka.clients.consumer." + name);
+            p.put("session.timeout.ms", step.get("session_timeout_ms").asInt());
+            p.put("heartbeat.interval.ms", 300);
+        }
         p.put("auto.offset.reset", "earliest");
         p.put("enable.auto.commit", false);
         p.put("max.poll.records", 50);

@@ -117,12 +117,15 @@ def load(bootstrap, step):
 
 def member(bootstrap, step):
     extra = {"group.instance.id": step["instance"]} if step.get("instance") else {}
+    if step["assignor"] == "consumer":
+        extra["group.protocol"] = "consumer"
+    else:
+        extra["partition.assignment.strategy"] = step["assignor"]
+        extra["session.timeout.ms"] = step["session_timeout_ms"]
+        extra["heartbeat.interval.ms"] = 300
     client = Consumer({
         "bootstrap.servers": bootstrap,
         "group.id": step["group"],
-        "partition.assignment.strategy": step["assignor"],
-        "session.timeout.ms": step["session_timeout_ms"],
-        "heartbeat.interval.ms": 300,
         "enable.auto.commit": False,
         "auto.offset.reset": "earliest",
         "reconnect.backoff.ms": 20,

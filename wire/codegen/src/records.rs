@@ -185,7 +185,8 @@ impl Emitter<'_> {
             Type::String => format!("reader.nullable_string({flexible}, {nullable}, {path})?"),
             Type::Bytes => format!("reader.nullable_bytes({flexible}, {nullable}, {path})?"),
             Type::Struct(name) => {
-                format!("reader.nullable_struct({nullable}, {path}, |reader| {name}::read(reader, version))?")
+                let function = nullable_struct_function(field);
+                format!("reader.{function}({nullable}, {path}, |reader| {name}::read(reader, version))?")
             }
             Type::Array(element) => format!(
                 "reader.nullable_array({flexible}, {nullable}, {}, {path}, |reader| Ok({}))?",
@@ -328,7 +329,8 @@ impl Emitter<'_> {
                 format!("writer.nullable_bytes({flexible}, {nullable}, {place}.as_deref(), {path})?")
             }
             Type::Struct(_) => format!(
-                "writer.nullable_struct({nullable}, {place}.as_deref(), {path}, |writer, item| item.write(writer, version))?"
+                "writer.{}({nullable}, {place}.as_deref(), {path}, |writer, item| item.write(writer, version))?",
+                nullable_struct_function(field)
             ),
             Type::Array(element) => format!(
                 "writer.nullable_array({flexible}, {nullable}, {place}.as_deref(), {path}, |writer, item| {{ {}; Ok(()) }})?",
@@ -400,6 +402,11 @@ fn rust_type(kind: &Type) -> String {
         Type::Struct(name) => name.clone(),
         Type::Array(element) => format!("Vec<{}>", rust_type(element)),
     }
+}
+
+/// Kafka marks a structure that is there, or is not, in another way where it is a tagged field.
+fn nullable_struct_function(field: &Field) -> &'static str {
+    if field.tag.is_some() { "nullable_tagged_struct" } else { "nullable_struct" }
 }
 
 fn field_type(field: &Field) -> String {

@@ -285,6 +285,19 @@ impl<'a> Reader<'a> {
         Ok(Some(Box::new(read(self)?)))
     }
 
+    /// As a tagged field: 0 for null where others have -1.
+    pub(crate) fn nullable_tagged_struct<T>(
+        &mut self,
+        nullable: bool,
+        field: &'static str,
+        read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<Option<Box<T>>, DecodeError> {
+        if self.int8(field)? == 0 {
+            return null(nullable, field);
+        }
+        Ok(Some(Box::new(read(self)?)))
+    }
+
     /// Reads the tagged fields at a structure's end: gives the known ones to `read`, which tells whether it knew the tag,
     /// and returns the others.
     pub(crate) fn tagged_fields(
@@ -490,6 +503,19 @@ impl<'a> Writer<'a> {
                 write(self, value)
             }
         }
+    }
+
+    /// As a tagged field: 0 for null where others have -1.
+    pub(crate) fn nullable_tagged_struct<T>(
+        &mut self,
+        nullable: bool,
+        value: Option<&T>,
+        field: &'static str,
+        write: impl FnOnce(&mut Self, &T) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        check_null(nullable, value.is_none(), field)?;
+        self.int8(i8::from(value.is_some()));
+        value.map_or(Ok(()), |value| write(self, value))
     }
 
     #[expect(clippy::unused_self, reason = "the generated code names no error type")]

@@ -2162,7 +2162,7 @@ pub mod consumer_group_member_metadata_value {
                 reader.tagged_fields("ConsumerGroupMemberMetadataValue", |tag, reader| {
                     match tag {
                         0 => {
-                            value.classic_member_metadata = reader.nullable_struct(
+                            value.classic_member_metadata = reader.nullable_tagged_struct(
                                 true,
                                 "ConsumerGroupMemberMetadataValue.ClassicMemberMetadata",
                                 |reader| ClassicMemberMetadata::read(reader, version),
@@ -2215,7 +2215,7 @@ pub mod consumer_group_member_metadata_value {
             let mut tagged = TaggedFields::new(&self.unknown_tagged_fields);
             if self.classic_member_metadata != Some(Box::new(ClassicMemberMetadata::default())) {
                 tagged.add(0, |writer| {
-                    writer.nullable_struct(
+                    writer.nullable_tagged_struct(
                         true,
                         self.classic_member_metadata.as_deref(),
                         "ConsumerGroupMemberMetadataValue.ClassicMemberMetadata",
