@@ -5,6 +5,7 @@
 use super::broker::{BrokerConfig, QuorumVoter};
 use super::error::ConfigError;
 use super::resolved::Resolved;
+use super::value::Value;
 use medallion_wire::BrokerId;
 use medallion_wire::records::{Compression, CompressionSettings};
 use std::collections::BTreeMap;
@@ -36,6 +37,7 @@ pub(super) fn check_together(settings: &Resolved<'_>, config: &BrokerConfig) -> 
         return Err(settings.conflict("inter.broker.listener.name", message));
     }
     check_voters(settings, config)?;
+    check_consumer_groups(settings)?;
     if config.queued_max_request_bytes > 0
         && usize::try_from(config.queued_max_request_bytes)
             .is_ok_and(|queued| queued < config.socket_request_max_bytes)
@@ -57,6 +59,26 @@ pub(super) fn check_together(settings: &Resolved<'_>, config: &BrokerConfig) -> 
         return Err(settings.conflict("log.cleaner.io.max.bytes.per.second", message));
     }
     Ok(())
+}
+
+/// The bounds that single groups are held to hold for the broker's own settings too.
+fn check_consumer_groups(settings: &Resolved<'_>) -> Result<(), ConfigError> {
+    let number = |name: &str| if let Value::Number(number) = settings.value(name) { *number } else { 0 };
+    let demand = |holds: bool, name: &str, relation: &str, other: &str| {
+        if holds {
+            Ok(())
+        } else {
+            Err(settings.conflict(name, format!("{name} must be {relation} {other}")))
+        }
+    };
+    for what in ["heartbeat.interval.ms", "session.timeout.ms", "assignment.interval.ms"] {
+        let [own, min, max] = ["", "min.", "max."].map(|bound| format!("group.consumer.{bound}{what}"));
+        demand(number(&max) >= number(&min), &max, "greater than or equal to", &min)?;
+        demand(number(&own) >= number(&min), &own, "greater than or equal to", &min)?;
+        demand(number(&own) <= number(&max), &own, "less than or equal to", &max)?;
+    }
+    let [heartbeat, session] = ["group.consumer.heartbeat.interval.ms", "group.consumer.session.timeout.ms"];
+    demand(number(heartbeat) < number(session), heartbeat, "less than", session)
 }
 
 fn check_roles(settings: &Resolved<'_>) -> Result<(), ConfigError> {

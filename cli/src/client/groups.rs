@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 
 use bytes::{Buf, Bytes};
 use medallion_wire::kafka_protocol::protocol::{Request, StrBytes};
+use medallion_wire::messages::consumer_group_describe_response as consumer;
 use medallion_wire::messages::describe_groups_response::DescribedGroupMember;
 use medallion_wire::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
 use medallion_wire::messages::offset_fetch_request::OffsetFetchRequestGroup;
 use medallion_wire::messages::{
-    DeleteGroupsRequest, DescribeGroupsRequest, FindCoordinatorRequest, GroupId, ListGroupsRequest,
-    OffsetCommitRequest, OffsetFetchRequest,
+    ConsumerGroupDescribeRequest, DeleteGroupsRequest, DescribeGroupsRequest, FindCoordinatorRequest,
+    GroupId, ListGroupsRequest, OffsetCommitRequest, OffsetFetchRequest,
 };
-use medallion_wire::{BrokerId, Offset, TopicPartition};
+use medallion_wire::{BrokerId, Offset, ResponseError, TopicPartition};
 use serde::Serialize;
 use tokio::time::sleep;
 
@@ -43,12 +44,18 @@ pub(crate) struct ListedGroup {
 pub(crate) struct DescribedGroup {
     /// Its id.
     pub(crate) group: String,
+    /// Its protocol: `classic`, `consumer`.
+    pub(crate) r#type: &'static str,
     /// `Stable`, `Empty`, ...
     pub(crate) state: String,
     /// What is assigned.
     pub(crate) protocol_type: String,
-    /// How it is assigned: `range`, `cooperative-sticky`.
+    /// How it is assigned: `range`, `cooperative-sticky`, `uniform`.
     pub(crate) protocol: String,
+    /// The group epoch of a consumer group.
+    pub(crate) epoch: Option<i32>,
+    /// The epoch that a consumer group's target was computed for.
+    pub(crate) assignment_epoch: Option<i32>,
     /// The broker that coordinates it.
     pub(crate) coordinator: i32,
     /// Its members.
@@ -66,13 +73,29 @@ pub(crate) struct Member {
     pub(crate) client_id: String,
     /// Where it runs.
     pub(crate) host: String,
+    /// The epoch that a member of a consumer group has reached.
+    pub(crate) epoch: Option<i32>,
     /// What it reads.
     #[serde(serialize_with = "as_texts")]
     pub(crate) partitions: Vec<TopicPartition>,
+    /// What a member of a consumer group is to read once all have given up what is not theirs.
+    #[serde(serialize_with = "as_optional_texts")]
+    pub(crate) target: Option<Vec<TopicPartition>>,
 }
 
 fn as_texts<S: serde::Serializer>(partitions: &[TopicPartition], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(partitions.iter().map(ToString::to_string))
+}
+
+#[allow(clippy::ref_option, reason = "serde passes the field")]
+fn as_optional_texts<S: serde::Serializer>(
+    partitions: &Option<Vec<TopicPartition>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match partitions {
+        Some(partitions) => as_texts(partitions, serializer),
+        None => serializer.serialize_none(),
+    }
 }
 
 fn group_id(group: &str) -> GroupId {
@@ -156,8 +179,46 @@ impl Client {
         }
     }
 
-    /// A classic group with its members.
+    /// A group of either protocol with its members; one that is not there is `Dead`, or refused.
     pub(crate) async fn describe_group(&mut self, group: &str) -> Result<DescribedGroup, ClientError> {
+        let classic = self.describe_classic_group(group).await;
+        let is_missing = match &classic {
+            Ok(described) => described.state == "Dead",
+            Err(error) => is_not_found(error),
+        };
+        if !is_missing {
+            return classic;
+        }
+        match self.describe_consumer_group(group).await {
+            Err(ClientError::UnsupportedApi { .. }) => classic,
+            Err(error) if is_not_found(&error) => classic,
+            other => other,
+        }
+    }
+
+    async fn describe_consumer_group(&mut self, group: &str) -> Result<DescribedGroup, ClientError> {
+        let coordinator = self.coordinator(group).await?;
+        let build = |_| ConsumerGroupDescribeRequest::default().with_group_ids(vec![group_id(group)]);
+        self.call_coordinator(group, build, |response| {
+            let described = response.groups.into_iter().next().unwrap_or_default();
+            let message = described.error_message.as_deref();
+            ClientError::check(described.error_code, || format!("group {group}"), message)?;
+            Ok(DescribedGroup {
+                group: group.to_owned(),
+                r#type: "consumer",
+                state: described.group_state.to_string(),
+                protocol_type: "consumer".to_owned(),
+                protocol: described.assignor_name.to_string(),
+                epoch: Some(described.group_epoch),
+                assignment_epoch: Some(described.assignment_epoch),
+                coordinator: coordinator.get(),
+                members: described.members.iter().map(read_consumer_member).collect(),
+            })
+        })
+        .await
+    }
+
+    async fn describe_classic_group(&mut self, group: &str) -> Result<DescribedGroup, ClientError> {
         let coordinator = self.coordinator(group).await?;
         let build = |_| DescribeGroupsRequest::default().with_groups(vec![group_id(group)]);
         self.call_coordinator(group, build, |response| {
@@ -167,9 +228,12 @@ impl Client {
             let members = described.members.iter().map(read_member).collect::<Result<_, _>>()?;
             Ok(DescribedGroup {
                 group: group.to_owned(),
+                r#type: "classic",
                 state: described.group_state.to_string(),
                 protocol_type: described.protocol_type.to_string(),
                 protocol: described.protocol_data.to_string(),
+                epoch: None,
+                assignment_epoch: None,
                 coordinator: coordinator.get(),
                 members,
             })
@@ -289,8 +353,35 @@ fn read_member(member: &DescribedGroupMember) -> Result<Member, ClientError> {
         instance_id: member.group_instance_id.as_ref().map(ToString::to_string),
         client_id: member.client_id.to_string(),
         host: member.client_host.trim_start_matches('/').to_owned(),
+        epoch: None,
         partitions,
+        target: None,
     })
+}
+
+fn read_consumer_member(member: &consumer::Member) -> Member {
+    Member {
+        member_id: member.member_id.to_string(),
+        instance_id: member.instance_id.as_ref().map(ToString::to_string),
+        client_id: member.client_id.to_string(),
+        host: member.client_host.trim_start_matches('/').to_owned(),
+        epoch: Some(member.member_epoch),
+        partitions: partitions_of(&member.assignment),
+        target: Some(partitions_of(&member.target_assignment)),
+    }
+}
+
+fn partitions_of(assignment: &consumer::Assignment) -> Vec<TopicPartition> {
+    let topics = assignment.topic_partitions.iter();
+    topics
+        .flat_map(|topic| {
+            topic.partitions.iter().map(|index| TopicPartition::new(topic.topic_name.as_str(), *index))
+        })
+        .collect()
+}
+
+fn is_not_found(error: &ClientError) -> bool {
+    matches!(error, ClientError::Refused { error: ResponseError::GroupIdNotFound, .. })
 }
 
 /// Reads the topics of a `ConsumerProtocolAssignment`: version, topics with their partitions, the user's data.

@@ -1,26 +1,23 @@
 //! Settings of a group.
 
 use super::super::declaration::{Declaration, Validator, boolean, int, string};
-use super::reasons::{GROUPS, SHARE_GROUPS, STREAMS_GROUPS};
+use super::reasons::{SHARE_GROUPS, STREAMS_GROUPS};
 
 pub(super) const SETTINGS: &[Declaration] = &[
     int("consumer.assignment.interval.ms")
         .default("1000")
         .at_least(0)
         .inherits(&["group.consumer.assignment.interval.ms"])
-        .without_effect(GROUPS)
         .doc("Shortest time between two assignments of the group."),
     int("consumer.heartbeat.interval.ms")
         .default("5000")
         .at_least(1)
         .inherits(&["group.consumer.heartbeat.interval.ms"])
-        .without_effect(GROUPS)
         .doc("Heartbeat interval of the members."),
     int("consumer.session.timeout.ms")
         .default("45000")
         .at_least(1)
         .inherits(&["group.consumer.session.timeout.ms"])
-        .without_effect(GROUPS)
         .doc("Time without heartbeats after which a member is removed."),
     int("share.assignment.interval.ms")
         .default("1000")

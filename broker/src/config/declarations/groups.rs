@@ -1,49 +1,41 @@
 //! Settings of consumer, share and streams groups and of committed offsets.
 
 use super::super::declaration::{Declaration, Validator, int, list, long, short, string};
-use super::reasons::{GROUPS, ONE_REPLICA, PURGATORY, SHARE_GROUPS, STREAMS_GROUPS, THREADS, TURNS};
+use super::reasons::{ONE_REPLICA, PURGATORY, REGEXES, SHARE_GROUPS, STREAMS_GROUPS, THREADS, TURNS};
 
 pub(super) const SETTINGS: &[Declaration] = &[
     int("group.consumer.assignment.interval.ms")
         .default("1000")
         .at_least(0)
         .cluster_wide()
-        .without_effect(GROUPS)
         .doc("Shortest time between two assignments of a consumer group."),
     list("group.consumer.assignors")
         .default("uniform,range")
-        .list_of(&[])
-        .without_effect(GROUPS)
-        .doc("Assignors of consumer groups, the first being the default."),
+        .list_of(&["uniform", "range"])
+        .doc("Assignors of consumer groups, the first being the default: `uniform`, `range`. Classes of one's own cannot be loaded."),
     int("group.consumer.heartbeat.interval.ms")
         .default("5000")
         .at_least(1)
-        .without_effect(GROUPS)
         .doc("Heartbeat interval of members of consumer groups."),
     int("group.consumer.max.assignment.interval.ms")
         .default("15000")
         .at_least(0)
-        .without_effect(GROUPS)
         .doc("Upper bound of a group's own `consumer.assignment.interval.ms`."),
     int("group.consumer.max.heartbeat.interval.ms")
         .default("15000")
         .at_least(1)
-        .without_effect(GROUPS)
         .doc("Upper bound of a group's own `consumer.heartbeat.interval.ms`."),
     int("group.consumer.max.session.timeout.ms")
         .default("60000")
         .at_least(1)
-        .without_effect(GROUPS)
         .doc("Upper bound of a group's own `consumer.session.timeout.ms`."),
     int("group.consumer.max.size")
         .default("2147483647")
         .at_least(1)
-        .without_effect(GROUPS)
         .doc("Most members of a consumer group."),
     string("group.consumer.migration.policy")
         .default("bidirectional")
         .takes(Validator::OneOfIgnoringCase(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]))
-        .without_effect(GROUPS)
         .doc(
             "Which way groups may move between the classic and the consumer protocol while they have \
              members.",
@@ -51,28 +43,24 @@ pub(super) const SETTINGS: &[Declaration] = &[
     int("group.consumer.min.assignment.interval.ms")
         .default("0")
         .at_least(0)
-        .without_effect(GROUPS)
         .doc("Lower bound of a group's own `consumer.assignment.interval.ms`."),
     int("group.consumer.min.heartbeat.interval.ms")
         .default("5000")
         .at_least(1)
-        .without_effect(GROUPS)
         .doc("Lower bound of a group's own `consumer.heartbeat.interval.ms`."),
     int("group.consumer.min.session.timeout.ms")
         .default("45000")
         .at_least(1)
-        .without_effect(GROUPS)
         .doc("Lower bound of a group's own `consumer.session.timeout.ms`."),
     int("group.consumer.regex.refresh.interval.ms")
         .default("600000")
         .at_least(10000)
         .internal()
-        .without_effect(GROUPS)
+        .without_effect(REGEXES)
         .doc("Time after which subscriptions by regular expression are matched again."),
     int("group.consumer.session.timeout.ms")
         .default("45000")
         .at_least(1)
-        .without_effect(GROUPS)
         .doc("Time without heartbeats after which a member of a consumer group is removed."),
     int("group.coordinator.append.linger.ms")
         .default("-1")
@@ -94,7 +82,6 @@ pub(super) const SETTINGS: &[Declaration] = &[
     list("group.coordinator.rebalance.protocols")
         .default("classic,consumer,streams")
         .list_of(&["consumer", "classic", "share", "streams"])
-        .without_effect(GROUPS)
         .doc("Rebalance protocols that are served."),
     int("group.coordinator.threads")
         .default("4")

@@ -2,7 +2,8 @@
 
 pub(super) const THREADS: &str = "there is no such pool of threads here: work shares the machine's cores";
 pub(super) const PURGATORY: &str = "waiting requests are kept on their partitions here and need no tidying";
-pub(super) const GROUPS: &str = "groups of the consumer protocol (KIP-848) are not served yet";
+pub(super) const REGEXES: &str =
+    "subscriptions by regular expression are matched again whenever topics have changed";
 pub(super) const TURNS: &str =
     "what waits for a partition of groups is written together here, without waiting for more";
 pub(super) const TRANSACTIONS: &str = "transactions are not served yet";

@@ -65,9 +65,11 @@ fn text_of(described: &Described) -> String {
     let Described { group, offsets } = described;
     let behind: i64 = offsets.iter().map(|at| at.lag).sum();
     let protocol = if group.protocol.is_empty() { String::new() } else { format!("  {}", group.protocol) };
+    let epoch = group.epoch.map_or_else(String::new, |epoch| format!("  epoch {epoch}"));
     let mut text = format!(
-        "{}  {}{protocol}  {}  {} behind  coordinator {}",
+        "{}  {}  {}{protocol}{epoch}  {}  {} behind  coordinator {}",
         group.group,
+        group.r#type,
         group.state,
         counted(group.members.len() as u64, "member"),
         counted(u64::try_from(behind).unwrap_or(0), "record"),
@@ -88,7 +90,9 @@ fn members(group: &DescribedGroup) -> comfy_table::Table {
         ("instance", Align::Left),
         ("client", Align::Left),
         ("host", Align::Left),
+        ("epoch", Align::Right),
         ("partitions", Align::Right),
+        ("to have", Align::Right),
     ]);
     for member in &group.members {
         table.add_row([
@@ -96,7 +100,9 @@ fn members(group: &DescribedGroup) -> comfy_table::Table {
             member.instance_id.clone().unwrap_or_else(|| "-".to_owned()),
             member.client_id.clone(),
             member.host.clone(),
+            member.epoch.map_or_else(|| "-".to_owned(), |epoch| epoch.to_string()),
             member.partitions.len().to_string(),
+            member.target.as_ref().map_or_else(|| "-".to_owned(), |target| target.len().to_string()),
         ]);
     }
     table
