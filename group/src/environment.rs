@@ -99,10 +99,6 @@ pub struct ConsumerSettings {
     pub assignors: Vec<String>,
     /// `group.consumer.migration.policy`.
     pub migration: MigrationPolicy,
-    /// `group.consumer.regex.refresh.interval.ms`.
-    pub regex_refresh_interval_ms: i32,
-    /// Whether `consumer` is among `group.coordinator.rebalance.protocols`.
-    pub enabled: bool,
 }
 
 /// Settings of committed offsets.
@@ -168,8 +164,6 @@ impl Default for Settings {
                 members_max: usize::MAX,
                 assignors: vec!["uniform".to_owned(), "range".to_owned()],
                 migration: MigrationPolicy::Bidirectional,
-                regex_refresh_interval_ms: 600_000,
-                enabled: true,
             },
             offsets: OffsetSettings {
                 metadata_bytes_max: 4_096,

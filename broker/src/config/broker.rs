@@ -60,7 +60,6 @@ broker_config! {
         group_consumer_heartbeat_interval_ms: i32 = "group.consumer.heartbeat.interval.ms",
         group_consumer_max_size: i32 = "group.consumer.max.size",
         group_consumer_migration_policy: String = "group.consumer.migration.policy",
-        group_consumer_regex_refresh_interval_ms: i32 = "group.consumer.regex.refresh.interval.ms",
         group_consumer_session_timeout_ms: i32 = "group.consumer.session.timeout.ms",
         group_coordinator_rebalance_protocols: Vec<String> = "group.coordinator.rebalance.protocols",
         group_initial_rebalance_delay_ms: i32 = "group.initial.rebalance.delay.ms",
@@ -388,12 +387,18 @@ mod tests {
         }
     }
 
-    /// Settings that are read for a derived field.
-    const DERIVED: [&str; 18] = [
+    /// Settings that are read for a derived field, or as bounds of others.
+    const DERIVED: [&str; 24] = [
         "advertised.listeners",
         "broker.id",
         "controller.listener.names",
         "controller.quorum.voters",
+        "group.consumer.max.assignment.interval.ms",
+        "group.consumer.max.heartbeat.interval.ms",
+        "group.consumer.max.session.timeout.ms",
+        "group.consumer.min.assignment.interval.ms",
+        "group.consumer.min.heartbeat.interval.ms",
+        "group.consumer.min.session.timeout.ms",
         "inter.broker.listener.name",
         "listener.security.protocol.map",
         "listeners",

@@ -74,11 +74,6 @@ pub(super) fn settings(config: &BrokerConfig) -> Settings {
             members_max: members_max(config.group_consumer_max_size),
             assignors: config.group_consumer_assignors.clone(),
             migration: migration(&config.group_consumer_migration_policy),
-            regex_refresh_interval_ms: config.group_consumer_regex_refresh_interval_ms,
-            enabled: config
-                .group_coordinator_rebalance_protocols
-                .iter()
-                .any(|protocol| protocol.trim().eq_ignore_ascii_case("consumer")),
         },
         offsets: OffsetSettings {
             metadata_bytes_max: members_max(config.offset_metadata_max_bytes),
