@@ -46,9 +46,11 @@ impl Handler for DescribeClientQuotas {
     ) -> DescribeClientQuotasResponse {
         let allowed = state.authorize_cluster(&context, Operation::DescribeConfigs).map_err(Refusal::from);
         match allowed.and_then(|()| filter(&request.components)) {
-            Ok(filter) => DescribeClientQuotasResponse::default()
-                .with_error_message(None)
-                .with_entries(Some(describe(&state.image(), &filter, request.strict))),
+            Ok(filter) => DescribeClientQuotasResponse::default().with_entries(Some(describe(
+                &state.image(),
+                &filter,
+                request.strict,
+            ))),
             Err(refusal) => DescribeClientQuotasResponse::default()
                 .with_error_code(refusal.error.code())
                 .with_error_message(refusal.message.map(StrBytes::from_string))

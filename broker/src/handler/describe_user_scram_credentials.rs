@@ -39,9 +39,7 @@ impl Handler for DescribeUserScramCredentials {
                 .with_error_message(None)
                 .with_results(vec![refused; asked.len()]);
         }
-        DescribeUserScramCredentialsResponse::default()
-            .with_error_message(None)
-            .with_results(describe(&state.image(), &asked))
+        DescribeUserScramCredentialsResponse::default().with_results(describe(&state.image(), &asked))
     }
 }
 
@@ -68,7 +66,7 @@ fn describe(image: &MetadataImage, asked: &[StrBytes]) -> Vec<DescribeUserScramC
             return refused(result, ResponseError::DuplicateResource, format!("{text}{user}"));
         }
         match credentials.get(user) {
-            Some(infos) => result.with_error_message(None).with_credential_infos(infos.clone()),
+            Some(infos) => result.with_credential_infos(infos.clone()),
             None => {
                 let text = "Attempt to describe a user credential that does not exist: ";
                 refused(result, ResponseError::ResourceNotFound, format!("{text}{user}"))

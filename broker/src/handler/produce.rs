@@ -26,6 +26,7 @@ use super::topic_lookup::{find_topic, led_partition};
 use crate::error::Refusal;
 use crate::quota::QuotaKind;
 use crate::replica::append_job::AppendJobs;
+use crate::replica::append_time::AppendTime;
 use crate::replica::partition::AppendReply;
 use crate::server::connection::PendingReply;
 use crate::server::reply::Reply;
@@ -68,7 +69,7 @@ pub(crate) fn start(
     let request = ProduceRequest::decode(&mut body, context.version).map_err(|error| error.to_string())?;
     let acks = request.acks;
     let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
-    let topics = queue(&state, &context, request);
+    let topics = queue(&state, &context, request, meter.append_time());
     meter.pause();
     Ok(Box::pin(async move {
         let answer = meter.measure(answer(&state, &context, topics, acks, timeout)).await;
@@ -85,10 +86,15 @@ fn throttle_ms(state: &BrokerState, context: &RequestContext, meter: &mut Reques
     bandwidth_ms.max(request_ms)
 }
 
-fn queue(state: &BrokerState, context: &RequestContext, request: ProduceRequest) -> Vec<PendingTopic> {
+fn queue(
+    state: &BrokerState,
+    context: &RequestContext,
+    request: ProduceRequest,
+    time: Option<AppendTime>,
+) -> Vec<PendingTopic> {
     let acks = request.acks;
     let transactional = request.transactional_id.is_some();
-    let mut jobs = AppendJobs::default();
+    let mut jobs = AppendJobs::timed(time);
     let mut topics = Vec::with_capacity(request.topic_data.len());
     for topic in request.topic_data {
         let mut partitions = Vec::with_capacity(topic.partition_data.len());

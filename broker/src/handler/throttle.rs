@@ -23,6 +23,7 @@ use medallion_wire::messages::{
 
 use super::context::{BrokerState, ListenerKind, RequestContext};
 use crate::quota::{Client, MutationQuota, QuotaKind, now_ms, timed};
+use crate::replica::append_time::AppendTime;
 
 /// A response that tells its client how long to wait.
 pub(crate) trait Throttled {
@@ -69,14 +70,15 @@ impl Throttled for DescribeQuorumResponse {
     fn set_throttle_time_ms(&mut self, _: i32) {}
 }
 
-/// How long one request keeps threads busy, where that counts against a quota: decoding it, handling it and building its
-/// response, without waiting and without what the I/O pool and the controller do for it.
+/// How long one request keeps threads busy, where that counts against a quota: decoding it, handling it, appending what it
+/// brings and building its response. What it waits for does not count, nor what the controller does for it, nor sending.
 #[derive(Debug)]
 pub(crate) struct RequestMeter {
     /// Whose request it is; `None` where nothing is measured.
     payer: Option<RequestContext>,
     began: Option<Instant>,
     busy: Duration,
+    appends: Option<AppendTime>,
 }
 
 impl RequestMeter {
@@ -84,7 +86,7 @@ impl RequestMeter {
     pub(crate) fn start(state: &BrokerState, context: &RequestContext) -> Self {
         let counts = is_client(context) && state.quotas.is_enabled(QuotaKind::Request);
         let payer = counts.then(|| context.clone());
-        Self { began: payer.is_some().then(Instant::now), payer, busy: Duration::ZERO }
+        Self { began: payer.is_some().then(Instant::now), payer, busy: Duration::ZERO, appends: None }
     }
 
     /// Stops the clock that [`RequestMeter::start`] started.
@@ -99,10 +101,17 @@ impl RequestMeter {
         output
     }
 
+    /// Where the time of appends is to be added, if it is measured.
+    pub(crate) fn append_time(&mut self) -> Option<AppendTime> {
+        self.appends = self.payer.as_ref().map(|_| AppendTime::default());
+        self.appends.clone()
+    }
+
     /// Notes the time so far; how many milliseconds the client must wait.
     pub(crate) fn throttle_ms(&mut self, state: &BrokerState) -> i32 {
         let Some(payer) = self.payer.take() else { return 0 };
-        let percent_seconds = self.busy.as_secs_f64() * 100.0;
+        let appends = self.appends.take().map_or(Duration::ZERO, |time| time.total());
+        let percent_seconds = (self.busy + appends).as_secs_f64() * 100.0;
         throttle_ms(state, QuotaKind::Request, &payer, percent_seconds)
     }
 }

@@ -55,7 +55,7 @@ pub(crate) fn describe(
         let message = response.error_message.map(|message| message.to_string());
         return Err((response.error_code, message.unwrap_or_default()));
     };
-    assert_eq!((response.error_code, response.error_message), (0, None));
+    assert_eq!((response.error_code, response.error_message.as_deref()), (0, Some("")), "as Kafka has it");
     let printed = entries.iter().map(|entry| {
         let parts = entry.entity.iter().map(|part| {
             let name = part.entity_name.as_ref().map_or("<default>", |name| name.as_str());

@@ -64,6 +64,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule("DescribeClientQuotas", "Entries.Values", Keep::ByField(&["Key"])),
     rule("AlterUserScramCredentials", "Results", Keep::ByField(&["User"])),
     rule("DescribeUserScramCredentials", "Results", Keep::ByField(&["User"])),
+    rule("DescribeUserScramCredentials", "Results.CredentialInfos", Keep::ByField(&["Mechanism"])),
     rule("Fetch", "Responses", Keep::ByField(&["Topic", "TopicId"])),
     rule("Fetch", "Responses.Partitions", Keep::ByField(&["PartitionIndex"])),
     rule("Produce", "Responses", Keep::ByField(&["Name", "TopicId"])),

@@ -48,7 +48,6 @@ pub(crate) fn alter(
     let request = &alteration.request;
     let mut records = Vec::new();
     let mut outcomes: BTreeMap<QuotaEntity, Result<(), ApiError>> = BTreeMap::new();
-    let mut order: Vec<&Request> = Vec::new();
     for entry in &request.entries {
         let entity = entity_of(entry);
         let duplicate = || invalid(format!("Ignoring duplicate entity {}", describe(&entity)));
@@ -56,7 +55,6 @@ pub(crate) fn alter(
             *earlier = Err(duplicate());
             continue;
         }
-        order.push(entry);
         let outcome = if has_duplicate_key(entry) {
             Err(duplicate())
         } else {
@@ -68,22 +66,20 @@ pub(crate) fn alter(
     if request.validate_only {
         records.clear();
     }
-    let entries = order
-        .into_iter()
-        .map(|entry| {
-            let error = outcomes.remove(&entity_of(entry)).and_then(Result::err);
-            let (code, message) = error.map_or((0, None), |error| (error.code(), error.message));
-            let entity = entry.entity.iter().map(|part| {
-                ReplyEntity::default()
-                    .with_entity_type(part.entity_type.clone())
-                    .with_entity_name(part.entity_name.clone())
-            });
-            Outcome::default()
-                .with_error_code(code)
-                .with_error_message(message.map(Into::into))
-                .with_entity(entity.collect())
-        })
-        .collect();
+    let outcome = |(entity, outcome): (QuotaEntity, Result<(), ApiError>)| {
+        let error = outcome.err();
+        let (code, message) = error.map_or((0, None), |error| (error.code(), error.message));
+        let parts = entity.0.iter().map(|(kind, name)| {
+            ReplyEntity::default()
+                .with_entity_type(kind.to_string().into())
+                .with_entity_name(name.as_ref().map(|name| name.to_string().into()))
+        });
+        Outcome::default()
+            .with_error_code(code)
+            .with_error_message(message.map(Into::into))
+            .with_entity(parts.collect())
+    };
+    let entries = outcomes.into_iter().map(outcome).collect();
     Decision { records, reply: m::AlterClientQuotasResponse::default().with_entries(entries) }
 }
 
@@ -104,9 +100,12 @@ fn entity_of(entry: &Request) -> QuotaEntity {
     QuotaEntity(entry.entity.iter().map(part).collect())
 }
 
+/// As Kafka prints an entity: in the order of its hash map.
 fn describe(entity: &QuotaEntity) -> String {
+    let (ip, others): (Vec<_>, Vec<_>) = entity.0.iter().partition(|(kind, _)| &***kind == "ip");
+    let parts = others.into_iter().chain(ip);
     let parts: Vec<String> =
-        entity.0.iter().map(|(kind, name)| format!("{kind}={}", name.as_deref().unwrap_or("null"))).collect();
+        parts.map(|(kind, name)| format!("{kind}={}", name.as_deref().unwrap_or("null"))).collect();
     format!("ClientQuotaEntity(entries={{{}}})", parts.join(", "))
 }
 
