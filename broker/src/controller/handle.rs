@@ -56,7 +56,7 @@ macro_rules! typed {
     };
 }
 
-/// As [`typed`], for what counts against a client's quota of partitions made and removed.
+/// As `typed`, for what counts against a client's quota of partitions made and removed.
 macro_rules! typed_within {
     ($(#[$doc:meta])* $method:ident, $variant:ident, $request:ident -> $response:ident) => {
         $(#[$doc])*

@@ -6,7 +6,7 @@
 //! - [`connection_rate`]: how fast addresses and listeners may open connections;
 //! - [`table`]: which quota holds for whom, by Kafka's precedence;
 //! - [`rate`]: how much was used lately; [`token_bucket`]: how much may be used at once;
-//! - [`timed`]: how long a request keeps threads busy.
+//! - [`mod@timed`]: how long a request keeps threads busy.
 //!
 //! All but the last take the time as a parameter. Without any quota a request costs one look at an atomic byte.
 
