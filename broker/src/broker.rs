@@ -11,6 +11,7 @@ mod background;
 mod error;
 mod follower;
 mod listeners;
+mod quotas;
 mod stores;
 
 use std::net::SocketAddr;
@@ -31,6 +32,7 @@ pub use self::error::StartError;
 use self::follower::{Follower, newest_image};
 pub use self::listeners::BoundListener;
 use self::listeners::{Sockets, bind_all, broker_endpoints, controller_endpoints};
+use self::quotas::Quotas;
 use self::stores::Opener;
 use crate::config::{BrokerConfig, Settings};
 use crate::controller::{BrokerIdentity, ControllerHandle};
@@ -107,11 +109,13 @@ impl Broker {
             random: random_bits,
             runtime: Handle::current(),
         });
+        let quotas = Quotas::new(&config, controller.image());
         let follower = Follower {
             node_id: config.node_id.get(),
             replicas: Arc::clone(&replicas),
             groups: Arc::clone(&groups),
             live: Arc::clone(&live),
+            quotas: quotas.clone(),
             controller: Arc::clone(&handle_later),
             runtime: Handle::current(),
             limits,
@@ -133,6 +137,8 @@ impl Broker {
             producer_ids: ProducerIds::new(config.node_id),
             authorizer: Arc::new(AllowAll),
             metrics,
+            quotas: quotas.clients,
+            connection_rates: quotas.connections,
             config: live,
             clock,
             loggers,

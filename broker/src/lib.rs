@@ -9,7 +9,7 @@
 //! - [`replica`]: partitions, their logs, who waits for them;
 //! - [`coordinator`]: groups and committed offsets, whose logic is `medallion-group`'s;
 //! - [`handler`]: one file an API; [`error`]: from errors to Kafka's codes;
-//! - [`server`]: sockets, frames, limits, the operators' HTTP port; [`metrics`] and [`observed`]: what that shows.
+//! - [`quota`]: what clients may use, held against what they do; [`server`]: sockets, frames, limits, the operators' HTTP port; [`metrics`] and [`observed`]: what that shows.
 
 pub mod broker;
 pub mod config;
@@ -22,7 +22,6 @@ pub mod loggers;
 mod metrics;
 mod observed;
 mod producer_ids;
-#[cfg_attr(not(test), expect(dead_code, reason = "held against requests next"))]
 mod quota;
 mod random;
 mod replica;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::handler::BrokerState;
 use crate::metrics::{DirectorySnapshot, PartitionSnapshot, ProcessUsage, Snapshot};
+use crate::quota::now_ms;
 use crate::replica::{LogDirectory, Partition};
 use crate::server::admin_http::Observed;
 use crate::server::listener::ConnectionCounter;
@@ -40,6 +41,7 @@ impl ObservedBroker {
             request_memory_bytes: self.budget.used_bytes(),
             request_memory_limit_bytes: self.budget.total_bytes(),
             metadata_applied_offset: self.state.image().provenance.last_offset.get(),
+            quotas: self.state.quotas.shown(now_ms(&*self.state.clock)),
             process: ProcessUsage::read(),
         }
     }

@@ -146,6 +146,46 @@ fn data_apis() {
 }
 
 #[test]
+fn quotas_and_scram_credentials() {
+    blocking(|address| {
+        let connection = &mut Connection::open(address);
+        for (version, response) in each::<AlterClientQuotasRequest>(connection, 0, |_| {
+            let entity = alter_client_quotas_request::EntityData::default()
+                .with_entity_type("user".into())
+                .with_entity_name(None);
+            let operation = alter_client_quotas_request::OpData::default()
+                .with_key("producer_byte_rate".into())
+                .with_value(1e12);
+            let entry = alter_client_quotas_request::EntryData::default()
+                .with_entity(vec![entity])
+                .with_ops(vec![operation]);
+            AlterClientQuotasRequest::default().with_entries(vec![entry])
+        }) {
+            assert_eq!(response.entries[0].error_code, 0, "alter client quotas v{version}");
+        }
+        for (version, response) in
+            each::<DescribeClientQuotasRequest>(connection, 0, |_| DescribeClientQuotasRequest::default())
+        {
+            let entries = response.entries.expect("entries");
+            assert_eq!((response.error_code, entries.len()), (0, 1), "describe client quotas v{version}");
+        }
+        for (version, response) in each::<AlterUserScramCredentialsRequest>(connection, 0, |_| {
+            let deletion = alter_user_scram_credentials_request::ScramCredentialDeletion::default()
+                .with_name("nobody".into())
+                .with_mechanism(1);
+            AlterUserScramCredentialsRequest::default().with_deletions(vec![deletion])
+        }) {
+            assert_eq!(response.results[0].error_code, 91, "alter scram credentials v{version}");
+        }
+        for (version, response) in each::<DescribeUserScramCredentialsRequest>(connection, 0, |_| {
+            DescribeUserScramCredentialsRequest::default().with_users(None)
+        }) {
+            assert_eq!((response.error_code, response.results.len()), (0, 0), "describe scram v{version}");
+        }
+    });
+}
+
+#[test]
 fn metadata_apis() {
     blocking(|address| {
         let connection = &mut Connection::open(address);

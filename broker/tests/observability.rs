@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use common::{Connection, clients_address, start};
 use medallion_wire::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
-use medallion_wire::messages::{ListOffsetsRequest, TopicName};
+use medallion_wire::messages::{ListOffsetsRequest, MetadataRequest, TopicName};
 
 fn get(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("the metrics port listens");
@@ -44,6 +44,36 @@ fn health_and_errors_by_api() {
                 "{page}"
             );
             assert!(page.contains("medallion_requests_in_flight 0\n"), "all are answered: {page}");
+        };
+        tokio::task::spawn_blocking(work).await.expect("no panic");
+        broker.shutdown().await.expect("a clean stop");
+    });
+}
+
+#[test]
+fn waits_for_quotas_and_what_is_used_are_shown() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let directory = tempfile::tempdir().expect("a folder");
+        let broker = start(directory.path(), &[]).await.expect("the broker starts");
+        let (clients, metrics) =
+            (clients_address(&broker), broker.metrics_address().expect("a metrics port"));
+        let work = move || {
+            let admin = &mut Connection::open_as(clients, "admin");
+            assert!(!get(metrics, "/metrics").contains("medallion_quota_"), "nobody has a quota");
+            let entity = [("client-id", Some("busy"))];
+            common::quotas::alter(admin, &entity, "request_percentage", Some(0.000_01));
+            let request = MetadataRequest::default();
+            assert!(Connection::open_as(clients, "busy").ask(9, &request).throttle_time_ms > 0);
+            let page = get(metrics, "/metrics");
+            let labels = "{client_id=\"busy\",quota=\"request_percentage\",user=\"\"}";
+            let limit = format!("medallion_quota_limit{labels} 0.00001\n");
+            assert!(page.contains(&limit), "{page}");
+            assert!(page.contains(&format!("medallion_quota_rate{labels} 0.")), "{page}");
+            let count = "medallion_quota_throttle_seconds_count{quota=\"request_percentage\"} 1\n";
+            assert!(page.contains(count), "{page}");
+            common::quotas::alter(admin, &entity, "request_percentage", None);
+            assert!(!get(metrics, "/metrics").contains("medallion_quota_rate"), "what is gone is not shown");
         };
         tokio::task::spawn_blocking(work).await.expect("no panic");
         broker.shutdown().await.expect("a clean stop");

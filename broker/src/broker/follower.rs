@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tracing::{error, warn};
 
 use super::error::chain;
+use super::quotas::Quotas;
 use crate::config::BrokerConfig;
 use crate::controller::{
     ControllerHandle, MetadataDelta, MetadataError, MetadataImage, MetadataListener, directory_assignment,
@@ -26,6 +27,7 @@ pub(super) struct Follower {
     pub(super) replicas: Arc<ReplicaManager>,
     pub(super) groups: Arc<GroupCoordinator>,
     pub(super) live: Arc<LiveConfig>,
+    pub(super) quotas: Quotas,
     pub(super) controller: Arc<OnceLock<ControllerHandle>>,
     pub(super) runtime: Handle,
     /// Whom changed settings concern besides.
@@ -39,6 +41,9 @@ impl MetadataListener for Follower {
         if self.live.apply(delta) {
             set_limits(&self.limits, &self.live.load());
             self.background.look_again();
+        }
+        if delta.changes.client_quotas {
+            self.quotas.follow(&delta.after);
         }
         self.replicas.apply(delta);
         self.groups.apply(delta);

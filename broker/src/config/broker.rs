@@ -51,6 +51,8 @@ broker_config! {
         connection_requests_max: usize = "medallion.connection.requests.max",
         connections_max_idle_ms: i64 = "connections.max.idle.ms",
         controller_quorum_bootstrap_servers: Vec<String> = "controller.quorum.bootstrap.servers",
+        controller_quota_window_num: u32 = "controller.quota.window.num",
+        controller_quota_window_size_seconds: u32 = "controller.quota.window.size.seconds",
         default_replication_factor: i32 = "default.replication.factor",
         delete_topic_enable: bool = "delete.topic.enable",
         disk_reserve_bytes: u64 = "medallion.disk.reserve.bytes",
@@ -76,6 +78,7 @@ broker_config! {
         log_format: String = "medallion.log.format",
         log_level: String = "medallion.log.level",
         log_retention_check_interval_ms: u64 = "log.retention.check.interval.ms",
+        max_connection_creation_rate: i32 = "max.connection.creation.rate",
         max_connections: usize = "max.connections",
         max_connections_per_ip: usize = "max.connections.per.ip",
         max_incremental_fetch_session_cache_slots: usize = "max.incremental.fetch.session.cache.slots",
@@ -103,6 +106,8 @@ broker_config! {
         producer_id_expiration_check_interval_ms: u64 = "producer.id.expiration.check.interval.ms",
         producer_id_expiration_ms: i64 = "producer.id.expiration.ms",
         queued_max_request_bytes: i64 = "queued.max.request.bytes",
+        quota_window_num: u32 = "quota.window.num",
+        quota_window_size_seconds: u32 = "quota.window.size.seconds",
         request_read_timeout_ms: u64 = "medallion.request.read.timeout.ms",
         response_write_timeout_ms: u64 = "medallion.response.write.timeout.ms",
         socket_listen_backlog_size: i32 = "socket.listen.backlog.size",
@@ -135,6 +140,8 @@ broker_config! {
         log_dirs: Vec<PathBuf> = checks::log_dirs,
         /// `metadata.log.dir`, or the first of `log.dirs`.
         metadata_log_dir: PathBuf = checks::metadata_log_dir,
+        /// `listener.name.NAME.max.connection.creation.rate` by listener, its name in small letters.
+        listener_connection_creation_rates: BTreeMap<String, i32> = checks::listener_connection_creation_rates,
         /// `max.connections.per.ip.overrides` by address or host name.
         max_connections_per_ip_overrides: BTreeMap<String, usize> = checks::max_connections_per_ip_overrides,
         /// `medallion.metrics.listener`; none where it is empty.

@@ -198,6 +198,19 @@ pub(super) fn max_connections_per_ip_overrides(
         .ok_or_else(|| settings.invalid(name, &text, "must be host:limit, separated by commas"))
 }
 
+/// `max.connection.creation.rate` of single listeners, by their names in small letters.
+pub(super) fn listener_connection_creation_rates(
+    settings: &Resolved<'_>,
+) -> Result<BTreeMap<String, i32>, ConfigError> {
+    let of_listeners = settings.of_listeners("max.connection.creation.rate");
+    of_listeners
+        .map(|(listener, name, value)| match value.parse() {
+            Ok(rate) if rate > 0 => Ok((listener.to_lowercase(), rate)),
+            _ => Err(settings.invalid(name, value, "Value must be at least 1")),
+        })
+        .collect()
+}
+
 /// The smaller of the two limits of what requests may take; Kafka's counts where it is set to more than 0.
 pub(super) fn request_memory_bytes(settings: &Resolved<'_>) -> Result<usize, ConfigError> {
     let own: usize = settings.read("medallion.request.memory.bytes")?;

@@ -121,6 +121,15 @@ impl<'a> Resolved<'a> {
         }
     }
 
+    /// What is set for single listeners as `listener.name.NAME.` and then `base`: the listener, the setting's whole name, its
+    /// value.
+    pub(super) fn of_listeners(&self, base: &str) -> impl Iterator<Item = (&'a str, &'a str, &'a str)> {
+        self.settings.iter().filter_map(move |(name, setting)| {
+            let listener = name.strip_prefix("listener.name.")?.strip_suffix(base)?.strip_suffix('.')?;
+            Some((listener, name, setting.value.as_str()))
+        })
+    }
+
     /// Whether somebody set it.
     pub(super) fn is_set(&self, name: &str) -> bool {
         self.settings.get(name).is_some()

@@ -21,6 +21,7 @@ use super::quorum::{MetadataError, MetadataLog, MetadataLogSettings, Replay};
 use super::quorum_description::QuorumDescription;
 use super::records::MetadataRecord;
 use super::state_machine::{ApiError, Command, ControllerSettings, Inputs, Reply, StateMachine};
+use crate::quota::MutationQuota;
 
 /// At most this many waiting commands share one append and one flush.
 const MAX_GROUP: usize = 500;
@@ -188,7 +189,9 @@ impl EventLoop {
             let waiting = std::iter::from_fn(|| events.try_recv().ok()).take(MAX_GROUP);
             for event in first.into_iter().chain(waiting) {
                 match event {
-                    Event::Submit(command, reply) => self.decide(&command, reply, &mut group),
+                    Event::Submit(command, quota, reply) => {
+                        self.decide(&command, quota.as_ref(), reply, &mut group);
+                    }
                     Event::Stop(reply) => {
                         stop = Some(reply);
                         break;
@@ -214,11 +217,21 @@ impl EventLoop {
         }
     }
 
-    fn decide(&mut self, command: &Command, reply: ReplySender, group: &mut Group) {
+    fn decide(
+        &mut self,
+        command: &Command,
+        quota: Option<&MutationQuota>,
+        reply: ReplySender,
+        group: &mut Group,
+    ) {
         let now_ms = self.clock.now_ms();
         let place = self.machine.image().provenance;
         let next_offset = place.last_offset.next();
-        let mut inputs = Inputs { next_offset: next_offset.get(), random: &mut *self.random };
+        let mut inputs = Inputs {
+            next_offset: next_offset.get(),
+            random: &mut *self.random,
+            take_partitions: &mut |count| quota.is_none_or(|quota| quota.take(count)),
+        };
         let outcome = self.machine.decide(command, &mut inputs);
         let outcome = outcome.and_then(|decision| {
             if !decision.records.is_empty() {

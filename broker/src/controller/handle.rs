@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 use super::image::{MetadataDelta, MetadataImage};
 use super::quorum::MetadataError;
 use super::quorum_description::QuorumDescription;
-use super::state_machine::{ApiError, Command, Reply};
+use super::state_machine::{ApiError, Command, QuotaAlteration, Reply};
+use crate::quota::MutationQuota;
 
 /// Told of each change, on the controller's thread, after it is durable and before the command's reply.
 ///
@@ -34,8 +35,8 @@ pub(crate) struct ControllerHandle {
 /// What the controller's thread waits for.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// A command and where its reply goes.
-    Submit(Box<Command>, oneshot::Sender<Result<Reply, ApiError>>),
+    /// A command, the quota of the client that asks for it, and where its reply goes.
+    Submit(Box<Command>, Option<MutationQuota>, oneshot::Sender<Result<Reply, ApiError>>),
     /// Close the log and end.
     Stop(oneshot::Sender<Result<(), MetadataError>>),
 }
@@ -48,6 +49,27 @@ macro_rules! typed {
         /// What the controller says of the whole request; `NOT_CONTROLLER` once it has stopped.
         pub(crate) async fn $method(&self, request: m::$request) -> Result<m::$response, ApiError> {
             match self.submit(Command::$variant(request)).await? {
+                Reply::$variant(response) => Ok(response),
+                other => unreachable!("the reply {other:?} does not belong to the command"),
+            }
+        }
+    };
+}
+
+/// As `typed`, for what counts against a client's quota of partitions made and removed.
+macro_rules! typed_within {
+    ($(#[$doc:meta])* $method:ident, $variant:ident, $request:ident -> $response:ident) => {
+        $(#[$doc])*
+        /// Partitions count against `quota`, where there is one.
+        ///
+        /// # Errors
+        /// What the controller says of the whole request; `NOT_CONTROLLER` once it has stopped.
+        pub(crate) async fn $method(
+            &self,
+            request: m::$request,
+            quota: Option<MutationQuota>,
+        ) -> Result<m::$response, ApiError> {
+            match self.submit_within(Command::$variant(request), quota).await? {
                 Reply::$variant(response) => Ok(response),
                 other => unreachable!("the reply {other:?} does not belong to the command"),
             }
@@ -74,9 +96,13 @@ impl ControllerHandle {
     /// # Errors
     /// What the controller says of the whole command; `NOT_CONTROLLER` once it has stopped.
     pub(crate) async fn submit(&self, command: Command) -> Result<Reply, ApiError> {
+        self.submit_within(command, None).await
+    }
+
+    async fn submit_within(&self, command: Command, quota: Option<MutationQuota>) -> Result<Reply, ApiError> {
         let (reply, answer) = oneshot::channel();
         let stopped = || ApiError::new(ResponseError::NotController, "the controller has stopped");
-        self.commands.send(Event::Submit(Box::new(command), reply)).map_err(|_| stopped())?;
+        self.commands.send(Event::Submit(Box::new(command), quota, reply)).map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
 
@@ -101,17 +127,31 @@ impl ControllerHandle {
         self.quorum.describe(request, self.image().provenance, now_ms)
     }
 
+    /// Changes client quotas.
+    ///
+    /// # Errors
+    /// What the controller says of the whole request; `NOT_CONTROLLER` once it has stopped.
+    pub(crate) async fn alter_client_quotas(
+        &self,
+        alteration: QuotaAlteration,
+    ) -> Result<m::AlterClientQuotasResponse, ApiError> {
+        match self.submit(Command::AlterClientQuotas(alteration)).await? {
+            Reply::AlterClientQuotas(response) => Ok(response),
+            other => unreachable!("the reply {other:?} does not belong to the command"),
+        }
+    }
+
     /// The epoch of this controller's leadership of the quorum.
     #[cfg(test)]
     pub(crate) fn leader_epoch(&self) -> i32 {
         self.quorum.leader_epoch.get()
     }
 
-    typed!(/// Creates topics.
+    typed_within!(/// Creates topics.
         create_topics, CreateTopics, CreateTopicsRequest -> CreateTopicsResponse);
-    typed!(/// Deletes topics.
+    typed_within!(/// Deletes topics.
         delete_topics, DeleteTopics, DeleteTopicsRequest -> DeleteTopicsResponse);
-    typed!(/// Adds partitions.
+    typed_within!(/// Adds partitions.
         create_partitions, CreatePartitions, CreatePartitionsRequest -> CreatePartitionsResponse);
     typed!(/// Changes single configs.
         incremental_alter_configs, IncrementalAlterConfigs,
@@ -130,9 +170,9 @@ impl ControllerHandle {
         ListPartitionReassignmentsRequest -> ListPartitionReassignmentsResponse);
     typed!(/// Gives out a block of producer ids.
         allocate_producer_ids, AllocateProducerIds, AllocateProducerIdsRequest -> AllocateProducerIdsResponse);
-    typed!(/// Changes client quotas.
-        #[expect(dead_code, reason = "served by the issues on quotas and replication")]
-        alter_client_quotas, AlterClientQuotas, AlterClientQuotasRequest -> AlterClientQuotasResponse);
+    typed!(/// Changes SCRAM credentials.
+        alter_user_scram_credentials, AlterUserScramCredentials,
+        AlterUserScramCredentialsRequest -> AlterUserScramCredentialsResponse);
     typed!(/// Notes in which directories replicas lie.
         assign_replicas_to_dirs, AssignReplicasToDirs,
         AssignReplicasToDirsRequest -> AssignReplicasToDirsResponse);

@@ -33,4 +33,4 @@ pub(crate) use quorum::{MetadataError, MetadataLogSettings};
 pub(crate) use registration::{BrokerIdentity, supported_features};
 #[cfg(test)]
 pub(crate) use state_machine::Command;
-pub(crate) use state_machine::{ApiError, ConfigSchema, ControllerSettings, fresh_id};
+pub(crate) use state_machine::{ApiError, ConfigSchema, ControllerSettings, QuotaAlteration, fresh_id};

@@ -3,8 +3,9 @@
 pub(crate) use medallion_wire::internal_records::metadata_records::{
     AccessControlEntryRecord, BrokerRegistrationChangeRecord, ClearElrRecord, ClientQuotaRecord,
     ConfigRecord, DelegationTokenRecord, FeatureLevelRecord, PartitionChangeRecord, PartitionRecord,
-    ProducerIdsRecord, RegisterBrokerRecord, RegisterControllerRecord, RemoveTopicRecord, TopicRecord,
-    UnregisterBrokerRecord, UserScramCredentialRecord, ZkMigrationStateRecord,
+    ProducerIdsRecord, RegisterBrokerRecord, RegisterControllerRecord, RemoveTopicRecord,
+    RemoveUserScramCredentialRecord, TopicRecord, UnregisterBrokerRecord, UserScramCredentialRecord,
+    ZkMigrationStateRecord,
 };
 pub(crate) use medallion_wire::internal_records::{MetadataRecord, MetadataVersion};
 

@@ -145,7 +145,7 @@ async fn create(handle: &ControllerHandle, name: &str, partitions: i32) -> i16 {
         .with_num_partitions(partitions)
         .with_replication_factor(1);
     let request = m::CreateTopicsRequest::default().with_topics(vec![topic]);
-    handle.create_topics(request).await.unwrap().topics[0].error_code
+    handle.create_topics(request, None).await.unwrap().topics[0].error_code
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -270,7 +270,7 @@ fn snapshots_are_written_by_size_and_the_log_before_them_goes() {
             if number >= 20 {
                 let name = m::TopicName(format!("t{}", number % 20).into());
                 let request = m::DeleteTopicsRequest::default().with_topic_names(vec![name]);
-                handle.delete_topics(request).await.unwrap();
+                handle.delete_topics(request, None).await.unwrap();
                 assert_eq!(create(&handle, &format!("t{}", number % 20), 1).await, 0);
             }
         }
@@ -299,11 +299,11 @@ fn a_full_disk_refuses_and_recovers() {
             .with_num_partitions(100)
             .with_replication_factor(1);
         let request = m::CreateTopicsRequest::default().with_topics(vec![topic]);
-        let refusal = handle.create_topics(request.clone()).await.unwrap_err();
+        let refusal = handle.create_topics(request.clone(), None).await.unwrap_err();
         assert_eq!(refusal.error, ResponseError::KafkaStorageError);
         assert!(handle.image().topics.is_empty());
         disk.fs.set_capacity(None);
-        assert_eq!(handle.create_topics(request).await.unwrap().topics[0].error_code, 0);
+        assert_eq!(handle.create_topics(request, None).await.unwrap().topics[0].error_code, 0);
         handle.stop().await.unwrap();
     });
     let image = disk.open(log_settings(disk.directory_id)).unwrap().image().clone();
@@ -386,11 +386,11 @@ fn requests_of_too_much_at_once_are_refused_and_the_controller_goes_on() {
         };
         let request =
             |topics| m::CreateTopicsRequest::default().with_topics((0..topics).map(topic).collect());
-        let refusal = handle.create_topics(request(60)).await.unwrap_err();
+        let refusal = handle.create_topics(request(60), None).await.unwrap_err();
         assert_eq!(refusal.error, ResponseError::PolicyViolation);
         assert_eq!(refusal.message.as_deref(), Some("Excessively large number of partitions per request."));
         // As many partitions as may be, but their topics make it more records.
-        let refusal = handle.create_topics(request(5)).await.unwrap_err();
+        let refusal = handle.create_topics(request(5), None).await.unwrap_err();
         assert_eq!(
             (refusal.error, refusal.message.as_deref()),
             (ResponseError::PolicyViolation, Some(too_large))
@@ -412,7 +412,7 @@ fn requests_of_too_much_at_once_are_refused_and_the_controller_goes_on() {
             (ResponseError::PolicyViolation, Some(too_large))
         );
 
-        assert_eq!(handle.create_topics(request(4)).await.unwrap().topics[3].error_code, 0);
+        assert_eq!(handle.create_topics(request(4), None).await.unwrap().topics[3].error_code, 0);
         handle.stop().await.unwrap();
     });
     assert_eq!(recorder.0.lock().unwrap().len(), 8_000);

@@ -11,6 +11,7 @@ use medallion_wire::kafka_protocol::protocol::{Decodable, Request, StrBytes};
 use parking_lot::Mutex;
 
 use super::authorize::{Authorizer, Operation, Resource};
+use super::throttle::Throttled;
 use crate::controller::ControllerHandle;
 use crate::controller::image::MetadataImage;
 use crate::coordinator::GroupCoordinator;
@@ -18,6 +19,7 @@ use crate::live_config::LiveConfig;
 use crate::loggers::Loggers;
 use crate::metrics::Metrics;
 use crate::producer_ids::ProducerIds;
+use crate::quota::{ClientQuotas, ConnectionRates};
 use crate::replica::ReplicaManager;
 use crate::replica::fetch_session::FetchSessionCache;
 use crate::server::reply::Reply;
@@ -36,6 +38,8 @@ pub(crate) struct BrokerState {
     pub(crate) authorizer: Arc<dyn Authorizer>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) quotas: Arc<ClientQuotas>,
+    pub(crate) connection_rates: Arc<ConnectionRates>,
     pub(crate) loggers: Arc<dyn Loggers>,
 }
 
@@ -115,12 +119,14 @@ pub(crate) struct RequestContext {
     pub(crate) client_address: IpAddr,
     pub(crate) principal: Principal,
     pub(crate) listener: Arc<ListenerInfo>,
+    /// How many bytes the request has, header included.
+    pub(crate) size_bytes: usize,
 }
 
 /// One API whose reply is built as a whole.
 pub(crate) trait Handler: 'static {
     /// The request; it knows its key and its response.
-    type Request: Request + Send;
+    type Request: Request<Response: Throttled> + Send;
 
     /// Reads a request.
     ///

@@ -10,6 +10,10 @@ use medallion_wire::messages::{CreatePartitionsRequest, CreatePartitionsResponse
 
 use super::authorize::{Operation, Resource};
 use super::context::{BrokerState, Handler, RequestContext};
+use super::throttle::{mutation_quota, mutation_throttle_ms};
+
+/// The first version whose clients know that partitions beyond their quota are refused (KIP-599).
+const STRICT_MIN: i16 = 3;
 
 /// The API.
 pub(crate) struct CreatePartitions;
@@ -31,10 +35,13 @@ impl Handler for CreatePartitions {
             .into_iter()
             .partition(|topic| state.allows(&context, Operation::Alter, Resource::Topic(&topic.name)));
         request.topics = allowed.clone();
-        let mut response = state.controller.create_partitions(request).await.unwrap_or_else(|error| {
-            CreatePartitionsResponse::default().with_results(refuse(allowed, error.error, error.message))
-        });
+        let quota = mutation_quota(&state, &context, STRICT_MIN);
+        let mut response =
+            state.controller.create_partitions(request, quota.clone()).await.unwrap_or_else(|error| {
+                CreatePartitionsResponse::default().with_results(refuse(allowed, error.error, error.message))
+            });
         response.results.extend(refuse(refused, ResponseError::TopicAuthorizationFailed, None));
+        response.throttle_time_ms = mutation_throttle_ms(&state, quota);
         response
     }
 }

@@ -9,9 +9,12 @@ use medallion_wire::messages::{CreateTopicsRequest, CreateTopicsResponse};
 
 use super::authorize::{Operation, Resource};
 use super::context::{BrokerState, Handler, RequestContext};
+use super::throttle::{mutation_quota, mutation_throttle_ms};
 
 /// The first version whose responses tell the new topics' configs (KIP-525).
 const CONFIGS_MIN: i16 = 5;
+/// The first version whose clients know that partitions beyond their quota are refused (KIP-599).
+const STRICT_MIN: i16 = 6;
 
 /// The API.
 pub(crate) struct CreateTopics;
@@ -40,15 +43,19 @@ impl Handler for CreateTopics {
             });
         }
         let asked: Vec<_> = request.topics.iter().map(|topic| topic.name.clone()).collect();
-        let mut response = state.controller.create_topics(request).await.unwrap_or_else(|error| {
-            let message = error.message.clone().map(StrBytes::from_string);
-            let results = asked.into_iter().map(|name| {
-                let result = CreatableTopicResult::default().with_name(name).with_error_code(error.code());
-                result.with_error_message(message.clone())
+        let quota = mutation_quota(&state, &context, STRICT_MIN);
+        let mut response =
+            state.controller.create_topics(request, quota.clone()).await.unwrap_or_else(|error| {
+                let message = error.message.clone().map(StrBytes::from_string);
+                let results = asked.into_iter().map(|name| {
+                    let result =
+                        CreatableTopicResult::default().with_name(name).with_error_code(error.code());
+                    result.with_error_message(message.clone())
+                });
+                CreateTopicsResponse::default().with_topics(results.collect())
             });
-            CreateTopicsResponse::default().with_topics(results.collect())
-        });
         response.topics.extend(refused);
+        response.throttle_time_ms = mutation_throttle_ms(&state, quota);
         if context.version < CONFIGS_MIN {
             response.topics.iter_mut().for_each(|topic| topic.configs = None);
         }

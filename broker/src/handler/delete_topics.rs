@@ -10,9 +10,12 @@ use medallion_wire::{ResponseError, TopicId};
 
 use super::authorize::{Operation, Resource};
 use super::context::{BrokerState, Handler, RequestContext};
+use super::throttle::{mutation_quota, mutation_throttle_ms};
 
 /// From this version on topics may be named by id.
 const TOPIC_STATES_MIN: i16 = 6;
+/// The first version whose clients know that partitions beyond their quota are refused (KIP-599).
+const STRICT_MIN: i16 = 5;
 
 /// The API.
 pub(crate) struct DeleteTopics;
@@ -44,10 +47,13 @@ impl Handler for DeleteTopics {
         }
         let (allowed, refused) = authorize(&state, &context, asked);
         request.topics = allowed.clone();
-        let mut response = state.controller.delete_topics(request).await.unwrap_or_else(|error| {
-            DeleteTopicsResponse::default().with_responses(refuse(allowed, error.error, error.message))
-        });
+        let quota = mutation_quota(&state, &context, STRICT_MIN);
+        let mut response =
+            state.controller.delete_topics(request, quota.clone()).await.unwrap_or_else(|error| {
+                DeleteTopicsResponse::default().with_responses(refuse(allowed, error.error, error.message))
+            });
         response.responses.extend(refused);
+        response.throttle_time_ms = mutation_throttle_ms(&state, quota);
         response
     }
 }

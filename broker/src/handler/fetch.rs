@@ -18,7 +18,9 @@ use super::authorize::Operation;
 use super::context::{BrokerState, RequestContext};
 use super::fetch_partition::{self, ReadLimits, ReadOutcome};
 use super::fetch_reply;
+use super::throttle::{RequestMeter, bandwidth_throttle_ms, fetch_bytes_max, note_fetched};
 use super::topic_lookup::{find_topic, led_partition};
+use crate::quota::QuotaKind;
 use crate::replica::Partition;
 use crate::replica::fetch_session::{
     FetchContext, FetchSession, PartitionKey, PartitionRequest, SessionRequest, TopicKey,
@@ -57,28 +59,78 @@ pub(crate) fn start(
     context: RequestContext,
     mut body: Bytes,
 ) -> Result<PendingReply, String> {
+    let mut meter = RequestMeter::start(&state, &context);
     let request = FetchRequest::decode(&mut body, context.version).map_err(|error| error.to_string())?;
-    Ok(Box::pin(async move { answer(&state, &context, request).await }))
+    meter.pause();
+    Ok(Box::pin(async move { answer(&state, &context, request, meter).await }))
 }
 
-async fn answer(state: &BrokerState, context: &RequestContext, request: FetchRequest) -> Reply {
-    let session_request = session_request(context.version, &request);
+async fn answer(
+    state: &BrokerState,
+    context: &RequestContext,
+    request: FetchRequest,
+    mut meter: RequestMeter,
+) -> Reply {
+    let fetched = meter.measure(fetch(state, context, &request)).await;
+    // Followers are never held up: the replicas would fall behind.
+    let is_client = replica_id(context, &request) < 0;
+    let bytes = fetched.as_ref().map_or(0, Fetched::records_len);
+    let throttle_ms = if is_client { throttle_ms(state, context, &mut meter, bytes) } else { 0 };
+    match fetched {
+        Err(error) => fetch_reply::error(state, context, error, throttle_ms),
+        Ok(fetched) if throttle_ms > 0 => {
+            // Nothing of what was read is sent, so it does not count; the client asks for it again (KIP-219).
+            note_fetched(state, context, bytes, false);
+            fetch_reply::throttled(context, fetched.give_up(state), throttle_ms)
+        }
+        Ok(fetched) => {
+            let session_id = fetched.session_id;
+            let reply = fetch_reply::encode(state, context, session_id, fetched.keep_news());
+            if is_client {
+                note_fetched(state, context, reply.len().saturating_sub(bytes), true);
+            }
+            reply
+        }
+    }
+}
+
+/// Notes the records' bytes and the request's time; how many milliseconds the client must wait.
+fn throttle_ms(state: &BrokerState, context: &RequestContext, meter: &mut RequestMeter, bytes: usize) -> i32 {
+    let request_ms = meter.throttle_ms(state);
+    bandwidth_throttle_ms(state, QuotaKind::Fetch, context, bytes).max(request_ms)
+}
+
+fn replica_id(context: &RequestContext, request: &FetchRequest) -> i32 {
+    if context.version >= 15 { request.replica_state.replica_id.0 } else { request.replica_id.0 }
+}
+
+/// What was read for a request.
+struct Fetched {
+    wanted: Vec<Wanted>,
+    outcomes: Vec<ReadOutcome>,
+    session: Option<Arc<Mutex<FetchSession>>>,
+    session_id: i32,
+    incremental: bool,
+}
+
+async fn fetch(
+    state: &BrokerState,
+    context: &RequestContext,
+    request: &FetchRequest,
+) -> Result<Fetched, ResponseError> {
+    let session_request = session_request(context.version, request);
     let now_ms = i64::try_from(state.clock.monotonic().as_millis()).unwrap_or(i64::MAX);
     let opened = state.fetch_sessions.lock().open(session_request, now_ms, crate::random::positive_i32);
-    let (wanted, session, session_id, incremental) = match opened {
-        Err(error) => return fetch_reply::error(state, context, error),
-        Ok(FetchContext::Sessionless(wanted)) => (wanted, None, 0, false),
-        Ok(FetchContext::Full(session, id)) => {
-            (session.lock().requests(), Some(Arc::clone(&session)), id, false)
-        }
-        Ok(FetchContext::Incremental(session, id)) => {
+    let (wanted, session, session_id, incremental) = match opened? {
+        FetchContext::Sessionless(wanted) => (wanted, None, 0, false),
+        FetchContext::Full(session, id) => (session.lock().requests(), Some(Arc::clone(&session)), id, false),
+        FetchContext::Incremental(session, id) => {
             (session.lock().requests(), Some(Arc::clone(&session)), id, true)
         }
     };
-    let fetch = prepare(state, context, &request, wanted).await;
+    let fetch = prepare(state, context, request, wanted).await;
     let outcomes = wait(state, &fetch, read_all(&fetch)).await;
-    let news = keep_news(session.as_deref(), incremental, fetch.wanted, outcomes);
-    fetch_reply::encode(state, context, session_id, news)
+    Ok(Fetched { wanted: fetch.wanted, outcomes, session, session_id, incremental })
 }
 
 fn session_request(version: i16, request: &FetchRequest) -> SessionRequest {
@@ -130,13 +182,13 @@ async fn prepare(
             let _ = tokio::time::timeout_at(opened_by, partition.opened_reader()).await;
         }
     }
-    let broker_max = state.config.load().fetch_max_bytes;
-    let replica_id =
-        if context.version >= 15 { request.replica_state.replica_id } else { request.replica_id };
+    let replica_id = replica_id(context, request);
+    let quota_max = if replica_id < 0 { fetch_bytes_max(state, context) } else { i32::MAX };
+    let broker_max = state.config.load().fetch_max_bytes.min(quota_max);
     let limits = ReadLimits {
         max_bytes: usize::try_from(request.max_bytes.min(broker_max)).unwrap_or(0),
         read_committed: request.isolation_level == 1,
-        to_log_end: replica_id.0 == DEBUGGING_CONSUMER,
+        to_log_end: replica_id == DEBUGGING_CONSUMER,
     };
     let min_bytes = usize::try_from(request.min_bytes).unwrap_or(0).min(limits.max_bytes);
     Fetch { wanted, limits, min_bytes, deadline }
@@ -213,24 +265,37 @@ async fn wait(state: &BrokerState, fetch: &Fetch, mut outcomes: Vec<ReadOutcome>
     outcomes
 }
 
-fn keep_news(
-    session: Option<&Mutex<FetchSession>>,
-    incremental: bool,
-    wanted: Vec<Wanted>,
-    outcomes: Vec<ReadOutcome>,
-) -> Vec<(PartitionKey, ReadOutcome)> {
-    let mut news = Vec::with_capacity(outcomes.len());
-    let mut session = session.map(Mutex::lock);
-    for (wanted, outcome) in wanted.into_iter().zip(outcomes) {
-        if let Ok(partition) = &wanted.partition
-            && outcome.len() > 0
-        {
-            partition.count_sent(outcome.len());
-        }
-        let must_tell = session.as_mut().is_none_or(|session| session.note(&wanted.key, outcome.news()));
-        if must_tell || !incremental {
-            news.push((wanted.key, outcome));
-        }
+impl Fetched {
+    /// How many bytes of records were read.
+    fn records_len(&self) -> usize {
+        self.outcomes.iter().map(ReadOutcome::len).sum()
     }
-    news
+
+    /// What the response has to tell: of a session's partitions only news.
+    fn keep_news(self) -> Vec<(PartitionKey, ReadOutcome)> {
+        let mut news = Vec::with_capacity(self.outcomes.len());
+        let mut session = self.session.as_ref().map(|session| session.lock());
+        for (wanted, outcome) in self.wanted.into_iter().zip(self.outcomes) {
+            if let Ok(partition) = &wanted.partition
+                && outcome.len() > 0
+            {
+                partition.count_sent(outcome.len());
+            }
+            let must_tell = session.as_mut().is_none_or(|session| session.note(&wanted.key, outcome.news()));
+            if must_tell || !self.incremental {
+                news.push((wanted.key, outcome));
+            }
+        }
+        news
+    }
+
+    /// Forgets what was read; gives the id of the session that goes on. One that was just made does not: its client
+    /// begins anew.
+    fn give_up(self, state: &BrokerState) -> i32 {
+        if self.incremental {
+            return self.session_id;
+        }
+        state.fetch_sessions.lock().discard(self.session_id);
+        0
+    }
 }

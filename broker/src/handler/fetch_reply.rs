@@ -20,9 +20,21 @@ impl Records for FileRange {
 }
 
 /// A response that refuses the whole request.
-pub(crate) fn error(state: &BrokerState, context: &RequestContext, error: ResponseError) -> Reply {
+pub(crate) fn error(
+    state: &BrokerState,
+    context: &RequestContext,
+    error: ResponseError,
+    throttle_ms: i32,
+) -> Reply {
     state.metrics.request_failed(ApiKey::Fetch, error);
-    send(context, response(0, error.code(), Vec::new()))
+    let response = response(0, error.code(), Vec::new());
+    send(context, FetchResponse { throttle_time_ms: throttle_ms, ..response }).throttled(throttle_ms)
+}
+
+/// The empty response to a client that is above a quota.
+pub(crate) fn throttled(context: &RequestContext, session_id: i32, throttle_ms: i32) -> Reply {
+    let response = response(session_id, 0, Vec::new());
+    send(context, FetchResponse { throttle_time_ms: throttle_ms, ..response }).throttled(throttle_ms)
 }
 
 /// The response for the partitions of `outcomes`, neighbours of one topic put together.

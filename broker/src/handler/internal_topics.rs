@@ -55,7 +55,7 @@ pub(crate) async fn create_offsets_topic(state: &BrokerState) {
     let request = CreateTopicsRequest::default()
         .with_topics(vec![offsets_topic(&config)])
         .with_timeout_ms(CREATION_TIMEOUT_MS);
-    match state.controller.create_topics(request).await {
+    match state.controller.create_topics(request, None).await {
         Ok(response) => {
             let exists = ResponseError::TopicAlreadyExists.code();
             for topic in response.topics.iter().filter(|topic| ![0, exists].contains(&topic.error_code)) {

@@ -15,6 +15,7 @@ use medallion_wire::{PartitionIndex, ResponseError, TopicId};
 use super::authorize::{Operation, Resource, authorized_operations};
 use super::context::{BrokerState, Handler, RequestContext};
 use super::internal_topics::{CREATION_TIMEOUT_MS, creatable};
+use super::throttle::mutation_quota;
 use super::topic_lookup::topic_name;
 use crate::controller::image::{MetadataImage, PartitionRegistration, TopicImage};
 use crate::topics;
@@ -114,7 +115,9 @@ async fn create_missing(state: &BrokerState, context: &RequestContext, asked: &[
         return;
     }
     let request = CreateTopicsRequest::default().with_topics(missing).with_timeout_ms(CREATION_TIMEOUT_MS);
-    match state.controller.create_topics(request).await {
+    // As in Kafka the client asks for the topics by the newest request, whose quota refuses.
+    let quota = mutation_quota(state, context, 0);
+    match state.controller.create_topics(request, quota).await {
         Ok(response) => {
             for topic in response.topics.iter().filter(|topic| topic.error_code != 0) {
                 tracing::warn!(topic = %topic.name.0, code = topic.error_code, reason = ?topic.error_message,

@@ -21,9 +21,12 @@ use tokio::sync::oneshot;
 
 use super::authorize::Operation;
 use super::context::{BrokerState, RequestContext};
+use super::throttle::{RequestMeter, bandwidth_throttle_ms};
 use super::topic_lookup::{find_topic, led_partition};
 use crate::error::Refusal;
+use crate::quota::QuotaKind;
 use crate::replica::append_job::AppendJobs;
+use crate::replica::append_time::AppendTime;
 use crate::replica::partition::AppendReply;
 use crate::server::connection::PendingReply;
 use crate::server::reply::Reply;
@@ -62,17 +65,36 @@ pub(crate) fn start(
     if context.version < SERVED_MIN {
         return Err(format!("produce version {} is not served, the oldest is {SERVED_MIN}", context.version));
     }
+    let mut meter = RequestMeter::start(&state, &context);
     let request = ProduceRequest::decode(&mut body, context.version).map_err(|error| error.to_string())?;
     let acks = request.acks;
     let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
-    let topics = queue(&state, &context, request);
-    Ok(Box::pin(async move { reply(&state, &context, topics, acks, timeout).await }))
+    let topics = queue(&state, &context, request, meter.append_time());
+    meter.pause();
+    Ok(Box::pin(async move {
+        let answer = meter.measure(answer(&state, &context, topics, acks, timeout)).await;
+        let throttle_ms = throttle_ms(&state, &context, &mut meter, acks);
+        reply(&context, answer, throttle_ms)
+    }))
 }
 
-fn queue(state: &BrokerState, context: &RequestContext, request: ProduceRequest) -> Vec<PendingTopic> {
+/// Notes the request's bytes and time; how many milliseconds the client must wait. As in Kafka the time of `acks=0` does
+/// not count.
+fn throttle_ms(state: &BrokerState, context: &RequestContext, meter: &mut RequestMeter, acks: i16) -> i32 {
+    let bandwidth_ms = bandwidth_throttle_ms(state, QuotaKind::Produce, context, context.size_bytes);
+    let request_ms = if acks == 0 { 0 } else { meter.throttle_ms(state) };
+    bandwidth_ms.max(request_ms)
+}
+
+fn queue(
+    state: &BrokerState,
+    context: &RequestContext,
+    request: ProduceRequest,
+    time: Option<AppendTime>,
+) -> Vec<PendingTopic> {
     let acks = request.acks;
     let transactional = request.transactional_id.is_some();
-    let mut jobs = AppendJobs::default();
+    let mut jobs = AppendJobs::timed(time);
     let mut topics = Vec::with_capacity(request.topic_data.len());
     for topic in request.topic_data {
         let mut partitions = Vec::with_capacity(topic.partition_data.len());
@@ -149,13 +171,20 @@ fn check_compression(version: i16, records: &Bytes) -> Result<(), Refusal> {
     }
 }
 
-async fn reply(
+/// What is told when all appends are done.
+enum Answer {
+    Response(ProduceResponse),
+    /// `acks=0`: nothing, or why the connection is closed.
+    Unacknowledged(Result<(), String>),
+}
+
+async fn answer(
     state: &BrokerState,
     context: &RequestContext,
     mut topics: Vec<PendingTopic>,
     acks: i16,
     timeout: Duration,
-) -> Reply {
+) -> Answer {
     settle(&mut topics, acks, timeout).await;
     let mut responses = Vec::with_capacity(topics.len());
     let mut failure: Option<(TopicName, i32, Refusal)> = None;
@@ -185,16 +214,26 @@ async fn reply(
         );
     }
     if acks == 0 {
-        return match failure {
-            None => Reply::Silent,
-            Some((topic, index, refusal)) => Reply::Close(format!(
+        return Answer::Unacknowledged(failure.map_or(Ok(()), |(topic, index, refusal)| {
+            Err(format!(
                 "produce with acks=0 to {}-{index} failed with {:?}; the client must look at its metadata again",
                 topic.0, refusal.error
-            )),
-        };
+            ))
+        }));
     }
-    let response = ProduceResponse::default().with_responses(responses);
-    Reply::encode(&response, context.version, context.correlation_id)
+    Answer::Response(ProduceResponse::default().with_responses(responses))
+}
+
+fn reply(context: &RequestContext, answer: Answer, throttle_ms: i32) -> Reply {
+    let reply = match answer {
+        Answer::Response(response) => {
+            let response = response.with_throttle_time_ms(throttle_ms);
+            Reply::encode(&response, context.version, context.correlation_id)
+        }
+        Answer::Unacknowledged(Ok(())) => Reply::Silent,
+        Answer::Unacknowledged(Err(reason)) => Reply::Close(reason),
+    };
+    reply.throttled(throttle_ms)
 }
 
 /// Waits for all appends, the last one first: one job writes them in order, so that the task is woken once.

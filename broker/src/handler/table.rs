@@ -8,6 +8,7 @@ use medallion_wire::kafka_protocol::protocol::Request;
 use medallion_wire::messages::ApiKey;
 
 use super::context::{BrokerState, Handler, ListenerKind, RequestContext};
+use super::throttle::{RequestMeter, Throttled as _};
 use crate::server::connection::PendingReply;
 
 type Start = fn(Arc<BrokerState>, RequestContext, Bytes) -> Result<PendingReply, String>;
@@ -62,17 +63,21 @@ fn run<H: Handler>(
     context: RequestContext,
     mut body: Bytes,
 ) -> Result<PendingReply, String> {
+    let mut meter = RequestMeter::start(&state, &context);
     let request = H::decode(context.version, &mut body)?;
     let key =
         ApiKey::try_from(H::Request::KEY).map_err(|()| format!("API {} has no name", H::Request::KEY))?;
+    meter.pause();
     Ok(Box::pin(async move {
         let (version, correlation_id) = (context.version, context.correlation_id);
-        let response: <H::Request as Request>::Response =
-            H::handle(Arc::clone(&state), context, request).await;
+        let mut response: <H::Request as Request>::Response =
+            meter.measure(H::handle(Arc::clone(&state), context, request)).await;
+        let throttle_ms = meter.throttle_ms(&state).max(response.throttle_time_ms());
+        response.set_throttle_time_ms(throttle_ms);
         for error in H::error_codes(&response).into_iter().filter_map(ResponseError::try_from_code) {
             state.metrics.request_failed(key, error);
         }
-        H::encode(&response, version, correlation_id)
+        H::encode(&response, version, correlation_id).throttled(throttle_ms)
     }))
 }
 
@@ -140,6 +145,28 @@ pub(crate) static APIS: &[Api] = &[
         run::<super::list_partition_reassignments::ListPartitionReassignments>,
     ),
     api(ApiKey::OffsetDelete, 0, 0, Brokers, run::<super::offset_delete::OffsetDelete>),
+    api(
+        ApiKey::DescribeClientQuotas,
+        0,
+        1,
+        Brokers,
+        run::<super::describe_client_quotas::DescribeClientQuotas>,
+    ),
+    api(ApiKey::AlterClientQuotas, 0, 1, Both, run::<super::alter_client_quotas::AlterClientQuotas>),
+    api(
+        ApiKey::DescribeUserScramCredentials,
+        0,
+        0,
+        Brokers,
+        run::<super::describe_user_scram_credentials::DescribeUserScramCredentials>,
+    ),
+    api(
+        ApiKey::AlterUserScramCredentials,
+        0,
+        0,
+        Both,
+        run::<super::alter_user_scram_credentials::AlterUserScramCredentials>,
+    ),
     api(ApiKey::DescribeQuorum, 0, 2, Both, run::<super::describe_quorum::DescribeQuorum>),
     api(ApiKey::UpdateFeatures, 0, 2, Both, run::<super::update_features::UpdateFeatures>),
     api(ApiKey::DescribeCluster, 0, 2, Both, run::<super::describe_cluster::DescribeCluster>),

@@ -38,6 +38,8 @@ pub(crate) struct Metrics {
     accepted: IntCounterVec,
     refused: IntCounterVec,
     closed: IntCounterVec,
+    delayed: IntCounterVec,
+    throttles: prometheus::HistogramVec,
     flush_durations: Histogram,
     flush_failures: IntCounter,
     topics: Topics,
@@ -67,6 +69,8 @@ impl Default for Metrics {
             accepted: names::CONNECTIONS_ACCEPTED.counter(&registry),
             refused: names::CONNECTIONS_REFUSED.counter(&registry),
             closed: names::CONNECTIONS_CLOSED.counter(&registry),
+            delayed: names::CONNECTIONS_DELAYED.counter(&registry),
+            throttles: names::QUOTA_THROTTLE.histogram(&registry),
             flush_durations: names::LOG_FLUSH_DURATION.histogram(&registry).with_label_values::<&str>(&[]),
             flush_failures: names::LOG_FLUSH_FAILURES.counter(&registry).with_label_values::<&str>(&[]),
             topics: Topics::new(&registry),
@@ -129,6 +133,16 @@ impl Metrics {
     /// The broker closed a connection.
     pub(crate) fn connection_closed(&self, reason: &str) {
         self.closed.with_label_values(&[reason]).inc();
+    }
+
+    /// A connection was accepted late, or not served, because of the rate `quota`.
+    pub(crate) fn connection_delayed(&self, quota: &str) {
+        self.delayed.with_label_values(&[quota]).inc();
+    }
+
+    /// A client above the quota with this key was told to wait.
+    pub(crate) fn throttled(&self, quota: &str, time: Duration) {
+        self.throttles.with_label_values(&[quota]).observe(time.as_secs_f64());
     }
 
     /// A log was flushed, or could not be.

@@ -10,6 +10,9 @@ const REQUEST_SECONDS: &[f64] =
 const FLUSH_SECONDS: &[f64] =
     &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
+/// Upper bounds of waits for quotas in seconds: from what nobody notices to what ends a client's patience.
+const THROTTLE_SECONDS: &[f64] = &[0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
+
 macro_rules! metrics {
     ($($constant:ident: $kind:expr, $name:literal, $labels:expr, $help:literal;)*) => {
         $(
@@ -59,6 +62,18 @@ metrics! {
         "Connections that were closed at once because of a limit.";
     CONNECTIONS_CLOSED: Kind::Counter, "medallion_connections_closed_total", ["reason"],
         "Connections that the broker closed, by its reason.";
+
+    CONNECTIONS_DELAYED: Kind::Counter, "medallion_connections_delayed_total", ["quota"],
+        "Connections that were accepted late, or held and not served, because of a rate of new connections.";
+
+    QUOTA_THROTTLE: Kind::Histogram(THROTTLE_SECONDS), "medallion_quota_throttle_seconds", ["quota"],
+        "Time that clients above a quota were told to wait.";
+    QUOTA_LIMIT: Kind::Gauge, "medallion_quota_limit", ["quota", "user", "client_id"],
+        "What a client with a quota may use in a second: bytes, percent of a thread, or partitions.";
+    QUOTA_RATE: Kind::Gauge, "medallion_quota_rate", ["quota", "user", "client_id"],
+        "What a client with a quota used in a second lately; forgotten an hour after its last request.";
+    QUOTA_TOKENS: Kind::Gauge, "medallion_quota_tokens", ["quota", "user", "client_id"],
+        "Partitions that a client with a quota may make or remove at once.";
 
     PARTITIONS: Kind::Gauge, "medallion_partitions", [],
         "Partitions on this broker.";

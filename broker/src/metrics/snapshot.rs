@@ -2,6 +2,7 @@
 
 use super::names;
 use super::process::ProcessUsage;
+use crate::quota::ShownUsage;
 use prometheus::{IntGaugeVec, Registry};
 use std::sync::Arc;
 
@@ -26,6 +27,8 @@ pub(crate) struct Snapshot {
     pub(crate) request_memory_limit_bytes: u64,
     /// The offset of the last applied metadata record.
     pub(crate) metadata_applied_offset: i64,
+    /// What clients with quotas use.
+    pub(crate) quotas: Vec<ShownUsage>,
     /// The process.
     pub(crate) process: ProcessUsage,
 }
@@ -72,6 +75,7 @@ impl Snapshot {
         set(&names::METADATA_OFFSET.gauge(registry), &[], self.metadata_applied_offset);
         self.register_partitions(registry);
         self.register_directories(registry);
+        self.register_quotas(registry);
         set(&names::PROCESS_MEMORY.gauge(registry), &[], self.process.resident_bytes);
         set(&names::PROCESS_FILES.gauge(registry), &[], self.process.open_files);
     }
@@ -88,6 +92,20 @@ impl Snapshot {
             set(&starts, &labels, partition.log_start_offset);
             set(&ends, &labels, partition.log_end_offset);
             set(&high_watermarks, &labels, partition.high_watermark);
+        }
+    }
+
+    fn register_quotas(&self, registry: &Registry) {
+        let limits = names::QUOTA_LIMIT.float_gauge(registry);
+        let rates = names::QUOTA_RATE.float_gauge(registry);
+        let tokens = names::QUOTA_TOKENS.float_gauge(registry);
+        for usage in &self.quotas {
+            let labels: [&str; 3] = [usage.kind.key(), &usage.user, &usage.client_id];
+            limits.with_label_values(&labels).set(usage.quota);
+            rates.with_label_values(&labels).set(usage.rate);
+            if let Some(left) = usage.tokens {
+                tokens.with_label_values(&labels).set(left);
+            }
         }
     }
 

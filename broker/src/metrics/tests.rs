@@ -3,6 +3,7 @@
 use super::process::ProcessUsage;
 use super::snapshot::{DirectorySnapshot, PartitionSnapshot};
 use super::*;
+use crate::quota::{QuotaKind, ShownUsage};
 use std::fmt::Write as _;
 
 /// The text that a broker with one partition and some traffic serves.
@@ -21,6 +22,8 @@ fn sample() -> (Metrics, String) {
     metrics.connection_accepted("PLAINTEXT");
     metrics.connection_refused("max.connections");
     metrics.connection_closed("idle");
+    metrics.connection_delayed("connection_creation_rate");
+    metrics.throttled("producer_byte_rate", Duration::from_millis(1_500));
     metrics.flushed(Duration::from_micros(800), true);
     metrics.flushed(Duration::from_secs(1), false);
     let snapshot = Snapshot {
@@ -37,6 +40,14 @@ fn sample() -> (Metrics, String) {
             online: true,
             free_bytes: 7,
             size_bytes: 9,
+        }],
+        quotas: vec![ShownUsage {
+            kind: QuotaKind::ControllerMutation,
+            user: "ann".to_owned(),
+            client_id: String::new(),
+            quota: 5.0,
+            rate: 0.5,
+            tokens: Some(-2.5),
         }],
         partitions_total: 4,
         connections: 2,
@@ -64,6 +75,11 @@ fn what_happened_is_shown() {
         "medallion_topic_sent_bytes_total{topic=\"t\"} 500",
         "medallion_connections 2",
         "medallion_connections_refused_total{reason=\"max.connections\"} 1",
+        "medallion_connections_delayed_total{quota=\"connection_creation_rate\"} 1",
+        "medallion_quota_throttle_seconds_sum{quota=\"producer_byte_rate\"} 1.5",
+        "medallion_quota_limit{client_id=\"\",quota=\"controller_mutation_rate\",user=\"ann\"} 5",
+        "medallion_quota_rate{client_id=\"\",quota=\"controller_mutation_rate\",user=\"ann\"} 0.5",
+        "medallion_quota_tokens{client_id=\"\",quota=\"controller_mutation_rate\",user=\"ann\"} -2.5",
         "medallion_log_flush_duration_seconds_count 2",
         "medallion_log_flush_failures_total 1",
         "medallion_partitions 4",

@@ -60,6 +60,12 @@ impl Rate {
         sum / (self.measured_ms(now_ms) / 1000.0)
     }
 
+    /// Whether nothing counts any more, so that it is as a new one.
+    pub(crate) fn is_spent(&mut self, now_ms: i64) -> bool {
+        self.forget(now_ms);
+        self.samples.is_empty()
+    }
+
     /// How long the client must wait so that its rate falls to `quota` a second; 0 when it is within it.
     pub(crate) fn throttle_ms(&mut self, quota: f64, now_ms: i64) -> i64 {
         let rate = self.per_second(now_ms);
@@ -112,7 +118,9 @@ mod tests {
         rate.record(10_000.0, 5_000);
         assert_eq!(rate.throttle_ms(1_000.0, 5_000), 10_000, "twice the quota: as long again");
         assert_eq!(rate.throttle_ms(1_000.0, 15_900), 9_100, "it wears off");
+        assert!(!rate.is_spent(15_999));
         assert_eq!(rate.throttle_ms(1_000.0, 16_000), 0, "and is forgotten after all windows");
+        assert!(rate.is_spent(16_000));
     }
 
     #[test]

@@ -31,12 +31,25 @@ impl TokenBucket {
         Ok(())
     }
 
+    /// Takes tokens also where there is a debt; how many milliseconds it takes to pay what is owed then.
+    pub(crate) fn take_anyway(&mut self, amount: f64, quota: f64, windows: Windows, now_ms: i64) -> i64 {
+        let _ = self.wait_ms(quota, windows, now_ms);
+        self.tokens = (self.tokens - amount).min(burst(quota, windows));
+        self.wait_ms(quota, windows, now_ms)
+    }
+
     /// How many milliseconds it takes to pay the debt; 0 without one.
-    pub(crate) fn wait_ms(&mut self, quota: f64, windows: Windows, now_ms: i64) -> i64 {
+    fn wait_ms(&mut self, quota: f64, windows: Windows, now_ms: i64) -> i64 {
+        let tokens = self.tokens(quota, windows, now_ms);
+        if tokens >= 0.0 { 0 } else { rounded(-tokens / quota * 1000.0).max(1) }
+    }
+
+    /// The tokens that are there; a debt is negative.
+    pub(crate) fn tokens(&mut self, quota: f64, windows: Windows, now_ms: i64) -> f64 {
         let came = quota * as_f64((now_ms - self.updated_ms).max(0)) / 1000.0;
         self.tokens = (self.tokens + came).min(burst(quota, windows));
         self.updated_ms = now_ms;
-        if self.tokens >= 0.0 { 0 } else { rounded(-self.tokens / quota * 1000.0).max(1) }
+        self.tokens
     }
 }
 
@@ -61,5 +74,14 @@ mod tests {
         assert_eq!(bucket.take(22.0, 2.0, windows, 1_000_000), Ok(()), "no more than the burst is saved");
         assert_eq!(bucket.take(1.0, 2.0, windows, 1_000_000), Ok(()));
         assert_eq!(bucket.take(1.0, 2.0, windows, 1_000_000), Err(500));
+    }
+
+    #[test]
+    fn who_may_go_on_in_debt_waits_afterwards() {
+        let windows = Windows { count: 1, size_ms: 1_000 };
+        let mut bucket = TokenBucket::full(2.0, windows, 0);
+        assert_eq!(bucket.take_anyway(2.0, 2.0, windows, 0), 0);
+        assert_eq!(bucket.take_anyway(4.0, 2.0, windows, 0), 2_000);
+        assert_eq!(bucket.take_anyway(2.0, 2.0, windows, 1_000), 2_000);
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+use super::append_time::AppendTime;
 use super::partition::Partition;
 
 /// A job that has this much to write is full: what follows goes to another one, beside it.
@@ -17,9 +18,16 @@ pub(crate) struct AppendJobs {
     runtime: Option<Handle>,
     partitions: Vec<Arc<Partition>>,
     bytes: usize,
+    /// Where the time of the appends is added up, if it is.
+    pub(super) time: Option<AppendTime>,
 }
 
 impl AppendJobs {
+    /// No jobs yet, of a request whose time is added up where `time` says.
+    pub(crate) fn timed(time: Option<AppendTime>) -> Self {
+        Self { runtime: None, partitions: Vec::new(), bytes: 0, time }
+    }
+
     /// Drains the queue of `partition`, in which `bytes` were just put, together with others.
     pub(super) fn add(&mut self, runtime: &Handle, partition: Arc<Partition>, bytes: usize) {
         self.runtime.get_or_insert_with(|| runtime.clone());

@@ -215,6 +215,11 @@ impl FetchSessionCache {
         self.resume(request, now_ms)
     }
 
+    /// Ends a session, if it is there.
+    pub(crate) fn discard(&mut self, session_id: i32) {
+        self.sessions.remove(&session_id);
+    }
+
     fn create(
         &mut self,
         request: SessionRequest,

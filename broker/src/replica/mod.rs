@@ -3,6 +3,7 @@
 //! - [`replica_manager`]: all partitions; makes, opens and removes them as the metadata says;
 //! - [`partition`]: one replica: the queue of appends, the log, the state;
 //! - [`append_job`]: jobs on the I/O pool that write what is queued;
+//! - [`append_time`]: how long that keeps threads busy, where it counts against a quota;
 //! - [`opening`]: the order in which logs are opened (and recovered) at start;
 //! - [`log_directory`]: one of `log.dirs` with its checkpoints;
 //! - [`fetch_session`]: incremental fetch sessions (a machine without I/O);
@@ -12,6 +13,7 @@
 //! - [`compaction`]: compaction, at the rate that [`throttle`] allows (a machine without I/O).
 
 pub(crate) mod append_job;
+pub(crate) mod append_time;
 pub(crate) mod background;
 pub(crate) mod compaction;
 pub(crate) mod directory_move;

@@ -19,6 +19,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 
 use super::append_job::AppendJobs;
+use super::append_time::{AppendTime, TimedAppends};
 use super::fetch_waiter::WaiterList;
 use crate::config::TopicConfig;
 use crate::controller::image::PartitionRegistration;
@@ -59,6 +60,8 @@ pub(crate) enum AppendFailure {
 struct PendingAppend {
     request: AppendRequest,
     durable: bool,
+    /// Where the time of the append is added, if it is measured.
+    time: Option<AppendTime>,
     reply: oneshot::Sender<AppendReply>,
 }
 
@@ -382,7 +385,7 @@ impl Partition {
         let bytes = request.records.len();
         let is_drained = {
             let mut queue = self.queue.lock();
-            queue.pending.push(PendingAppend { request, durable, reply });
+            queue.pending.push(PendingAppend { request, durable, time: jobs.time.clone(), reply });
             queue.draining
         };
         match &**self.state.load() {
@@ -472,12 +475,18 @@ impl Partition {
         let mut requests = Vec::with_capacity(batch.len());
         let mut replies = Vec::with_capacity(batch.len());
         let mut flush = false;
+        let mut timed = TimedAppends::default();
         for append in batch {
             flush |= append.durable;
+            timed.note(append.time, append.request.records.len());
             requests.push(append.request);
             replies.push((append.durable, append.reply));
         }
+        let began = (!timed.is_empty()).then(|| self.surroundings.clock.monotonic());
         let mut outcomes = log.append_many(requests, self.surroundings.clock.now_ms());
+        if let Some(began) = began {
+            timed.share(self.surroundings.clock.monotonic().saturating_sub(began));
+        }
         if flush && let Err(error) = self.timed_flush(|| log.flush()) {
             fail_durable(&mut outcomes, &replies, &error);
         }

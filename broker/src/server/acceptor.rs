@@ -13,8 +13,9 @@ use super::dispatch::{self, Peer};
 use super::listener::{ConnectionCounter, ConnectionMaxima, CountedConnection, prepare};
 use super::memory::MemoryBudget;
 use crate::config::BrokerConfig;
-use crate::handler::context::ListenerInfo;
+use crate::handler::context::{ListenerInfo, ListenerKind};
 use crate::handler::{BrokerState, Principal};
+use crate::quota::{RateMaxima, UNLIMITED, now_ms};
 
 /// After a failed `accept` (too many open files, say) the next one waits for this long.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
@@ -38,13 +39,68 @@ pub(crate) async fn accept(listener: TcpListener, info: Arc<ListenerInfo>, share
             _ = stopping.wait_for(|stopping| *stopping) => return,
         };
         match accepted {
-            Ok((stream, address)) => admit(stream, address, &info, &shared),
+            Ok((stream, address)) => {
+                // As in Kafka the whole listener waits, this connection and all behind it.
+                tokio::select! {
+                    () = await_turn(&info, &shared) => admit(stream, address, &info, &shared),
+                    _ = stopping.wait_for(|stopping| *stopping) => return,
+                }
+            }
             Err(error) => {
                 warn!(listener = %info.name, %error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_BACKOFF).await;
             }
         }
     }
+}
+
+/// How fast a listener may accept. Controllers' listeners are not limited, and the brokers' own one, where clients have
+/// another, only by a rate of its own: clients must not shut brokers out.
+fn rate_maxima(info: &ListenerInfo, config: &BrokerConfig) -> RateMaxima {
+    if info.kind == ListenerKind::Controller {
+        return RateMaxima::NONE;
+    }
+    let broker = config.max_connection_creation_rate;
+    let listener = config.listener_connection_creation_rates.get(&info.name.to_lowercase());
+    let listener = listener.copied().unwrap_or(broker);
+    let of_brokers = *info.name == *config.inter_broker_listener_name;
+    let is_protected = of_brokers && config.broker_listeners().count() > 1;
+    RateMaxima { broker: if is_protected { UNLIMITED } else { broker }, listener }
+}
+
+/// Waits while the listener or the broker is above `max.connection.creation.rate`.
+async fn await_turn(info: &ListenerInfo, shared: &Shared) {
+    let maxima = rate_maxima(info, &shared.state.config.load());
+    let wait_ms = shared.state.connection_rates.count(&info.name, maxima, now_ms(&*shared.state.clock));
+    if let Ok(wait_ms @ 1..) = u64::try_from(wait_ms) {
+        shared.state.metrics.connection_delayed("max.connection.creation.rate");
+        tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+    }
+}
+
+/// How long a connection of an address that is above its rate is held; 0 for one that is served.
+fn hold_ms(address: SocketAddr, info: &ListenerInfo, shared: &Shared) -> u64 {
+    if info.kind == ListenerKind::Controller {
+        return 0;
+    }
+    let maxima = rate_maxima(info, &shared.state.config.load());
+    let (rates, now_ms) = (&shared.state.connection_rates, now_ms(&*shared.state.clock));
+    u64::try_from(rates.count_ip(&info.name, maxima, address.ip().to_canonical(), now_ms)).unwrap_or(0)
+}
+
+/// Holds a connection of an address that is above its rate (KIP-612), so that a client which connects again at once is
+/// slowed; it is closed without being served.
+async fn hold(
+    stream: TcpStream,
+    time: Duration,
+    mut stopping: watch::Receiver<bool>,
+    counted: CountedConnection,
+) {
+    tokio::select! {
+        () = tokio::time::sleep(time) => {}
+        _ = stopping.wait_for(|stopping| *stopping) => {}
+    }
+    drop((stream, counted));
 }
 
 fn admit(stream: TcpStream, address: SocketAddr, info: &Arc<ListenerInfo>, shared: &Shared) {
@@ -59,6 +115,12 @@ fn admit(stream: TcpStream, address: SocketAddr, info: &Arc<ListenerInfo>, share
         Ok(counted) => counted,
         Err(limit) => return metrics.connection_refused(limit),
     };
+    let hold_ms = hold_ms(address, info, shared);
+    if hold_ms > 0 {
+        metrics.connection_delayed("connection_creation_rate");
+        tokio::spawn(hold(stream, Duration::from_millis(hold_ms), shared.stopping.clone(), counted));
+        return;
+    }
     metrics.connection_accepted(&info.name);
     if let Err(error) = prepare(&stream, config.socket_send_buffer_bytes, config.socket_receive_buffer_bytes)
     {

@@ -2,7 +2,8 @@
 //!
 //! Requests are started in the order in which they came, as soon as they are read; replies are awaited and sent in
 //! that order too. A connection holds at most `in_flight_max` requests; while a reply is being sent nothing is read,
-//! so a peer that does not read stops its own requests.
+//! so a peer that does not read stops its own requests. Behind a reply to a client that is above its quota nothing is
+//! read for a while either: the connection is muted.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -190,20 +191,26 @@ pub(crate) async fn serve(
     tokio::pin!(shutdown);
     let timer = tokio::time::sleep(limits.idle_max.min(limits.frame_time_max));
     tokio::pin!(timer);
+    let mut muted_until: Option<Instant> = None;
     while !stopping || !in_flight.is_empty() {
-        let may_read = !stopping && in_flight.len() < limits.in_flight_max;
+        let may_read = !stopping && muted_until.is_none() && in_flight.len() < limits.in_flight_max;
         tokio::select! {
             biased;
             // First, so that a peer who never pauses cannot keep the connection.
             () = &mut shutdown, if !stopping => stopping = true,
             reply = front(&mut in_flight), if !in_flight.is_empty() => {
                 let done = in_flight.pop_front();
-                match send(&stream, reply, limits.write_stall_max).await {
-                    Ok(()) => {}
+                let throttle = match send(&stream, reply, limits.write_stall_max).await {
+                    Ok(throttle) => throttle,
                     Err(end) => return end,
-                }
+                };
                 drop(done);
                 last_activity = Instant::now();
+                reader.restart_clock();
+                muted_until = muted_until.max(throttle.map(|throttle| last_activity + throttle));
+            }
+            () = passed(muted_until), if muted_until.is_some() => {
+                muted_until = None;
                 reader.restart_clock();
             }
             frame = reader.next(), if may_read => {
@@ -237,15 +244,34 @@ async fn front(in_flight: &mut VecDeque<InFlight>) -> Reply {
     }
 }
 
-async fn send(stream: &Arc<TcpStream>, reply: Reply, stall_max: Duration) -> Result<(), ConnectionEnd> {
+/// Waits until a time has come; for ever without one.
+async fn passed(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Sends a reply; for how long nothing may be read after it.
+async fn send(
+    stream: &Arc<TcpStream>,
+    reply: Reply,
+    stall_max: Duration,
+) -> Result<Option<Duration>, ConnectionEnd> {
+    let (reply, throttle) = match reply {
+        Reply::Throttled(reply, throttle) => (*reply, Some(throttle)),
+        reply => (reply, None),
+    };
     match reply {
-        Reply::Send(chunks) => send_chunks(stream, chunks, stall_max).await.map_err(ConnectionEnd::Socket),
-        Reply::Silent => Ok(()),
+        Reply::Send(chunks) => send_chunks(stream, chunks, stall_max).await.map_err(ConnectionEnd::Socket)?,
+        Reply::Silent => {}
+        Reply::Throttled(..) => unreachable!("a reply is throttled once"),
         Reply::Close(reason) => {
             debug!(%reason, "connection closed instead of an answer");
-            Err(ConnectionEnd::Refused(reason))
+            return Err(ConnectionEnd::Refused(reason));
         }
     }
+    Ok(throttle)
 }
 
 fn overdue(
@@ -384,6 +410,48 @@ mod tests {
         let mut replies = [0; 5];
         client.read_exact(&mut replies).await.expect("all are answered");
         assert_eq!(&replies, b"xxxxy");
+    }
+
+    /// KIP-219: the answer comes at once, the next request is begun when the client's time is over.
+    #[tokio::test]
+    async fn a_throttled_client_is_answered_at_once_and_then_not_read_for_a_while() {
+        let start = |body: Bytes| {
+            let throttle_ms = if body[0] == b'a' { 300 } else { 0 };
+            let pending: PendingReply =
+                Box::pin(std::future::ready(Reply::Send(vec![Chunk::Bytes(body)]).throttled(throttle_ms)));
+            Ok(pending)
+        };
+        let one_at_a_time = ConnectionLimits { in_flight_max: 1, ..limits() };
+        let (mut client, _serving) = connect(one_at_a_time, MemoryBudget::new(1 << 20), start).await;
+        let began = Instant::now();
+        client.write_all(&[frame(b"a"), frame(b"b"), frame(b"c")].concat()).await.expect("sent");
+        let mut reply = [0; 1];
+        client.read_exact(&mut reply).await.expect("answered");
+        assert!(began.elapsed() < Duration::from_millis(250), "{:?}", began.elapsed());
+        client.read_exact(&mut reply).await.expect("answered");
+        assert_eq!(&reply, b"b");
+        assert!(began.elapsed() >= Duration::from_millis(300), "{:?}", began.elapsed());
+        client.read_exact(&mut reply).await.expect("answered");
+        assert_eq!(&reply, b"c");
+        assert!(began.elapsed() < Duration::from_millis(550), "muted once: {:?}", began.elapsed());
+    }
+
+    /// Half a frame that came before the pause is not held against a client that could not send on.
+    #[tokio::test]
+    async fn a_muted_client_is_not_ended_for_half_a_frame() {
+        let slow = ConnectionLimits { frame_time_max: Duration::from_millis(150), ..limits() };
+        let start = |body: Bytes| {
+            let pending: PendingReply =
+                Box::pin(std::future::ready(Reply::Send(vec![Chunk::Bytes(body)]).throttled(400)));
+            Ok(pending)
+        };
+        let (mut client, _serving) = connect(slow, MemoryBudget::new(1 << 20), start).await;
+        client.write_all(&[&frame(b"x")[..], &frame(b"y")[..2]].concat()).await.expect("sent");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        client.write_all(&frame(b"y")[2..]).await.expect("sent");
+        let mut replies = [0; 2];
+        client.read_exact(&mut replies).await.expect("both are answered");
+        assert_eq!(&replies, b"xy");
     }
 
     #[tokio::test]

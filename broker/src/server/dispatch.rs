@@ -60,6 +60,7 @@ pub(crate) fn start(state: &Arc<BrokerState>, peer: &Peer, mut frame: Bytes) -> 
         client_address: peer.address.ip(),
         principal: peer.principal.clone(),
         listener: Arc::clone(&peer.listener),
+        size_bytes: frame_len,
     };
     let pending = (api.start)(Arc::clone(state), context, frame)
         .map_err(|error| format!("{:?} version {version}: {error}", api.key))?;

@@ -1,6 +1,7 @@
 //! What a handler gives back: bytes to send, some of them still in files.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use medallion_os::File;
@@ -35,6 +36,8 @@ pub(crate) enum Reply {
     Silent,
     /// The connection has to be closed; the reason is logged.
     Close(String),
+    /// A reply to send at once, behind which nothing is read from the connection for a while (KIP-219).
+    Throttled(Box<Reply>, Duration),
 }
 
 impl Reply {
@@ -63,16 +66,25 @@ impl Reply {
         }
     }
 
+    /// The same reply to a client that must wait for so many milliseconds; 0 or less for no wait.
+    pub(crate) fn throttled(self, throttle_ms: i32) -> Self {
+        match u64::try_from(throttle_ms) {
+            Ok(0) | Err(_) => self,
+            Ok(throttle_ms) => Self::Throttled(Box::new(self), Duration::from_millis(throttle_ms)),
+        }
+    }
+
     /// How many bytes the reply sends.
     pub(crate) fn len(&self) -> usize {
-        let Self::Send(chunks) = self else { return 0 };
-        chunks
-            .iter()
-            .map(|chunk| match chunk {
-                Chunk::Bytes(bytes) => bytes.len(),
-                Chunk::File(range) => range.len,
-            })
-            .sum()
+        let len = |chunk: &Chunk| match chunk {
+            Chunk::Bytes(bytes) => bytes.len(),
+            Chunk::File(range) => range.len,
+        };
+        match self {
+            Self::Send(chunks) => chunks.iter().map(len).sum(),
+            Self::Throttled(reply, _) => reply.len(),
+            Self::Silent | Self::Close(_) => 0,
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use medallion_broker::{Broker, StartError};
 use medallion_wire::kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request};
 use medallion_wire::messages::RequestHeader;
 
+pub(crate) mod quotas;
 pub(crate) mod topics;
 
 /// Loggers that stay as they are.
@@ -65,15 +66,21 @@ pub(crate) fn clients_address(broker: &Broker) -> SocketAddr {
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: TcpStream,
+    client_id: &'static str,
     correlation_id: i32,
 }
 
 impl Connection {
     /// Connects.
     pub(crate) fn open(address: SocketAddr) -> Self {
+        Self::open_as(address, "test")
+    }
+
+    /// Connects, to send requests with this client id.
+    pub(crate) fn open_as(address: SocketAddr, client_id: &'static str) -> Self {
         let stream = TcpStream::connect(address).expect("the broker listens");
         stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout can be set");
-        Self { stream, correlation_id: 0 }
+        Self { stream, client_id, correlation_id: 0 }
     }
 
     /// Sends a request and reads its response, all of it.
@@ -89,7 +96,7 @@ impl Connection {
             .with_request_api_key(R::KEY)
             .with_request_api_version(version)
             .with_correlation_id(self.correlation_id)
-            .with_client_id(Some("test".to_owned().into()));
+            .with_client_id(Some(self.client_id.into()));
         let mut frame = BytesMut::new();
         frame.put_i32(0);
         header.encode(&mut frame, R::header_version(version)).expect("a header");

@@ -1,7 +1,7 @@
 //! Settings of listeners and connections.
 
 use super::super::declaration::{Declaration, int, list, long, string};
-use super::reasons::{CONNECTION_RATE, ONE_NODE_QUORUM, THREADS};
+use super::reasons::{ONE_NODE_QUORUM, THREADS};
 
 pub(super) const SETTINGS: &[Declaration] = &[
     list("advertised.listeners").list_of(&[]).high().doc(
@@ -27,8 +27,10 @@ pub(super) const SETTINGS: &[Declaration] = &[
         .default("2147483647")
         .at_least(0)
         .cluster_wide()
-        .without_effect(CONNECTION_RATE)
-        .doc("Most new connections in a second."),
+        .doc(
+            "Most new connections in a second, of the broker and of each listener; those above wait to be \
+             accepted. `listener.name.NAME.` before it sets it for a listener.",
+        ),
     int("max.connections")
         .default("2147483647")
         .at_least(0)

@@ -14,13 +14,12 @@ pub(super) const ONE_REPLICA: &str = "a cluster has one node for now, so a parti
 pub(super) const TLS: &str = "TLS is not served yet, and listeners that need it are refused";
 pub(super) const SASL: &str = "SASL is not served yet, and listeners that need it are refused";
 pub(super) const DELEGATION_TOKENS: &str = "delegation tokens are not served yet";
-pub(super) const QUOTAS: &str = "quotas are kept and described but not enforced yet";
+pub(super) const MOVE_RATE: &str = "the rate of moves between log directories is not limited yet";
 pub(super) const METRICS: &str = "metrics are served for Prometheus at medallion.metrics.listener";
 pub(super) const CLIENT_METRICS: &str = "clients are not asked for metrics yet";
 pub(super) const JVM: &str = "it tunes the Java process, and there is none";
 pub(super) const TIERED_STORAGE: &str = "tiered storage does not work yet, and switching it on is refused";
 pub(super) const INTERNAL: &str = "it is meant for Kafka's own tests";
 pub(super) const BUFFERS: &str = "files and buffers grow as they are used here";
-pub(super) const CONNECTION_RATE: &str = "the rate of new connections is not limited yet; max.connections is";
 pub(super) const CHECKPOINTS: &str =
     "all checkpoints are written together, at log.flush.offset.checkpoint.interval.ms";

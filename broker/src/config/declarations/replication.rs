@@ -1,7 +1,7 @@
 //! Settings of replication.
 
 use super::super::declaration::{Declaration, int, list, long, string};
-use super::reasons::{CHECKPOINTS, ONE_REPLICA, QUOTAS, THREADS};
+use super::reasons::{CHECKPOINTS, ONE_REPLICA, THREADS};
 
 pub(super) const SETTINGS: &[Declaration] = &[
     list("cordoned.log.dirs")
@@ -73,12 +73,12 @@ pub(super) const SETTINGS: &[Declaration] = &[
         .default("11")
         .at_least(1)
         .low()
-        .without_effect(QUOTAS)
+        .without_effect(ONE_REPLICA)
         .doc("Samples kept to measure the rate of replication."),
     int("replication.quota.window.size.seconds")
         .default("1")
         .at_least(1)
         .low()
-        .without_effect(QUOTAS)
+        .without_effect(ONE_REPLICA)
         .doc("Length of one sample of the rate of replication."),
 ];

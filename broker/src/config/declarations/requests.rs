@@ -1,7 +1,7 @@
 //! Settings of requests, topics, quotas, metrics and background work.
 
 use super::super::declaration::{Declaration, boolean, class, int, list, long, string};
-use super::reasons::{METRICS, ONE_NODE_QUORUM, PURGATORY, QUOTAS, THREADS};
+use super::reasons::{METRICS, MOVE_RATE, ONE_NODE_QUORUM, PURGATORY, THREADS};
 
 pub(super) const SETTINGS: &[Declaration] = &[
     class("alter.config.policy.class.name")
@@ -12,13 +12,13 @@ pub(super) const SETTINGS: &[Declaration] = &[
         .default("11")
         .at_least(1)
         .low()
-        .without_effect(QUOTAS)
+        .without_effect(MOVE_RATE)
         .doc("Samples kept to measure the rate of moves between log directories."),
     int("alter.log.dirs.replication.quota.window.size.seconds")
         .default("1")
         .at_least(1)
         .low()
-        .without_effect(QUOTAS)
+        .without_effect(MOVE_RATE)
         .doc("Length of one sample of the rate of moves between log directories."),
     boolean("auto.create.topics.enable")
         .default("true")
@@ -49,13 +49,11 @@ pub(super) const SETTINGS: &[Declaration] = &[
         .default("11")
         .at_least(1)
         .low()
-        .without_effect(QUOTAS)
         .doc("Samples kept to measure the rate of topic and partition changes."),
     int("controller.quota.window.size.seconds")
         .default("1")
         .at_least(1)
         .low()
-        .without_effect(QUOTAS)
         .doc("Length of one sample of the rate of topic and partition changes."),
     int("controller.socket.timeout.ms")
         .default("30000")
@@ -133,17 +131,11 @@ pub(super) const SETTINGS: &[Declaration] = &[
         .default("1000")
         .without_effect(PURGATORY)
         .doc("Finished produce requests after which the list of waiting ones is tidied."),
-    int("quota.window.num")
-        .default("11")
-        .at_least(1)
-        .low()
-        .without_effect(QUOTAS)
-        .doc("Samples kept to measure client quotas."),
+    int("quota.window.num").default("11").at_least(1).low().doc("Samples kept to measure client quotas."),
     int("quota.window.size.seconds")
         .default("1")
         .at_least(1)
         .low()
-        .without_effect(QUOTAS)
         .doc("Length of one sample of client quotas."),
     int("request.timeout.ms")
         .default("30000")

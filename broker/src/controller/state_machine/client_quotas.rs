@@ -1,6 +1,6 @@
 //! Changes of client quotas (KIP-546).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use m::alter_client_quotas_request::EntryData as Request;
 use m::alter_client_quotas_response::{EntityData as ReplyEntity, EntryData as Outcome};
@@ -11,6 +11,15 @@ use super::ApiError;
 use super::decision::Decision;
 use crate::controller::image::{MetadataImage, QuotaEntity};
 use crate::controller::records::{ClientQuotaRecord, MetadataRecord, quota_entity};
+
+/// What a client asks to change.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct QuotaAlteration {
+    /// The request.
+    pub(crate) request: m::AlterClientQuotasRequest,
+    /// The host names in it that have no address.
+    pub(crate) unknown_hosts: BTreeSet<String>,
+}
 
 /// How a quota's value is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,41 +43,50 @@ fn unit(entity: &QuotaEntity, key: &str) -> Option<Unit> {
 /// Changes the quotas of entities; each succeeds or fails for itself.
 pub(crate) fn alter(
     image: &MetadataImage,
-    request: &m::AlterClientQuotasRequest,
+    alteration: &QuotaAlteration,
 ) -> Decision<m::AlterClientQuotasResponse> {
+    let request = &alteration.request;
     let mut records = Vec::new();
     let mut outcomes: BTreeMap<QuotaEntity, Result<(), ApiError>> = BTreeMap::new();
-    let mut order: Vec<&Request> = Vec::new();
     for entry in &request.entries {
         let entity = entity_of(entry);
+        let duplicate = || invalid(format!("Ignoring duplicate entity {}", describe(&entity)));
         if let Some(earlier) = outcomes.get_mut(&entity) {
-            *earlier = Err(invalid(format!("Ignoring duplicate entity {}", describe(&entity))));
+            *earlier = Err(duplicate());
             continue;
         }
-        order.push(entry);
-        let outcome = alter_one(image, &entity, entry).map(|more| records.extend(more));
+        let outcome = if has_duplicate_key(entry) {
+            Err(duplicate())
+        } else {
+            let changes = alter_one(image, &alteration.unknown_hosts, &entity, entry);
+            changes.map(|more| records.extend(more))
+        };
         outcomes.insert(entity, outcome);
     }
     if request.validate_only {
         records.clear();
     }
-    let entries = order
-        .into_iter()
-        .map(|entry| {
-            let error = outcomes.remove(&entity_of(entry)).and_then(Result::err);
-            let (code, message) = error.map_or((0, None), |error| (error.code(), error.message));
-            let entity = entry.entity.iter().map(|part| {
-                ReplyEntity::default()
-                    .with_entity_type(part.entity_type.clone())
-                    .with_entity_name(part.entity_name.clone())
-            });
-            Outcome::default()
-                .with_error_code(code)
-                .with_error_message(message.map(Into::into))
-                .with_entity(entity.collect())
-        })
-        .collect();
+    let outcome = |(entity, outcome): (QuotaEntity, Result<(), ApiError>)| {
+        let error = outcome.err();
+        let (code, message) = error.map_or((0, None), |error| (error.code(), error.message));
+        let parts = entity.0.iter().map(|(kind, name)| {
+            ReplyEntity::default()
+                .with_entity_type(kind.to_string().into())
+                .with_entity_name(name.as_ref().map(|name| name.to_string().into()))
+        });
+        Outcome::default()
+            .with_error_code(code)
+            .with_error_message(message.map(Into::into))
+            .with_entity(parts.collect())
+    };
+    let entries = outcomes.into_iter().map(outcome).collect();
     Decision { records, reply: m::AlterClientQuotasResponse::default().with_entries(entries) }
+}
+
+/// Kafka calls the entity duplicate then, whatever else is wrong with it.
+fn has_duplicate_key(entry: &Request) -> bool {
+    let mut seen = BTreeSet::new();
+    !entry.ops.iter().all(|operation| seen.insert(&*operation.key))
 }
 
 fn invalid(message: impl Into<String>) -> ApiError {
@@ -82,31 +100,26 @@ fn entity_of(entry: &Request) -> QuotaEntity {
     QuotaEntity(entry.entity.iter().map(part).collect())
 }
 
+/// As Kafka prints an entity: in the order of its hash map.
 fn describe(entity: &QuotaEntity) -> String {
+    let (ip, others): (Vec<_>, Vec<_>) = entity.0.iter().partition(|(kind, _)| &***kind == "ip");
+    let parts = others.into_iter().chain(ip);
     let parts: Vec<String> =
-        entity.0.iter().map(|(kind, name)| format!("{kind}={}", name.as_deref().unwrap_or("null"))).collect();
+        parts.map(|(kind, name)| format!("{kind}={}", name.as_deref().unwrap_or("null"))).collect();
     format!("ClientQuotaEntity(entries={{{}}})", parts.join(", "))
 }
 
 fn alter_one(
     image: &MetadataImage,
+    unknown_hosts: &BTreeSet<String>,
     entity: &QuotaEntity,
     entry: &Request,
 ) -> Result<Vec<MetadataRecord>, ApiError> {
-    check_entity(entity)?;
-    let mut seen = BTreeMap::new();
-    for operation in &entry.ops {
-        if seen.insert(&*operation.key, operation).is_some() {
-            return Err(invalid(format!(
-                "Duplicate quota key {} not updating quota for this entity {}",
-                &*operation.key,
-                describe(entity)
-            )));
-        }
-    }
+    check_entity(entity, unknown_hosts)?;
     let current = image.client_quotas.get(entity);
     let mut records = Vec::new();
-    for (key, operation) in seen {
+    for operation in &entry.ops {
+        let key = &*operation.key;
         let before = current.and_then(|quotas| quotas.get(key)).copied();
         if !operation.remove {
             check_value(entity, key, operation.value)?;
@@ -126,7 +139,7 @@ fn alter_one(
     Ok(records)
 }
 
-fn check_entity(entity: &QuotaEntity) -> Result<(), ApiError> {
+fn check_entity(entity: &QuotaEntity, unknown_hosts: &BTreeSet<String>) -> Result<(), ApiError> {
     if entity.0.is_empty() {
         return Err(invalid("Invalid empty client quota entity"));
     }
@@ -145,7 +158,7 @@ fn check_entity(entity: &QuotaEntity) -> Result<(), ApiError> {
         ));
     }
     match ip {
-        Some(ip) if ip.parse::<std::net::IpAddr>().is_err() => {
+        Some(ip) if unknown_hosts.contains(ip) => {
             Err(invalid(format!("{ip} is not a valid IP or resolvable host.")))
         }
         _ => Ok(()),

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use medallion_wire::messages as m;
 use medallion_wire::types::Uuid;
+use medallion_wire::{ResponseError, messages as m};
 
 use super::ApiError;
 use crate::controller::image::{ConfigResource, MetadataImage, ResourceType, VersionRange};
@@ -38,6 +38,21 @@ pub(crate) struct Inputs<'a> {
     pub(crate) next_offset: i64,
     /// A source of fresh random 128-bit numbers, for ids and placement.
     pub(crate) random: &'a mut dyn FnMut() -> u128,
+    /// Asked before this many partitions are made or removed: whether the client's quota lets them (KIP-599).
+    pub(crate) take_partitions: &'a mut dyn FnMut(usize) -> bool,
+}
+
+impl Inputs<'_> {
+    /// Takes partitions from the client's quota.
+    ///
+    /// # Errors
+    /// `THROTTLING_QUOTA_EXCEEDED`.
+    pub(crate) fn take_partitions(&mut self, count: usize) -> Result<(), ApiError> {
+        if (self.take_partitions)(count) {
+            return Ok(());
+        }
+        Err(ApiError::with_default_message(ResponseError::ThrottlingQuotaExceeded))
+    }
 }
 
 /// What the controller was started with.

@@ -45,6 +45,7 @@ fn default_message(error: ResponseError) -> Option<&'static str> {
         ResponseError::UnknownTopicId => "This server does not host this topic ID.",
         ResponseError::UnknownTopicOrPartition => "This server does not host this topic-partition.",
         ResponseError::ElectionNotNeeded => "Leader election not needed for topic partition.",
+        ResponseError::ThrottlingQuotaExceeded => "The throttling quota has been exceeded.",
         ResponseError::PreferredLeaderNotAvailable => "The preferred leader was not available.",
         ResponseError::EligibleLeadersNotAvailable => "Eligible topic partition leaders are not available.",
         _ => return None,

@@ -16,6 +16,7 @@ mod partitions;
 mod producer_ids;
 mod reassignments;
 mod replica_placement;
+mod scram;
 #[cfg(test)]
 pub(crate) mod tests;
 mod topic_names;
@@ -24,6 +25,7 @@ mod topics;
 use medallion_wire::internal_records::metadata_records::{BeginTransactionRecord, EndTransactionRecord};
 use medallion_wire::messages as m;
 
+pub(crate) use client_quotas::QuotaAlteration;
 pub(crate) use decision::{ConfigSchema, ControllerSettings, Decision, Inputs, fresh_id};
 pub(crate) use error::ApiError;
 pub(crate) use topic_names::CLUSTER_METADATA_TOPIC;
@@ -59,7 +61,9 @@ pub(crate) enum Command {
     /// Give out a block of producer ids.
     AllocateProducerIds(m::AllocateProducerIdsRequest),
     /// Change client quotas.
-    AlterClientQuotas(m::AlterClientQuotasRequest),
+    AlterClientQuotas(QuotaAlteration),
+    /// Change SCRAM credentials.
+    AlterUserScramCredentials(m::AlterUserScramCredentialsRequest),
     /// Note in which directories replicas lie.
     AssignReplicasToDirs(m::AssignReplicasToDirsRequest),
     /// A leader changes its partitions' ISR.
@@ -104,6 +108,7 @@ pub(crate) enum Reply {
     ListPartitionReassignments(m::ListPartitionReassignmentsResponse),
     AllocateProducerIds(m::AllocateProducerIdsResponse),
     AlterClientQuotas(m::AlterClientQuotasResponse),
+    AlterUserScramCredentials(m::AlterUserScramCredentialsResponse),
     AssignReplicasToDirs(m::AssignReplicasToDirsResponse),
     AlterPartition(m::AlterPartitionResponse),
     RegisterController(m::ControllerRegistrationResponse),
@@ -146,7 +151,7 @@ impl StateMachine {
         let (image, settings) = (&self.image, &self.settings);
         let decision = match command {
             C::CreateTopics(r) => topics::create(image, settings, r, inputs)?.map(Reply::CreateTopics),
-            C::DeleteTopics(r) => topics::delete(image, r).map(Reply::DeleteTopics),
+            C::DeleteTopics(r) => topics::delete(image, r, inputs).map(Reply::DeleteTopics),
             C::CreatePartitions(r) => partitions::create(image, r, inputs).map(Reply::CreatePartitions),
             C::IncrementalAlterConfigs(r) => {
                 configs::alter_incrementally(image, settings, r).map(Reply::IncrementalAlterConfigs)
@@ -164,6 +169,7 @@ impl StateMachine {
             }
             C::AllocateProducerIds(r) => producer_ids::allocate(image, r)?.map(Reply::AllocateProducerIds),
             C::AlterClientQuotas(r) => client_quotas::alter(image, r).map(Reply::AlterClientQuotas),
+            C::AlterUserScramCredentials(r) => scram::alter(image, r).map(Reply::AlterUserScramCredentials),
             C::AssignReplicasToDirs(r) => {
                 partitions::assign_to_directories(image, settings, r)?.map(Reply::AssignReplicasToDirs)
             }

@@ -151,18 +151,34 @@ fn create_one(
     if i64::from(additional) > MAX_PARTITIONS_PER_REQUEST {
         return Err(ApiError::too_large()); // before they are placed
     }
-    let partitions = new_partitions(image, request, topic, additional, inputs)?;
+    let count = usize::try_from(additional).unwrap_or(0);
+    check_assignment_count(request, count)?;
+    inputs.take_partitions(count)?;
+    let partitions = new_partitions(image, request, topic, count, inputs)?;
     for (index, partition) in (present..).zip(partitions) {
         records.push(partition.record(topic.id, PartitionIndex(index)).into());
     }
     Ok(())
 }
 
+fn check_assignment_count(request: &CreatePartitionsTopic, count: usize) -> Result<(), ApiError> {
+    match &request.assignments {
+        Some(assignments) if assignments.len() != count => Err(ApiError::new(
+            ResponseError::InvalidReplicaAssignment,
+            format!(
+                "Attempted to add {count} additional partition(s), but only {} assignment(s) were specified.",
+                assignments.len()
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
 fn new_partitions(
     image: &MetadataImage,
     request: &CreatePartitionsTopic,
     topic: &TopicImage,
-    additional: i32,
+    count: usize,
     inputs: &mut Inputs<'_>,
 ) -> Result<Vec<NewPartition>, ApiError> {
     let first = topic.partitions.values().next().ok_or_else(|| {
@@ -172,7 +188,6 @@ fn new_partitions(
         )
     })?;
     let factor = first.replicas.len();
-    let count = usize::try_from(additional).unwrap_or(0);
     let Some(assignments) = &request.assignments else {
         let refused = |message| ApiError::new(ResponseError::InvalidReplicationFactor, message);
         let short = i16::try_from(factor).unwrap_or(i16::MAX);
@@ -187,12 +202,6 @@ fn new_partitions(
         return placements.into_iter().map(new).collect();
     };
     let invalid = |message| ApiError::new(ResponseError::InvalidReplicaAssignment, message);
-    if assignments.len() != count {
-        return Err(invalid(format!(
-            "Attempted to add {additional} additional partition(s), but only {} assignment(s) were specified.",
-            assignments.len()
-        )));
-    }
     let from = topic.partitions.len();
     let new = |(index, assignment): (usize, &m::create_partitions_request::CreatePartitionsAssignment)| {
         let replicas: Vec<i32> = assignment.broker_ids.iter().map(|broker| broker.0).collect();

@@ -4,6 +4,7 @@ mod against_kafka;
 mod configs;
 mod partitions;
 mod random;
+mod scram;
 mod topics;
 
 use std::collections::BTreeMap;
@@ -77,12 +78,19 @@ struct Cluster {
     machine: StateMachine,
     next_offset: i64,
     drawn: u128,
+    /// How many partitions the client's quota lets through; `None` for any number.
+    partition_tokens: Option<usize>,
 }
 
 impl Cluster {
     fn with(image: MetadataImage) -> Self {
         let next_offset = image.provenance.last_offset.get() + 1;
-        Self { machine: StateMachine::new(settings(), image, 0), next_offset, drawn: 1 }
+        Self {
+            machine: StateMachine::new(settings(), image, 0),
+            next_offset,
+            drawn: 1,
+            partition_tokens: None,
+        }
     }
 
     /// One unfenced broker 1 with one directory, at the newest levels.
@@ -120,9 +128,20 @@ impl Cluster {
             drawn += 1;
             drawn.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
         };
-        let mut inputs = Inputs { next_offset: self.next_offset, random: &mut random };
+        let mut tokens = self.partition_tokens;
+        let mut take_partitions = |count: usize| {
+            let allowed = tokens.is_none_or(|tokens| tokens > 0);
+            tokens = tokens.map(|tokens| tokens.saturating_sub(count));
+            allowed
+        };
+        let mut inputs = Inputs {
+            next_offset: self.next_offset,
+            random: &mut random,
+            take_partitions: &mut take_partitions,
+        };
         let decision = self.machine.decide(&command, &mut inputs);
         self.drawn = drawn;
+        self.partition_tokens = tokens;
         decision
     }
 

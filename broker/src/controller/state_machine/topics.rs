@@ -85,6 +85,7 @@ fn create_one(
     } else {
         assigned(image, topic)?
     };
+    inputs.take_partitions(partitions.len())?;
     let id = fresh_id(inputs.random);
     let replication_factor = partitions.first().map_or(0, |partition| partition.replicas.len());
     records.push(TopicRecord { name: name.to_owned(), topic_id: id, ..TopicRecord::default() }.into());
@@ -246,6 +247,7 @@ fn assigned(image: &MetadataImage, topic: &CreatableTopic) -> Result<Vec<NewPart
 pub(crate) fn delete(
     image: &MetadataImage,
     request: &m::DeleteTopicsRequest,
+    inputs: &mut Inputs<'_>,
 ) -> Decision<m::DeleteTopicsResponse> {
     let mut deletion =
         Deletion { image, results: Vec::new(), to_delete: BTreeMap::new(), repeated: BTreeSet::new() };
@@ -274,7 +276,7 @@ pub(crate) fn delete(
     for (name, times) in names {
         deletion.add_name(name, times > 1);
     }
-    deletion.decide()
+    deletion.decide(inputs)
 }
 
 struct Deletion<'a> {
@@ -328,11 +330,15 @@ impl Deletion<'_> {
         }
     }
 
-    fn decide(mut self) -> Decision<m::DeleteTopicsResponse> {
+    fn decide(mut self, inputs: &mut Inputs<'_>) -> Decision<m::DeleteTopicsResponse> {
         let mut records = Vec::new();
         for (id, name) in std::mem::take(&mut self.to_delete) {
-            records.push(RemoveTopicRecord { topic_id: id, ..RemoveTopicRecord::default() }.into());
-            self.push(Some(&name), id, None);
+            let count = self.image.topics.by_id(TopicId(id)).map_or(0, |topic| topic.partitions.len());
+            let outcome = inputs.take_partitions(count);
+            if outcome.is_ok() {
+                records.push(RemoveTopicRecord { topic_id: id, ..RemoveTopicRecord::default() }.into());
+            }
+            self.push(Some(&name), id, outcome.err());
         }
         Decision { records, reply: m::DeleteTopicsResponse::default().with_responses(self.results) }
     }

@@ -1,19 +1,23 @@
 //! One file for each API.
 
+mod alter_client_quotas;
 mod alter_configs;
 mod alter_partition_reassignments;
 mod alter_replica_log_dirs;
+mod alter_user_scram_credentials;
 mod api_versions;
 mod create_partitions;
 mod create_topics;
 mod delete_records;
 mod delete_topics;
+mod describe_client_quotas;
 mod describe_cluster;
 mod describe_configs;
 mod describe_log_dirs;
 mod describe_producers;
 mod describe_quorum;
 mod describe_topic_partitions;
+mod describe_user_scram_credentials;
 mod elect_leaders;
 mod fetch;
 mod incremental_alter_configs;
@@ -59,6 +63,10 @@ pub(crate) const ALL: &[Scenario] = &[
     describe_producers::SCENARIO,
     describe_log_dirs::SCENARIO,
     alter_replica_log_dirs::SCENARIO,
+    alter_client_quotas::SCENARIO,
+    describe_client_quotas::SCENARIO,
+    alter_user_scram_credentials::SCENARIO,
+    describe_user_scram_credentials::SCENARIO,
 ];
 
 /// What a scenario is unless it says otherwise.

@@ -148,7 +148,9 @@ fn quota(
         .with_entity(entity.iter().map(part).collect())
         .with_ops(vec![operation]);
     let request = m::AlterClientQuotasRequest::default().with_entries(vec![entry]);
-    let Reply::AlterClientQuotas(response) = cluster.run(Command::AlterClientQuotas(request)).reply else {
+    let alteration =
+        QuotaAlteration { request, unknown_hosts: std::iter::once("nowhere".to_owned()).collect() };
+    let Reply::AlterClientQuotas(response) = cluster.run(Command::AlterClientQuotas(alteration)).reply else {
         panic!()
     };
     let result = &response.entries[0];
@@ -182,6 +184,63 @@ fn quotas_are_checked_set_and_removed() {
         invalid("Unhandled client quota entity type: moon")
     );
     assert_eq!(quota(&mut cluster, &[("ip", Some("127.0.0.1"))], "connection_creation_rate", 3.0).0, 0);
+    assert_eq!(quota(&mut cluster, &[("ip", Some("localhost"))], "connection_creation_rate", 3.0).0, 0);
+    assert_eq!(
+        quota(&mut cluster, &[("ip", Some("nowhere"))], "connection_creation_rate", 3.0),
+        invalid("nowhere is not a valid IP or resolvable host.")
+    );
+    assert_eq!(
+        quota(&mut cluster, &[("ip", None), ("user", None)], "connection_creation_rate", 3.0),
+        invalid("Invalid quota entity combination, IP entity shouldnot be combined with User or ClientId")
+    );
+    assert_eq!(
+        quota(&mut cluster, &[("ip", None)], "producer_byte_rate", 3.0),
+        invalid("Invalid configuration key producer_byte_rate")
+    );
+    assert_eq!(
+        quota(&mut cluster, &[("ip", None)], "connection_creation_rate", 3e9),
+        invalid("Proposed value for connection_creation_rate is too large for an INT.")
+    );
+    assert_eq!(
+        quota(&mut cluster, &[("client-id", Some(""))], "request_percentage", 3.0),
+        invalid("Empty client-id not supported")
+    );
+    assert_eq!(quota(&mut cluster, &[("client-id", None)], "request_percentage", 0.5).0, 0);
+}
+
+#[test]
+fn of_quotas_that_name_an_entity_or_a_key_twice_only_the_first_entity_is_set() {
+    let mut cluster = Cluster::of_one_broker();
+    let operation = |value| {
+        m::alter_client_quotas_request::OpData::default()
+            .with_key("producer_byte_rate".into())
+            .with_value(value)
+    };
+    let entry = |user: &'static str, values: &[f64]| {
+        let part = m::alter_client_quotas_request::EntityData::default()
+            .with_entity_type("user".into())
+            .with_entity_name(Some(user.into()));
+        m::alter_client_quotas_request::EntryData::default()
+            .with_entity(vec![part])
+            .with_ops(values.iter().map(|value| operation(*value)).collect())
+    };
+    let entries = vec![entry("a", &[1.0]), entry("b", &[2.0, 3.0]), entry("a", &[4.0]), entry("c", &[5.0])];
+    let request = m::AlterClientQuotasRequest::default().with_entries(entries);
+    let command = Command::AlterClientQuotas(QuotaAlteration { request, ..QuotaAlteration::default() });
+    let Reply::AlterClientQuotas(response) = cluster.run(command).reply else { panic!() };
+    let said: Vec<_> = response
+        .entries
+        .iter()
+        .map(|entry| (entry.error_code, entry.error_message.as_ref().map(ToString::to_string)))
+        .collect();
+    let duplicate = |user: &str| {
+        let message = format!("Ignoring duplicate entity ClientQuotaEntity(entries={{user={user}}})");
+        (E::InvalidRequest.code(), Some(message))
+    };
+    assert_eq!(said, [duplicate("a"), duplicate("b"), (0, None)]);
+    let values: Vec<f64> =
+        cluster.image().client_quotas.values().flat_map(|quotas| quotas.values().copied()).collect();
+    assert_eq!(format!("{values:?}"), "[1.0, 5.0]");
 }
 
 #[test]

@@ -125,7 +125,8 @@ impl Step {
                 let entry = m::alter_client_quotas_request::EntryData::default()
                     .with_entity(vec![entity])
                     .with_ops(vec![operation]);
-                Command::AlterClientQuotas(m::AlterClientQuotasRequest::default().with_entries(vec![entry]))
+                let request = m::AlterClientQuotasRequest::default().with_entries(vec![entry]);
+                Command::AlterClientQuotas(QuotaAlteration { request, ..QuotaAlteration::default() })
             }
             Self::Elr { level } => {
                 let change = m::update_features_request::FeatureUpdateKey::default()

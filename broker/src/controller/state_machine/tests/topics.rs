@@ -201,3 +201,48 @@ fn changes_name_what_was_touched() {
     let changes = cluster.apply(&decision.records);
     assert_eq!((changes.partitions.len(), changes.removed_topics.len()), (0, 1));
 }
+
+#[test]
+fn partitions_are_made_and_removed_within_the_quota() {
+    let mut cluster = Cluster::of_one_broker();
+    let throttled = refused(E::ThrottlingQuotaExceeded, "The throttling quota has been exceeded.");
+    let topic = |topic: &'static str, partitions| {
+        m::create_topics_request::CreatableTopic::default()
+            .with_name(name(topic))
+            .with_num_partitions(partitions)
+            .with_replication_factor(1)
+    };
+    cluster.partition_tokens = Some(3);
+    assert_eq!(cluster.create(topic("one", 2)).0, 0);
+    assert_eq!(cluster.create(topic("two", 5)).0, 0, "one was left, so that a debt is allowed");
+    assert_eq!(cluster.create(topic("three", 1)), throttled);
+    assert!(cluster.image().topics.by_name("three").is_none());
+
+    let more = m::create_partitions_request::CreatePartitionsTopic::default()
+        .with_name(name("one"))
+        .with_assignments(None);
+    let grow = |cluster: &mut Cluster, count| {
+        let request = m::CreatePartitionsRequest::default().with_topics(vec![more.clone().with_count(count)]);
+        let reply = cluster.run(Command::CreatePartitions(request)).reply;
+        let Reply::CreatePartitions(response) = reply else { panic!() };
+        response.results[0].error_code
+    };
+    assert_eq!(grow(&mut cluster, 3), E::ThrottlingQuotaExceeded.code());
+    assert_eq!(grow(&mut cluster, 2), E::InvalidPartitions.code(), "what is wrong is told first");
+    cluster.partition_tokens = Some(1);
+    assert_eq!(grow(&mut cluster, 3), 0);
+    assert_eq!(cluster.partition_tokens, Some(0), "only the new one counts");
+
+    let delete = |cluster: &mut Cluster| {
+        let request = m::DeleteTopicsRequest::default().with_topic_names(vec![name("two")]);
+        let Reply::DeleteTopics(response) = cluster.run(Command::DeleteTopics(request)).reply else {
+            panic!()
+        };
+        response.responses[0].error_code
+    };
+    assert_eq!(delete(&mut cluster), E::ThrottlingQuotaExceeded.code());
+    assert!(cluster.image().topics.by_name("two").is_some());
+    cluster.partition_tokens = Some(6);
+    assert_eq!(delete(&mut cluster), 0);
+    assert_eq!(cluster.partition_tokens, Some(1), "five are gone");
+}
