@@ -32,9 +32,9 @@ use self::follower::{Follower, newest_image};
 pub use self::listeners::BoundListener;
 use self::listeners::{Sockets, bind_all, broker_endpoints, controller_endpoints};
 use self::stores::Opener;
-use crate::config::{BrokerConfig, Settings};
+use crate::config::{BrokerConfig, Notice, Settings};
 use crate::controller::{BrokerIdentity, ControllerHandle};
-use crate::coordinator::{CoordinatorSurroundings, GroupCoordinator};
+use crate::coordinator::{CoordinatorSurroundings, GroupCoordinator, RebalanceLog};
 use crate::handler::BrokerState;
 use crate::handler::authorize::AllowAll;
 use crate::handler::context::{ListenerInfo, ListenerKind};
@@ -78,9 +78,7 @@ impl Broker {
     pub async fn start(mut settings: Settings, loggers: Arc<dyn Loggers>) -> Result<Self, StartError> {
         settings.assume_defaults();
         let (config, notices) = BrokerConfig::new(&settings)?;
-        for notice in notices {
-            if notice.is_warning() { warn!("{notice}") } else { info!("{notice}") }
-        }
+        tell(&notices);
         let fs: Arc<dyn FileSystem> = Arc::new(RealFileSystem);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let sockets = bind_all(&config)?;
@@ -106,6 +104,7 @@ impl Broker {
             clock: Arc::clone(&clock),
             random: random_bits,
             runtime: Handle::current(),
+            rebalances: RebalanceLog::default(),
         });
         let follower = Follower {
             node_id: config.node_id.get(),
@@ -190,7 +189,7 @@ impl Broker {
         &self.listeners
     }
 
-    /// Where `/metrics` and `/health` are, unless switched off.
+    /// Where `/metrics`, `/health` and `/admin` are, unless switched off.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics_address
     }
@@ -249,6 +248,13 @@ impl Broker {
         if self.counter.total() > 0 {
             warn!(connections = self.counter.total(), "connections did not end in time and are cut");
         }
+    }
+}
+
+/// Says in the log what is good to know of the settings.
+fn tell(notices: &[Notice]) {
+    for notice in notices {
+        if notice.is_warning() { warn!("{notice}") } else { info!("{notice}") }
     }
 }
 

@@ -70,7 +70,7 @@ pub(crate) enum Command {
     Produce(command::produce::ProduceArguments),
     /// Read records
     Consume(command::consume::ConsumeArguments),
-    /// List, describe and delete groups, and reset their offsets
+    /// List, describe and delete groups, reset their offsets, and see why they rebalanced
     #[command(subcommand)]
     Group(command::group::GroupCommand),
     /// Show and change settings of topics, brokers and loggers

@@ -89,6 +89,7 @@ broker_config! {
         metadata_max_idle_interval_ms: u64 = "metadata.max.idle.interval.ms",
         metadata_max_retention_bytes: i64 = "metadata.max.retention.bytes",
         metadata_max_retention_ms: i64 = "metadata.max.retention.ms",
+        metrics_group_partitions_max: usize = "medallion.metrics.group.partitions.max",
         min_insync_replicas: i32 = "min.insync.replicas",
         num_io_threads: usize = "num.io.threads",
         num_partitions: i32 = "num.partitions",

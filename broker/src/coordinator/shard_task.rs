@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use medallion_group::offsets::Offsets;
 use medallion_group::{Caller, Environment, Output, Reply, Request, Settings, Shard, Token};
 use medallion_log::{AppendOrigin, AppendRequest};
 use medallion_wire::ResponseError;
@@ -57,6 +58,8 @@ pub(super) enum Message {
     Request { caller: Caller, request: Box<Request>, reply: oneshot::Sender<Reply> },
     /// Topics were created, changed or deleted; those that were deleted, by id and name.
     TopicsChanged { deleted: Arc<[(Uuid, Arc<str>)]> },
+    /// Somebody wants to see what is committed.
+    Offsets { reply: oneshot::Sender<Offsets> },
 }
 
 /// Drives one shard until its inbox is closed.
@@ -127,6 +130,7 @@ impl ShardTask {
         let mut output = Output::default();
         self.with_environment(&settings, |shard, environment| shard.loaded(environment, &mut output));
         debug_assert!(output.batches.is_empty() && output.replies.is_empty(), "nobody has asked yet");
+        self.note_rebalances(&mut output);
         Ok(loaded)
     }
 
@@ -202,6 +206,9 @@ impl ShardTask {
             Message::TopicsChanged { deleted } => {
                 self.step(turn, |shard, _, output| shard.topics_deleted(&deleted, output));
             }
+            Message::Offsets { reply } => {
+                let _ = reply.send(self.shard.offsets().clone()); // cheap: the clone shares
+            }
         }
     }
 
@@ -220,8 +227,16 @@ impl ShardTask {
                 self.with_environment(&turn.settings, |shard, environment| {
                     shard.undo(error, environment, &mut output);
                 });
-                turn.replies.extend(output.replies.into_iter().map(|(token, _)| (token, refusal(error))));
+                let replies = std::mem::take(&mut output.replies);
+                turn.replies.extend(replies.into_iter().map(|(token, _)| (token, refusal(error))));
             }
+        }
+        self.note_rebalances(&mut output);
+    }
+
+    fn note_rebalances(&self, output: &mut Output) {
+        for rebalance in output.rebalances.drain(..) {
+            self.surroundings.rebalances.note(rebalance);
         }
     }
 
@@ -252,6 +267,7 @@ impl ShardTask {
             self.with_environment(&settings, |shard, environment| {
                 shard.roll_back(error, environment, &mut output);
             });
+            self.note_rebalances(&mut output);
             replies.append(&mut output.replies);
             for (token, _) in replies {
                 self.answer(token, refusal(error));

@@ -1,5 +1,6 @@
 //! What is looked up when somebody asks for metrics, rather than counted all the time.
 
+use super::groups::GroupsSnapshot;
 use super::names;
 use super::process::ProcessUsage;
 use prometheus::{IntGaugeVec, Registry};
@@ -18,6 +19,8 @@ pub(crate) struct Snapshot {
     pub(crate) partitions_opening: usize,
     /// The log directories.
     pub(crate) directories: Vec<DirectorySnapshot>,
+    /// The groups.
+    pub(crate) groups: GroupsSnapshot,
     /// Open connections.
     pub(crate) connections: usize,
     /// Bytes that requests and responses take.
@@ -72,6 +75,7 @@ impl Snapshot {
         set(&names::METADATA_OFFSET.gauge(registry), &[], self.metadata_applied_offset);
         self.register_partitions(registry);
         self.register_directories(registry);
+        self.groups.register(registry);
         set(&names::PROCESS_MEMORY.gauge(registry), &[], self.process.resident_bytes);
         set(&names::PROCESS_FILES.gauge(registry), &[], self.process.open_files);
     }
@@ -104,6 +108,7 @@ impl Snapshot {
     }
 }
 
-fn set(gauge: &IntGaugeVec, labels: &[&str], value: impl TryInto<i64>) {
+/// Sets a gauge; what does not fit is the largest number.
+pub(super) fn set(gauge: &IntGaugeVec, labels: &[&str], value: impl TryInto<i64>) {
     gauge.with_label_values(labels).set(value.try_into().unwrap_or(i64::MAX));
 }
