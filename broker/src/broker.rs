@@ -51,6 +51,7 @@ use crate::server::admin_http;
 use crate::server::listener::ConnectionCounter;
 use crate::server::memory::MemoryBudget;
 use crate::storage::directories::LogDirectories;
+use crate::telemetry::ClientTelemetry;
 
 /// How long requests in flight may take when the broker stops.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
@@ -106,11 +107,13 @@ impl Broker {
             runtime: Handle::current(),
             rebalances: RebalanceLog::default(),
         });
+        let telemetry = Arc::new(ClientTelemetry::of(controller.image()));
         let follower = Follower {
             node_id: config.node_id.get(),
             replicas: Arc::clone(&replicas),
             groups: Arc::clone(&groups),
             live: Arc::clone(&live),
+            telemetry: Arc::clone(&telemetry),
             controller: Arc::clone(&handle_later),
             runtime: Handle::current(),
             limits,
@@ -132,6 +135,7 @@ impl Broker {
             producer_ids: ProducerIds::new(config.node_id),
             authorizer: Arc::new(AllowAll),
             metrics,
+            telemetry,
             config: live,
             clock,
             loggers,

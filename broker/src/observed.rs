@@ -63,6 +63,7 @@ impl ObservedBroker {
             partitions_opening: replicas.opening(),
             directories: replicas.directories().iter().map(describe_directory).collect(),
             groups,
+            clients: self.state.telemetry.snapshot(self.state.monotonic_ms()),
             connections: self.counter.total(),
             request_memory_bytes: self.budget.used_bytes(),
             request_memory_limit_bytes: self.budget.total_bytes(),

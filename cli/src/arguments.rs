@@ -73,7 +73,7 @@ pub(crate) enum Command {
     /// List, describe and delete groups, reset their offsets, and see why they rebalanced
     #[command(subcommand)]
     Group(command::group::GroupCommand),
-    /// Show and change settings of topics, brokers and loggers
+    /// Show and change settings of topics, brokers, loggers and client metrics subscriptions
     #[command(subcommand)]
     Config(command::config::ConfigCommand),
     /// Look into log segments on disk, without a broker

@@ -1,13 +1,14 @@
 //! What every handler gets: the broker, and who asks.
 
 use std::future::Future;
-use std::net::IpAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use medallion_os::Clock;
 use medallion_wire::ResponseError;
 use medallion_wire::kafka_protocol::protocol::{Decodable, Request, StrBytes};
+use medallion_wire::types::Uuid;
 use parking_lot::Mutex;
 
 use super::authorize::{Authorizer, Operation, Resource};
@@ -21,6 +22,7 @@ use crate::producer_ids::ProducerIds;
 use crate::replica::ReplicaManager;
 use crate::replica::fetch_session::FetchSessionCache;
 use crate::server::reply::Reply;
+use crate::telemetry::{ClientAttributes, ClientTelemetry, Origin};
 
 /// The broker, as handlers see it.
 #[derive(Debug)]
@@ -36,6 +38,7 @@ pub(crate) struct BrokerState {
     pub(crate) authorizer: Arc<dyn Authorizer>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) telemetry: Arc<ClientTelemetry>,
     pub(crate) loggers: Arc<dyn Loggers>,
 }
 
@@ -43,6 +46,11 @@ impl BrokerState {
     /// The newest metadata.
     pub(crate) fn image(&self) -> arc_swap::Guard<Arc<MetadataImage>> {
         self.controller.image()
+    }
+
+    /// The time on a clock that never goes back, in milliseconds.
+    pub(crate) fn monotonic_ms(&self) -> i64 {
+        i64::try_from(self.clock.monotonic().as_millis()).unwrap_or(i64::MAX)
     }
 
     /// Whether whoever sent the request may do this.
@@ -106,6 +114,33 @@ pub(crate) struct ListenerInfo {
     pub(crate) kind: ListenerKind,
 }
 
+/// What a client is known by, for as long as its connection lasts.
+#[derive(Debug)]
+pub(crate) struct ClientConnection {
+    address: SocketAddr,
+    /// The library and its version (KIP-511).
+    software: OnceLock<(String, String)>,
+    /// The telemetry client that was first heard of here.
+    telemetry_instance: Mutex<Option<Uuid>>,
+}
+
+impl ClientConnection {
+    /// A connection from this address, of which nothing else is known.
+    pub(crate) fn new(address: SocketAddr) -> Arc<Self> {
+        Arc::new(Self { address, software: OnceLock::new(), telemetry_instance: Mutex::default() })
+    }
+
+    /// The client says which library it is; what it says first holds.
+    pub(crate) fn set_software(&self, name: &str, version: &str) {
+        let _ = self.software.set((name.to_owned(), version.to_owned()));
+    }
+
+    /// The telemetry client that was first heard of here.
+    pub(crate) fn telemetry_instance(&self) -> Option<Uuid> {
+        *self.telemetry_instance.lock()
+    }
+}
+
 /// One request's surroundings.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestContext {
@@ -115,6 +150,22 @@ pub(crate) struct RequestContext {
     pub(crate) client_address: IpAddr,
     pub(crate) principal: Principal,
     pub(crate) listener: Arc<ListenerInfo>,
+    pub(crate) connection: Arc<ClientConnection>,
+}
+
+impl Origin for RequestContext {
+    fn attributes(&self) -> ClientAttributes {
+        ClientAttributes {
+            client_id: self.client_id.as_ref().map(ToString::to_string),
+            software: self.connection.software.get().cloned(),
+            source_address: self.connection.address.ip().to_string(),
+            source_port: self.connection.address.port().to_string(),
+        }
+    }
+
+    fn first_heard(&self, id: Uuid) {
+        *self.connection.telemetry_instance.lock() = Some(id);
+    }
 }
 
 /// One API whose reply is built as a whole.

@@ -144,6 +144,14 @@ pub(crate) static APIS: &[Api] = &[
     api(ApiKey::UpdateFeatures, 0, 2, Both, run::<super::update_features::UpdateFeatures>),
     api(ApiKey::DescribeCluster, 0, 2, Both, run::<super::describe_cluster::DescribeCluster>),
     api(ApiKey::DescribeProducers, 0, 0, Brokers, run::<super::describe_producers::DescribeProducers>),
+    api(
+        ApiKey::GetTelemetrySubscriptions,
+        0,
+        0,
+        Brokers,
+        run::<super::get_telemetry_subscriptions::GetTelemetrySubscriptions>,
+    ),
+    api(ApiKey::PushTelemetry, 0, 0, Brokers, run::<super::push_telemetry::PushTelemetry>),
     api(ApiKey::ListConfigResources, 0, 1, Brokers, run::<super::list_config_resources::ListConfigResources>),
     api(
         ApiKey::DescribeTopicPartitions,

@@ -151,6 +151,7 @@ impl Metrics {
         moment.register(Box::new(cpu)).expect("each metric of the table is made once");
         let mut families = self.registry.gather();
         families.extend(moment.gather());
+        families.extend(snapshot.clients.families.iter().cloned());
         families.sort_by(|left, right| left.name().cmp(right.name()));
         let mut text = String::new();
         // Writing to a string cannot fail, and families without samples are not gathered.

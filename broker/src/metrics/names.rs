@@ -93,6 +93,13 @@ metrics! {
     GROUP_REBALANCES: Kind::Counter, "medallion_group_rebalances_total", ["group", "cause"],
         "Rebalances of a group that began, for the 500 groups that rebalanced last.";
 
+    CLIENT_INSTANCES: Kind::Gauge, "medallion_client_metrics_instances", [],
+        "Clients that have asked which of their own metrics to push, and are not silent since.";
+    CLIENT_SERIES: Kind::Gauge, "medallion_client_metrics_series", [],
+        "Series of clients' own metrics that are shown.";
+    CLIENT_LEFT_OUT: Kind::Gauge, "medallion_client_metrics_left_out", [],
+        "What clients pushed last and is not shown: beyond `medallion.metrics.client.series.max`, too long, or no number.";
+
     DIRECTORY_ONLINE: Kind::Gauge, "medallion_log_directory_online", ["directory"],
         "1 while a log directory can be used.";
     DIRECTORY_FREE: Kind::Gauge, "medallion_log_directory_free_bytes", ["directory"],

@@ -3,11 +3,12 @@
 use super::groups::GroupsSnapshot;
 use super::names;
 use super::process::ProcessUsage;
+use crate::telemetry::ClientMetricsSnapshot;
 use prometheus::{IntGaugeVec, Registry};
 use std::sync::Arc;
 
 /// The broker at one moment.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Snapshot {
     /// All partitions, whatever their state.
     pub(crate) partitions_total: usize,
@@ -21,6 +22,8 @@ pub(crate) struct Snapshot {
     pub(crate) directories: Vec<DirectorySnapshot>,
     /// The groups.
     pub(crate) groups: GroupsSnapshot,
+    /// What clients have pushed.
+    pub(crate) clients: ClientMetricsSnapshot,
     /// Open connections.
     pub(crate) connections: usize,
     /// Bytes that requests and responses take.
@@ -76,6 +79,9 @@ impl Snapshot {
         self.register_partitions(registry);
         self.register_directories(registry);
         self.groups.register(registry);
+        set(&names::CLIENT_INSTANCES.gauge(registry), &[], self.clients.instances);
+        set(&names::CLIENT_SERIES.gauge(registry), &[], self.clients.series);
+        set(&names::CLIENT_LEFT_OUT.gauge(registry), &[], self.clients.left_out);
         set(&names::PROCESS_MEMORY.gauge(registry), &[], self.process.resident_bytes);
         set(&names::PROCESS_FILES.gauge(registry), &[], self.process.open_files);
     }

@@ -173,6 +173,11 @@ fn page() -> String {
         "# Metrics\n\nThis page is made from the table in `broker/src/metrics/names.rs` (`UPDATE_DOCS=1 cargo test -p \
          medallion-broker reference`); a test fails where it is stale.\n\nThey are served for Prometheus at `/metrics` of \
          `medallion.metrics.listener` (`127.0.0.1:8080` unless told otherwise).\n\n\
+         Metrics that clients push (KIP-714) stand beside them as `kafka_client_...`: the client's own name without \
+         `org.apache.kafka.`, with underscores, and `_total` behind counters, labelled with `client_id`, \
+         `client_instance_id` and the client's own attributes. Which ones are pushed, how often and by whom is said by \
+         client metrics subscriptions (`kafka-client-metrics.sh`, or `kafka-configs.sh --entity-type client-metrics`). \
+         They are gone when their client has been silent for three intervals, at least a minute.\n\n\
          | Metric | Type | Labels | |\n|---|---|---|---|\n",
     );
     for metric in names::ALL {

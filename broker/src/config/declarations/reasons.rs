@@ -15,7 +15,6 @@ pub(super) const SASL: &str = "SASL is not served yet, and listeners that need i
 pub(super) const DELEGATION_TOKENS: &str = "delegation tokens are not served yet";
 pub(super) const QUOTAS: &str = "quotas are kept and described but not enforced yet";
 pub(super) const METRICS: &str = "metrics are served for Prometheus at medallion.metrics.listener";
-pub(super) const CLIENT_METRICS: &str = "clients are not asked for metrics yet";
 pub(super) const JVM: &str = "it tunes the Java process, and there is none";
 pub(super) const TIERED_STORAGE: &str = "tiered storage does not work yet, and switching it on is refused";
 pub(super) const INTERNAL: &str = "it is meant for Kafka's own tests";
