@@ -148,8 +148,7 @@ impl Observed for ObservedBroker {
     async fn metrics(self: Arc<Self>) -> Option<String> {
         let deadline = Instant::now() + GROUPS_WAIT;
         let partitions_max = self.state.config.load().metrics_group_partitions_max;
-        let listed = self.list_groups(deadline).await;
-        let offsets = self.state.groups.offsets(deadline).await;
+        let (listed, offsets) = tokio::join!(self.list_groups(deadline), self.state.groups.offsets(deadline));
         let mut meter = Arc::clone(&self.lag).lock_owned().await;
         // Disks and /proc are asked, which may take long.
         let rendered = tokio::task::spawn_blocking(move || {

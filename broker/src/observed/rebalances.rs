@@ -71,6 +71,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_documentation_explains_every_cause() {
+        let page = include_str!("../../../docs/admin-api.md");
+        for cause in RebalanceCause::ALL {
+            assert!(page.contains(&format!("| `{cause}` |")), "{cause}");
+        }
+    }
+
+    #[test]
     fn the_answer_has_the_documented_shape() {
         let mut history = History::default();
         history.note(Rebalance {

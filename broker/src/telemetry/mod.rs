@@ -98,7 +98,7 @@ impl ClientTelemetry {
         self.manager.lock().push(push, origin, size_bytes_max, now_ms)
     }
 
-    /// Waits until nobody else reads a push: that takes memory of up to a hundred times `telemetry.max.bytes`.
+    /// Waits until nobody else reads a push, which takes memory of some times its size.
     pub(crate) async fn turn(&self) -> tokio::sync::OwnedMutexGuard<()> {
         Arc::clone(&self.reading).lock_owned().await
     }
@@ -170,7 +170,7 @@ pub(crate) struct Pushed<'a> {
 fn read(pushed: &Pushed<'_>) -> Result<Samples, String> {
     let limits = DecompressionLimits::new(pushed.size_bytes_max);
     let plain = decompress_bytes(pushed.compression, pushed.metrics, limits)?;
-    otlp::read(&plain).map_err(|error| error.to_string())
+    otlp::read(&plain)
 }
 
 #[cfg(test)]

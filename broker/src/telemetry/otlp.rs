@@ -2,7 +2,9 @@
 //!
 //! The numbers of fields are those of `opentelemetry/proto/metrics/v1/metrics.proto`; what is not named is skipped.
 
-use prost::{DecodeError, Message, Oneof};
+mod count;
+
+use prost::{Message, Oneof};
 
 /// A number that a client pushes.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,10 +40,12 @@ pub(super) struct Samples {
 /// Reads a push.
 ///
 /// # Errors
-/// Why the bytes are none.
-pub(super) fn read(bytes: &[u8]) -> Result<Samples, DecodeError> {
+/// Why the bytes are none, or that they hold too much.
+pub(super) fn read(bytes: &[u8]) -> Result<Samples, String> {
+    count::check(bytes)?;
     let mut found = Samples::default();
-    for resource in MetricsData::decode(bytes)?.resource_metrics {
+    let data = MetricsData::decode(bytes).map_err(|error| error.to_string())?;
+    for resource in data.resource_metrics {
         let of_client = resource.resource.map(|resource| resource.attributes).unwrap_or_default();
         for metric in resource.scope_metrics.into_iter().flat_map(|scope| scope.metrics) {
             found.add(metric, &of_client);

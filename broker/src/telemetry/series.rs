@@ -12,9 +12,12 @@ use super::otlp::{Sample, SampleValue, Samples};
 const PREFIX: &str = "kafka_client_";
 /// What names of Kafka's clients begin with, which is left out.
 const KAFKA: &str = "org.apache.kafka.";
-/// Longer names and values of labels, and samples with more labels, are left out.
-const TEXT_BYTES_MAX: usize = 200;
+/// A number with a longer name is left out, and so is one with more or longer labels. (A topic's name has up to 249 bytes.)
+const NAME_BYTES_MAX: usize = 200;
 const LABELS_MAX: usize = 16;
+const LABELS_BYTES_MAX: usize = 1024;
+/// A longer `client.id` is cut.
+const CLIENT_ID_CHARACTERS_MAX: usize = 200;
 const CLIENT_ID: &str = "client_id";
 const CLIENT_INSTANCE_ID: &str = "client_instance_id";
 
@@ -72,7 +75,7 @@ impl ClientSeries {
         let empty = || Client { client_id: String::new(), expires_ms, series: BTreeMap::new(), left_out: 0 };
         let client = self.clients.entry(id).or_insert_with(empty);
         let others: usize = self.count - client.series.len();
-        client.client_id = client_id.chars().take(TEXT_BYTES_MAX).collect();
+        client.client_id = client_id.chars().take(CLIENT_ID_CHARACTERS_MAX).collect();
         client.expires_ms = expires_ms;
         client.left_out = samples.others;
         client.series.retain(|key, _| key.family.is_counter);
@@ -130,15 +133,15 @@ impl Client {
 impl SeriesKey {
     fn of(sample: Sample) -> Option<Self> {
         let is_counter = !matches!(sample.value, SampleValue::Gauge(_));
-        let is_long = |text: &str| text.len() > TEXT_BYTES_MAX;
-        if is_long(&sample.name) || sample.attributes.len() > LABELS_MAX {
+        let labels_bytes: usize = sample.attributes.iter().map(|(key, value)| key.len() + value.len()).sum();
+        if sample.name.len() > NAME_BYTES_MAX
+            || sample.attributes.len() > LABELS_MAX
+            || labels_bytes > LABELS_BYTES_MAX
+        {
             return None;
         }
         let mut labels = BTreeMap::new();
         for (key, value) in sample.attributes {
-            if is_long(&key) || is_long(&value) {
-                return None;
-            }
             let key = sanitized(&key);
             // A number's own attributes come before those of its client.
             if key != CLIENT_ID && key != CLIENT_INSTANCE_ID {

@@ -67,12 +67,10 @@ pub(crate) fn segment(text: &str) -> String {
 
 /// Asks the broker at `address` (`host:port`) for the JSON at `path`.
 pub(crate) async fn get<T: DeserializeOwned>(address: &str, path: &str) -> Result<T, AdminError> {
-    let address = address.strip_prefix("http://").unwrap_or(address).trim_end_matches('/');
-    let has_port = address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    let wrong = || AdminError::Address { address: address.to_owned() };
+    let address = parse_address(address).ok_or_else(wrong)?;
     let request = Request::get(path).header(HOST, address).header(ACCEPT, JSON);
-    let (true, Ok(request)) = (has_port, request.body(Empty::<Bytes>::new())) else {
-        return Err(AdminError::Address { address: address.to_owned() });
-    };
+    let request = request.body(Empty::<Bytes>::new()).map_err(|_| wrong())?;
     let no_answer = |reason: String| AdminError::NoAnswer { address: address.to_owned(), reason };
     let answered = timeout(TIMEOUT, exchange(address, request)).await;
     let (status, is_json, body) =
@@ -88,6 +86,15 @@ pub(crate) async fn get<T: DeserializeOwned>(address: &str, path: &str) -> Resul
     let message = serde_json::from_slice::<serde_json::Value>(&body).ok();
     let message = message.as_ref().and_then(|message| message["error"].as_str());
     Err(message.map_or_else(not_medallion, |message| AdminError::Refused { message: message.to_owned() }))
+}
+
+/// The `host:port` of an address, which may be written as a URL without a path.
+fn parse_address(text: &str) -> Option<&str> {
+    let address = text.strip_prefix("http://").unwrap_or(text);
+    let address = address.strip_suffix('/').unwrap_or(address);
+    let (host, port) = address.rsplit_once(':')?;
+    let is_host = !host.is_empty() && !host.contains(|c: char| c == '/' || c.is_whitespace());
+    (is_host && port.parse::<u16>().is_ok()).then_some(address)
 }
 
 /// Sends a request on a connection of its own; gives the status, whether the body is JSON, and the body.
@@ -155,7 +162,7 @@ mod tests {
 
     #[tokio::test]
     async fn addresses_are_checked_and_nobody_listens() {
-        for wrong in ["", "host", "host:port", "a b:1", "host:99999"] {
+        for wrong in ["", "host", ":1", "host:port", "a b:1", "host:99999", "https://a:1", "http://a:1/b"] {
             let error = get::<serde_json::Value>(wrong, "/").await.unwrap_err();
             assert!(matches!(&error, AdminError::Address { .. }), "{wrong}: {error:?}");
         }
