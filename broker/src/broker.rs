@@ -34,9 +34,9 @@ pub use self::listeners::BoundListener;
 use self::listeners::{Sockets, bind_all, broker_endpoints, controller_endpoints};
 use self::quotas::Quotas;
 use self::stores::Opener;
-use crate::config::{BrokerConfig, Settings};
+use crate::config::{BrokerConfig, Notice, Settings};
 use crate::controller::{BrokerIdentity, ControllerHandle};
-use crate::coordinator::{CoordinatorSurroundings, GroupCoordinator};
+use crate::coordinator::{CoordinatorSurroundings, GroupCoordinator, RebalanceLog};
 use crate::handler::BrokerState;
 use crate::handler::authorize::AllowAll;
 use crate::handler::context::{ListenerInfo, ListenerKind};
@@ -53,6 +53,7 @@ use crate::server::admin_http;
 use crate::server::listener::ConnectionCounter;
 use crate::server::memory::MemoryBudget;
 use crate::storage::directories::LogDirectories;
+use crate::telemetry::ClientTelemetry;
 
 /// How long requests in flight may take when the broker stops.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
@@ -80,9 +81,7 @@ impl Broker {
     pub async fn start(mut settings: Settings, loggers: Arc<dyn Loggers>) -> Result<Self, StartError> {
         settings.assume_defaults();
         let (config, notices) = BrokerConfig::new(&settings)?;
-        for notice in notices {
-            if notice.is_warning() { warn!("{notice}") } else { info!("{notice}") }
-        }
+        tell(&notices);
         let fs: Arc<dyn FileSystem> = Arc::new(RealFileSystem);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let sockets = bind_all(&config)?;
@@ -108,14 +107,17 @@ impl Broker {
             clock: Arc::clone(&clock),
             random: random_bits,
             runtime: Handle::current(),
+            rebalances: RebalanceLog::default(),
         });
         let quotas = Quotas::new(&config, controller.image());
+        let telemetry = Arc::new(ClientTelemetry::of(controller.image()));
         let follower = Follower {
             node_id: config.node_id.get(),
             replicas: Arc::clone(&replicas),
             groups: Arc::clone(&groups),
             live: Arc::clone(&live),
             quotas: quotas.clone(),
+            telemetry: Arc::clone(&telemetry),
             controller: Arc::clone(&handle_later),
             runtime: Handle::current(),
             limits,
@@ -139,6 +141,7 @@ impl Broker {
             metrics,
             quotas: quotas.clients,
             connection_rates: quotas.connections,
+            telemetry,
             config: live,
             clock,
             loggers,
@@ -196,7 +199,7 @@ impl Broker {
         &self.listeners
     }
 
-    /// Where `/metrics` and `/health` are, unless switched off.
+    /// Where `/metrics`, `/health` and `/admin` are, unless switched off.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics_address
     }
@@ -255,6 +258,13 @@ impl Broker {
         if self.counter.total() > 0 {
             warn!(connections = self.counter.total(), "connections did not end in time and are cut");
         }
+    }
+}
+
+/// Says in the log what is good to know of the settings.
+fn tell(notices: &[Notice]) {
+    for notice in notices {
+        if notice.is_warning() { warn!("{notice}") } else { info!("{notice}") }
     }
 }
 

@@ -8,6 +8,7 @@
 //! - [`controller`]: the metadata, a replicated state machine on `__cluster_metadata-0`; [`storage`]: `log.dirs`;
 //! - [`replica`]: partitions, their logs, who waits for them;
 //! - [`coordinator`]: groups and committed offsets, whose logic is `medallion-group`'s;
+//! - [`telemetry`]: what clients push of their own metrics;
 //! - [`handler`]: one file an API; [`error`]: from errors to Kafka's codes;
 //! - [`quota`]: what clients may use, held against what they do; [`server`]: sockets, frames, limits, the operators' HTTP port; [`metrics`] and [`observed`]: what that shows.
 
@@ -27,6 +28,7 @@ mod random;
 mod replica;
 mod server;
 pub mod storage;
+mod telemetry;
 mod topics;
 
 pub use broker::{BoundListener, Broker, StartError};

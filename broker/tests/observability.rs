@@ -1,13 +1,19 @@
-//! What operators see: health, metrics, and errors by API.
+//! What operators see: health, metrics, errors by API, and groups.
 
 mod common;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use common::{Connection, clients_address, start};
+use common::{Connection, clients_address, start, topics};
+use medallion_wire::kafka_protocol::protocol::StrBytes;
 use medallion_wire::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
-use medallion_wire::messages::{ListOffsetsRequest, MetadataRequest, TopicName};
+use medallion_wire::messages::offset_commit_request::{
+    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
+use medallion_wire::messages::{
+    FindCoordinatorRequest, GroupId, ListOffsetsRequest, MetadataRequest, OffsetCommitRequest, TopicName,
+};
 
 fn get(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("the metrics port listens");
@@ -74,6 +80,76 @@ fn waits_for_quotas_and_what_is_used_are_shown() {
             assert!(page.contains(count), "{page}");
             common::quotas::alter(admin, &entity, "request_percentage", None);
             assert!(!get(metrics, "/metrics").contains("medallion_quota_rate"), "what is gone is not shown");
+        };
+        tokio::task::spawn_blocking(work).await.expect("no panic");
+        broker.shutdown().await.expect("a clean stop");
+    });
+}
+
+fn text(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_owned())
+}
+
+/// Commits as one who is no member, as soon as there is a coordinator that has loaded the group.
+fn commit(connection: &mut Connection, group: &str, topic: &str, offset: i64) {
+    let find = FindCoordinatorRequest::default().with_key(text(group)).with_key_type(0);
+    let partition = OffsetCommitRequestPartition::default().with_committed_offset(offset);
+    let topic = OffsetCommitRequestTopic::default().with_name(TopicName(text(topic)));
+    let request = OffsetCommitRequest::default()
+        .with_group_id(GroupId(text(group)))
+        .with_generation_id_or_member_epoch(-1)
+        .with_topics(vec![topic.with_partitions(vec![partition])]);
+    let mut codes = (-1, -1);
+    for _ in 0..1000 {
+        codes = (
+            connection.ask(3, &find).error_code,
+            connection.ask(8, &request).topics[0].partitions[0].error_code,
+        );
+        if codes == (0, 0) {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    panic!("nothing is committed: {codes:?}");
+}
+
+#[test]
+fn groups_are_seen_from_outside() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let directory = tempfile::tempdir().expect("a folder");
+        let settings = [
+            ("offsets.topic.replication.factor", "1"),
+            ("offsets.topic.num.partitions", "2"),
+            ("medallion.metrics.group.partitions.max", "1"),
+        ];
+        let broker = start(directory.path(), &settings).await.expect("the broker starts");
+        let (clients, metrics) =
+            (clients_address(&broker), broker.metrics_address().expect("a metrics port"));
+        let work = move || {
+            let mut connection = Connection::open(clients);
+            topics::create(&mut connection, "t", 1, &[]);
+            topics::produce(&mut connection, "t", 0, topics::batch(&[b"a", b"b", b"c"], b"v"));
+            commit(&mut connection, "a/b c", "t", 1);
+            commit(&mut connection, "z", "t", 0);
+            let page = get(metrics, "/metrics");
+            for line in [
+                "medallion_group_lag_records{group=\"a/b c\",partition=\"0\",topic=\"t\"} 2\n",
+                "medallion_group_lag_left_out_partitions{reason=\"limit\"} 1\n",
+                "medallion_groups{state=\"Empty\",type=\"classic\"} 2\n",
+                "medallion_rebalances_total{cause=\"member-joined\"} 0\n",
+            ] {
+                assert!(page.contains(line), "{line} is not in {page}");
+            }
+            let known = get(metrics, "/admin/groups/a%2Fb%20c/rebalances");
+            let nothing = r#"{"group":"a/b c","total":0,"causes":{},"rebalances":[]}"#;
+            assert!(known.starts_with("HTTP/1.1 200") && known.ends_with(nothing), "{known}");
+            let unknown = get(metrics, "/admin/groups/nobody/rebalances");
+            let message = r#"{"error":"group nobody is not known to this broker"}"#;
+            assert!(unknown.starts_with("HTTP/1.1 404") && unknown.ends_with(message), "{unknown}");
+            let all = get(metrics, "/admin/rebalances");
+            assert!(all.ends_with(r#"{"total":0,"causes":{},"rebalances":[]}"#), "{all}");
+            assert!(all.contains("content-type: application/json"), "{all}");
         };
         tokio::task::spawn_blocking(work).await.expect("no panic");
         broker.shutdown().await.expect("a clean stop");

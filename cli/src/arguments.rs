@@ -70,10 +70,10 @@ pub(crate) enum Command {
     Produce(command::produce::ProduceArguments),
     /// Read records
     Consume(command::consume::ConsumeArguments),
-    /// List, describe and delete groups, and reset their offsets
+    /// List, describe and delete groups, reset their offsets, and see why they rebalanced
     #[command(subcommand)]
     Group(command::group::GroupCommand),
-    /// Show and change settings of topics, brokers and loggers
+    /// Show and change settings of topics, brokers, loggers and client metrics subscriptions
     #[command(subcommand)]
     Config(command::config::ConfigCommand),
     /// Look into log segments on disk, without a broker

@@ -5,6 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::client::ClientError;
+use crate::client::admin::AdminError;
 use crate::output::Output;
 
 const FAILED: u8 = 1;
@@ -81,20 +82,24 @@ fn message(error: &anyhow::Error) -> String {
 fn hint(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
         let failure = cause.downcast_ref::<Failure>().map(|failure| failure.hint.to_string());
-        failure.or_else(|| cause.downcast_ref::<ClientError>().and_then(ClientError::hint))
+        let failure = failure.or_else(|| cause.downcast_ref::<ClientError>().and_then(ClientError::hint));
+        failure.or_else(|| cause.downcast_ref::<AdminError>().and_then(AdminError::hint))
     })
 }
 
 fn exit_code(error: &anyhow::Error) -> u8 {
     for cause in error.chain() {
-        let is_address = matches!(cause.downcast_ref(), Some(ClientError::Address { .. }));
+        let is_address = matches!(cause.downcast_ref(), Some(ClientError::Address { .. }))
+            || matches!(cause.downcast_ref(), Some(AdminError::Address { .. }));
         if cause.is::<UsageError>() || is_address {
             return USAGE;
         }
         if cause.is::<DamageFound>() {
             return DAMAGED;
         }
-        if cause.downcast_ref::<ClientError>().is_some_and(ClientError::is_unreachable) {
+        if cause.downcast_ref::<ClientError>().is_some_and(ClientError::is_unreachable)
+            || cause.downcast_ref::<AdminError>().is_some_and(AdminError::is_unreachable)
+        {
             return UNREACHABLE;
         }
     }

@@ -159,6 +159,13 @@ fn settings_and_log_levels_change_while_the_broker_runs() {
     assert_eq!(server.text(&["config", "get", "topic/a", "retention.ms"]).trim(), "604800000");
     let wrong = server.run(&["config", "set", "topic/a", "retention.ms=soon"]);
     assert_eq!(wrong.status.code(), Some(1));
+    let subscription = "client-metrics/lag";
+    server.text(&["config", "set", subscription, "interval.ms=30000", "metrics=org.apache.kafka.consumer."]);
+    assert_eq!(server.text(&["config", "get", subscription, "interval.ms"]).trim(), "30000");
+    let listed = server.json(&["config", "list"]);
+    let resources = listed.as_array().unwrap();
+    assert!(resources.iter().any(|listed| listed["resource"] == subscription), "{listed}");
+    server.text(&["config", "unset", subscription, "interval.ms", "metrics"]);
     server.text(&["config", "set", "loggers/1", "medallion_log=DEBUG"]);
     assert_eq!(server.text(&["config", "get", "loggers/1", "medallion_log"]).trim(), "DEBUG");
     server.stop();

@@ -28,6 +28,17 @@ fn an_unreachable_broker_is_named_with_what_to_do() {
 }
 
 #[test]
+fn an_unreachable_admin_address_is_named_with_what_to_do() {
+    let address = format!("127.0.0.1:{}", closed_port());
+    let output = medallion(&["group", "history", "billing", "--admin-address", &address]);
+    assert_eq!(output.status.code(), Some(3));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains(&format!("cannot reach {address}: connection refused")), "{text}");
+    assert!(text.contains("medallion.metrics.listener") && text.contains("--admin-address"), "{text}");
+    assert_eq!(medallion(&["group", "history", "--admin-address", "nowhere"]).status.code(), Some(2));
+}
+
+#[test]
 fn wrong_usage_ends_with_two() {
     assert_eq!(medallion(&["topic", "create"]).status.code(), Some(2));
     assert_eq!(medallion(&["config", "get", "trips", "retention.ms"]).status.code(), Some(2));

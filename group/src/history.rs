@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::sync::Arc;
 
 use crate::ids::{GroupId, MemberId};
 
@@ -40,6 +41,20 @@ pub enum RebalanceCause {
 }
 
 impl RebalanceCause {
+    /// All causes.
+    pub const ALL: [Self; 10] = [
+        Self::MemberJoined,
+        Self::LeaderRejoined,
+        Self::MetadataChanged,
+        Self::StaticMemberReplaced,
+        Self::MemberLeft,
+        Self::SessionExpired,
+        Self::SyncExpired,
+        Self::OverCapacity,
+        Self::StoreFailed,
+        Self::Downgraded,
+    ];
+
     /// The cause as a label of metrics.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -65,6 +80,15 @@ impl fmt::Display for RebalanceCause {
     }
 }
 
+/// The client that a member is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberClient {
+    /// Its `client.id`.
+    pub id: Arc<str>,
+    /// Its address as Kafka shows it: `/127.0.0.1`.
+    pub host: Arc<str>,
+}
+
 /// A rebalance that began.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rebalance {
@@ -76,25 +100,43 @@ pub struct Rebalance {
     pub cause: RebalanceCause,
     /// The member that made it begin; the first of them where they are many.
     pub member: Option<MemberId>,
+    /// That member's client, where it is known.
+    pub client: Option<MemberClient>,
     /// The cause in words, with what the client said; at most 512 bytes.
     pub reason: String,
     /// When, by the wall clock.
     pub time_ms: i64,
 }
 
-/// The rebalances of one group since it was loaded.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Rebalances, of one group or of many: all counted by cause, the last ones kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct History {
+    kept_max: usize,
     counts: BTreeMap<RebalanceCause, u64>,
     last: VecDeque<Rebalance>,
 }
 
+impl Default for History {
+    fn default() -> Self {
+        Self::keeping(KEPT_MAX)
+    }
+}
+
 impl History {
+    /// A history that keeps so many of the last rebalances.
+    ///
+    /// # Panics
+    /// When that is none.
+    pub fn keeping(kept_max: usize) -> Self {
+        assert!(kept_max > 0, "a history keeps something");
+        Self { kept_max, counts: BTreeMap::new(), last: VecDeque::new() }
+    }
+
     /// Notes a rebalance, and forgets the oldest when there are too many.
     pub fn note(&mut self, mut rebalance: Rebalance) {
         cut(&mut rebalance.reason);
         *self.counts.entry(rebalance.cause).or_default() += 1;
-        if self.last.len() == KEPT_MAX {
+        if self.last.len() == self.kept_max {
             let _ = self.last.pop_front();
         }
         self.last.push_back(rebalance);
@@ -103,6 +145,11 @@ impl History {
     /// How many there were for a cause.
     pub fn count(&self, cause: RebalanceCause) -> u64 {
         self.counts.get(&cause).copied().unwrap_or(0)
+    }
+
+    /// How many there were by cause; causes that never occurred are left out.
+    pub fn counts(&self) -> impl Iterator<Item = (RebalanceCause, u64)> {
+        self.counts.iter().map(|(cause, count)| (*cause, *count))
     }
 
     /// How many there were.
@@ -127,8 +174,15 @@ mod tests {
     use super::*;
 
     fn rebalance(generation: i32, cause: RebalanceCause, reason: &str) -> Rebalance {
-        let member = Some(MemberId::from("m"));
-        Rebalance { group: "g".into(), generation, cause, member, reason: reason.to_owned(), time_ms: 7 }
+        Rebalance {
+            group: "g".into(),
+            generation,
+            cause,
+            member: Some(MemberId::from("m")),
+            client: None,
+            reason: reason.to_owned(),
+            time_ms: 7,
+        }
     }
 
     #[test]
@@ -142,8 +196,27 @@ mod tests {
         assert_eq!(history.total(), 100);
         assert_eq!(history.count(RebalanceCause::MemberLeft), 25);
         assert_eq!(history.count(RebalanceCause::SyncExpired), 0);
+        let counts: Vec<_> = history.counts().collect();
+        assert_eq!(counts, [(RebalanceCause::MemberJoined, 75), (RebalanceCause::MemberLeft, 25)]);
         let generations: Vec<i32> = history.last().map(|rebalance| rebalance.generation).collect();
         assert_eq!(generations, (68..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_history_keeps_as_many_as_it_is_told() {
+        let mut history = History::keeping(2);
+        for generation in 0..5 {
+            history.note(rebalance(generation, RebalanceCause::MemberLeft, "x"));
+        }
+        let generations: Vec<i32> = history.last().map(|rebalance| rebalance.generation).collect();
+        assert_eq!((history.total(), generations), (5, vec![3, 4]));
+    }
+
+    #[test]
+    fn causes_have_names_of_their_own() {
+        let names: std::collections::BTreeSet<_> =
+            RebalanceCause::ALL.into_iter().map(RebalanceCause::as_str).collect();
+        assert_eq!(names.len(), RebalanceCause::ALL.len());
     }
 
     #[test]

@@ -12,7 +12,7 @@
 //! - [`request`]: what clients ask and are answered; [`output`]: what a step asks of whoever drives it;
 //! - [`classic`]: groups of the classic protocol; [`consumer`]: groups of the consumer protocol; [`history`]: why groups rebalanced;
 //! - [`assignor`]: who of a group reads which partitions;
-//! - [`offsets`]: what groups have committed;
+//! - [`offsets`]: what groups have committed; [`lag`]: how far behind that is;
 //! - [`record`]: the records of `__consumer_offsets`; [`timers`]: what is due when.
 
 pub mod assignor;
@@ -21,6 +21,7 @@ pub mod consumer;
 pub mod environment;
 pub mod history;
 pub mod ids;
+pub mod lag;
 pub mod offsets;
 pub mod output;
 pub mod record;
@@ -33,7 +34,7 @@ pub mod timers;
 pub use classic::{ClassicGroup, ClassicGroups};
 pub use consumer::{ConsumerGroup, ConsumerGroups};
 pub use environment::{ConsumerOverrides, Environment, Settings, TopicView, Topics};
-pub use history::{History, Rebalance, RebalanceCause};
+pub use history::{History, MemberClient, Rebalance, RebalanceCause};
 pub use ids::{GroupId, InstanceId, MemberId};
 pub use output::{AssignmentJob, JobId, Output, Token};
 pub use record::Record;

@@ -1,5 +1,6 @@
 //! Reads of a log, concurrent with its writer.
 
+mod by_offset;
 mod by_time;
 
 use std::path::PathBuf;

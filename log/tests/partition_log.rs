@@ -552,6 +552,33 @@ fn transactions_bound_what_committed_readers_see() {
     log.check_invariants();
 }
 
+/// What a group has not read is found by offset: not markers, not what is behind the bound.
+#[test]
+fn the_first_record_from_an_offset() {
+    let (_, mut env) = simulated();
+    env.transactional_writes = true;
+    let mut log = open(&env, &LogConfig::default());
+    append(&mut log, &[(50, "a", "1"), (40, "b", "2"), (60, "c", "3")]);
+    log.append_as_leader(transactional(0), LeaderEpoch(0), AppendOrigin::Client, 0).unwrap();
+    log.append_as_leader(abort_marker(), LeaderEpoch(0), AppendOrigin::Coordinator, 0).unwrap();
+    log.roll().unwrap();
+    append_in(&mut log, 3, &[(90, "d", "4")]);
+    let reader = log.reader();
+    let find = |from: i64, bound: i64| {
+        let found = reader.first_record_from(Offset(from), Offset(bound)).unwrap();
+        found.map(|found| (found.offset.get(), found.timestamp_ms))
+    };
+    let all: Vec<_> = (0..7).map(|from| find(from, 6)).collect();
+    assert_eq!(
+        all,
+        [Some((0, 50)), Some((1, 40)), Some((2, 60)), Some((3, 1)), Some((5, 90)), Some((5, 90)), None]
+    );
+    assert_eq!((find(4, 5), find(2, 2), find(1, 2)), (None, None, Some((1, 40))));
+    log.advance_high_watermark(Offset(6));
+    log.delete_records(Offset(2)).unwrap();
+    assert_eq!(find(0, 6), Some((2, 60)), "from where there are records");
+}
+
 /// What was read before retention took its segment is still filtered by what the segment said.
 #[test]
 fn a_read_keeps_its_aborted_transactions() {

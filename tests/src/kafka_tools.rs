@@ -94,6 +94,7 @@ fn class(tool: &str) -> &'static str {
         "kafka-groups" => "org.apache.kafka.tools.GroupsCommand",
         "kafka-consumer-perf-test" => "org.apache.kafka.tools.ConsumerPerformance",
         "kafka-e2e-latency" => "org.apache.kafka.tools.EndToEndLatency",
+        "kafka-client-metrics" => "org.apache.kafka.tools.ClientMetricsCommand",
         "kafka-transactions" => "org.apache.kafka.tools.TransactionsCommand",
         other => panic!("no such tool: {other}"),
     }

@@ -13,7 +13,11 @@ use medallion_tests::server::{Program, Server};
 use medallion_tests::{admin, batch, need};
 use medallion_wire::ResponseError;
 use medallion_wire::kafka_protocol::protocol::{Encodable, Request};
-use medallion_wire::messages::{ApiKey, ApiVersionsResponse, MetadataRequest, ProduceRequest, RequestHeader};
+use medallion_wire::messages::{
+    ApiKey, ApiVersionsResponse, GetTelemetrySubscriptionsRequest, MetadataRequest, ProduceRequest,
+    PushTelemetryRequest, RequestHeader,
+};
+use medallion_wire::types::Uuid;
 
 const MIB: u64 = 1 << 20;
 
@@ -216,6 +220,67 @@ fn bombs_in_batches_do_not_unpack_into_memory() {
     });
     let good = server.connect().call(&batch::produce("plain", 0, batch::batch_of(b"good")), 7);
     assert_eq!(good.responses[0].partition_responses[0].error_code, 0);
+}
+
+/// Metrics of clients that are much larger once they are unpacked, or once they are structures: half a million of the smallest
+/// messages, at each level; and a hundred megabytes of nothing, compressed.
+#[test]
+fn bombs_in_clients_metrics_do_not_unpack_into_memory() {
+    let server = need!(Server::setup().program(Program::Medallion).start());
+    let levels: [&[u8]; 4] = [&[], &[0x0a], &[0x0a, 0x12], &[0x0a, 0x12, 0x12]];
+    let smallest = [0x0a_u8, 0].repeat(500_000);
+    let nested = levels.map(|tags| {
+        let last: Vec<u8> = match tags.len() {
+            0 => smallest.clone(),
+            1 | 2 => [0x12_u8, 0].repeat(500_000),
+            _ => [&[0x2a][..], &varint(1_000_000), &smallest].concat(),
+        };
+        tags.iter().rev().fold(last, |inner, tag| [&[*tag][..], &varint(inner.len()), &inner].concat())
+    });
+    let zeros = gzip(&vec![0; 100 << 20]);
+    bounded(&server, 64 * MIB, || {
+        let bombs = nested.iter().map(|bytes| (gzip(bytes), 1));
+        let bombs: Vec<_> = bombs.chain([(zeros, 1), (nested[0].clone(), 0)]).collect();
+        let attack = |attacker: u128| {
+            let mut connection = server.connect();
+            for (number, (metrics, compression)) in (1_u128..).zip(&bombs) {
+                let id = Uuid::from_u128(100 * attacker + number);
+                let ask = GetTelemetrySubscriptionsRequest::default().with_client_instance_id(id);
+                let told = connection.call(&ask, 0);
+                let push = PushTelemetryRequest::default()
+                    .with_client_instance_id(id)
+                    .with_subscription_id(told.subscription_id)
+                    .with_compression_type(*compression)
+                    .with_metrics(metrics.clone().into());
+                let code = connection.call(&push, 0).error_code;
+                assert_eq!(code, ResponseError::InvalidRecord.code(), "bomb {number}");
+            }
+        };
+        std::thread::scope(|scope| {
+            for attacker in 1..9 {
+                scope.spawn({
+                    let attack = &attack;
+                    move || attack(attacker)
+                });
+            }
+        });
+    });
+}
+
+fn varint(mut number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number >= 0x80 {
+        bytes.push(u8::try_from(number & 0x7f).unwrap() | 0x80);
+        number >>= 7;
+    }
+    bytes.push(u8::try_from(number).unwrap());
+    bytes
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
 }
 
 #[test]

@@ -52,7 +52,9 @@ mod varint;
 pub use any_batch::{AnyBatch, AnyBatches};
 pub use batch::{RecordBatch, RecordBatches};
 pub use builder::{BatchBuilder, BatchOptions, BuildError};
-pub use compression::{Compression, CompressionSettings, DecompressionLimits, InvalidCompressionLevel};
+pub use compression::{
+    Compression, CompressionSettings, DecompressionLimits, InvalidCompressionLevel, decompress_bytes,
+};
 pub use control::{ControlRecordError, ControlRecordType, EndTransactionMarker};
 pub use error::{MessageSetProblem, RecordError, RecordProblem};
 pub use header::{

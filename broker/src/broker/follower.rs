@@ -20,6 +20,7 @@ use crate::coordinator::GroupCoordinator;
 use crate::live_config::LiveConfig;
 use crate::replica::background::StopSignal;
 use crate::replica::{LogDirectory, Partition, ReplicaManager};
+use crate::telemetry::ClientTelemetry;
 
 /// Brings every change of the metadata to those who act on it, on the controller's thread.
 pub(super) struct Follower {
@@ -28,6 +29,7 @@ pub(super) struct Follower {
     pub(super) groups: Arc<GroupCoordinator>,
     pub(super) live: Arc<LiveConfig>,
     pub(super) quotas: Quotas,
+    pub(super) telemetry: Arc<ClientTelemetry>,
     pub(super) controller: Arc<OnceLock<ControllerHandle>>,
     pub(super) runtime: Handle,
     /// Whom changed settings concern besides.
@@ -47,6 +49,7 @@ impl MetadataListener for Follower {
         }
         self.replicas.apply(delta);
         self.groups.apply(delta);
+        self.telemetry.apply(delta);
         let place = |topic, index| self.replicas.directory_of(topic, index).map(LogDirectory::id);
         if let Some(request) = directory_assignment::correction(delta, self.node_id, place)
             && let Some(controller) = self.controller.get().cloned()

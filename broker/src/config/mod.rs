@@ -6,7 +6,7 @@
 //! - [`declaration`]: what one setting is; [`declarations`]: the tables of all;
 //! - [`properties`]: Java's properties files; [`settings`]: sources and their order;
 //! - [`value`]: values from text, checked;
-//! - [`broker`], [`listener`], [`topic`]: typed settings;
+//! - [`broker`], [`listener`], [`topic`], [`client_match`]: typed settings;
 //! - [`dynamic`]: changes while the broker runs; [`validate`]: which ones are allowed; [`describe`]: what
 //!   `DescribeConfigs` answers;
 //! - [`schema`]: the settings as the controller sees them;
@@ -15,6 +15,7 @@
 
 pub mod broker;
 mod checks;
+pub mod client_match;
 pub mod declaration;
 pub mod declarations;
 pub mod describe;
@@ -34,6 +35,7 @@ pub mod validate;
 pub mod value;
 
 pub use broker::{BrokerConfig, QuorumVoter};
+pub use client_match::{ClientAttribute, ClientMatch};
 pub use declaration::Declaration;
 pub use describe::{ConfigEntry, ConfigSource, ConfigSynonym};
 pub use dynamic::{DynamicConfig, Overrides};

@@ -2,6 +2,7 @@
 //!
 //! Source: Kafka's `ControllerConfigurationValidator`.
 
+use super::client_match::ClientMatch;
 use super::declarations::{self, Table};
 use super::dynamic::{DynamicConfig, Overrides};
 use super::topic::TopicDefaults;
@@ -152,16 +153,6 @@ pub fn group(broker: &DynamicConfig, name: &str, own: &Overrides) -> Result<(), 
     Ok(())
 }
 
-/// What a client metrics subscription may match clients by (KIP-714).
-const MATCH_KEYS: [&str; 6] = [
-    "client_instance_id",
-    "client_id",
-    "client_software_name",
-    "client_software_version",
-    "client_source_address",
-    "client_source_port",
-];
-
 /// Checks all settings that a client metrics subscription of this name would have.
 ///
 /// # Errors
@@ -182,22 +173,11 @@ pub fn client_metrics(name: &str, own: &Overrides) -> Result<(), ValidationError
             "Invalid value {interval} for interval.ms, interval must be between 100 and 3600000 (1 hour)"
         )));
     }
-    if let Some(Value::List(patterns)) = values.get("match")
-        && let Some(illegal) = patterns.iter().find(|pattern| !is_match_pattern(pattern))
-    {
-        return Err(InvalidConfig(format!("Illegal client matching pattern: {illegal}")));
+    if let Some(Value::List(patterns)) = values.get("match") {
+        let parsed = ClientMatch::parse(patterns.iter().map(String::as_str));
+        parsed.map_err(|illegal| InvalidConfig(illegal.to_string()))?;
     }
     Ok(())
-}
-
-/// `key=regular expression`; of the expression only its brackets are looked at.
-fn is_match_pattern(text: &str) -> bool {
-    let Some((key, expression)) = text.split_once('=') else { return false };
-    let count = |character| expression.matches(character).count();
-    MATCH_KEYS.contains(&key.trim())
-        && !expression.contains('=')
-        && count('[') == count(']')
-        && count('(') == count(')')
 }
 
 fn parse(

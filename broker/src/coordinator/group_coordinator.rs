@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use medallion_group::offsets::Offsets;
 use medallion_group::{Caller, Reply, Request};
 use medallion_os::Clock;
 use medallion_wire::types::Uuid;
@@ -11,7 +12,9 @@ use medallion_wire::{LeaderEpoch, ResponseError, TopicId};
 use parking_lot::RwLock;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
+use super::RebalanceLog;
 use super::shard_task::{Message, Phase, ShardTask};
 use crate::controller::image::{MetadataDelta, MetadataImage, TopicImage};
 use crate::live_config::LiveConfig;
@@ -34,6 +37,8 @@ pub(crate) struct CoordinatorSurroundings {
     pub(crate) random: fn() -> u128,
     /// Where shards run.
     pub(crate) runtime: Handle,
+    /// Where rebalances are noted.
+    pub(crate) rebalances: RebalanceLog,
 }
 
 impl std::fmt::Debug for CoordinatorSurroundings {
@@ -139,6 +144,32 @@ impl GroupCoordinator {
         replies
     }
 
+    /// What is committed, by shard; those that load, fail or do not answer by `deadline` are left out.
+    pub(crate) async fn offsets(&self, deadline: Instant) -> Vec<Offsets> {
+        let receivers: Vec<_> = {
+            let shards = self.shards.read();
+            let serving = shards.by_partition.values().filter(|shard| shard.phase() == Phase::Serving);
+            let asked = serving.map(|shard| {
+                let (reply, receiver) = oneshot::channel();
+                let _ = shard.inbox.send(Message::Offsets { reply }); // one that ends drops the sender
+                receiver
+            });
+            asked.collect()
+        };
+        let mut all = Vec::with_capacity(receivers.len());
+        for receiver in receivers {
+            if let Ok(Ok(offsets)) = timeout_at(deadline, receiver).await {
+                all.push(offsets);
+            }
+        }
+        all
+    }
+
+    /// Which groups rebalanced, and why.
+    pub(crate) fn rebalances(&self) -> &RebalanceLog {
+        &self.surroundings.rebalances
+    }
+
     async fn ask_partition(&self, partition: i32, caller: Caller, request: Request) -> Reply {
         let receiver = match self.send(partition, caller, request) {
             Ok(receiver) => receiver,
@@ -155,7 +186,7 @@ impl GroupCoordinator {
     ) -> Result<oneshot::Receiver<Reply>, ResponseError> {
         let shards = self.shards.read();
         let shard = shards.by_partition.get(&partition).ok_or(ResponseError::NotCoordinator)?;
-        match Phase::from_code(shard.phase.load(Ordering::Acquire)) {
+        match shard.phase() {
             Phase::Loading => return Err(ResponseError::CoordinatorLoadInProgress),
             Phase::Failed => return Err(ResponseError::NotCoordinator),
             Phase::Serving => {}
@@ -183,8 +214,13 @@ impl GroupCoordinator {
     /// How many shards are still being loaded.
     pub(crate) fn loading(&self) -> usize {
         let shards = self.shards.read();
-        let phases = shards.by_partition.values().map(|shard| shard.phase.load(Ordering::Acquire));
-        phases.filter(|phase| Phase::from_code(*phase) == Phase::Loading).count()
+        shards.by_partition.values().filter(|shard| shard.phase() == Phase::Loading).count()
+    }
+}
+
+impl ShardHandle {
+    fn phase(&self) -> Phase {
+        Phase::from_code(self.phase.load(Ordering::Acquire))
     }
 }
 

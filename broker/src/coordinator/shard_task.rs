@@ -13,6 +13,8 @@ use medallion_group::assignor::GroupAssignment;
 use medallion_group::{
     AssignmentJob, Caller, Environment, GroupId, JobId, Output, Reply, Request, Settings, Shard, Token,
 };
+use medallion_group::offsets::Offsets;
+use medallion_group::{Caller, Environment, Output, Reply, Request, Settings, Shard, Token};
 use medallion_log::{AppendOrigin, AppendRequest};
 use medallion_wire::ResponseError;
 use medallion_wire::types::Uuid;
@@ -62,6 +64,8 @@ pub(super) enum Message {
     TopicsChanged { deleted: Arc<[(Uuid, Arc<str>)]> },
     /// An assignment was computed.
     Assigned { group: GroupId, job: JobId, assignment: GroupAssignment },
+    /// Somebody wants to see what is committed.
+    Offsets { reply: oneshot::Sender<Offsets> },
 }
 
 /// Drives one shard until its inbox is closed.
@@ -134,6 +138,7 @@ impl ShardTask {
         let mut output = Output::default();
         self.with_environment(&settings, |shard, environment| shard.loaded(environment, &mut output));
         debug_assert!(output.batches.is_empty() && output.replies.is_empty(), "nobody has asked yet");
+        self.note_rebalances(&mut output);
         Ok(loaded)
     }
 
@@ -213,6 +218,8 @@ impl ShardTask {
                 self.step(turn, |shard, environment, output| {
                     shard.assigned(&group, job, &assignment, environment, output);
                 });
+            Message::Offsets { reply } => {
+                let _ = reply.send(self.shard.offsets().clone()); // cheap: the clone shares
             }
         }
     }
@@ -233,8 +240,16 @@ impl ShardTask {
                 self.with_environment(&turn.settings, |shard, environment| {
                     shard.undo(error, environment, &mut output);
                 });
-                turn.replies.extend(output.replies.into_iter().map(|(token, _)| (token, refusal(error))));
+                let replies = std::mem::take(&mut output.replies);
+                turn.replies.extend(replies.into_iter().map(|(token, _)| (token, refusal(error))));
             }
+        }
+        self.note_rebalances(&mut output);
+    }
+
+    fn note_rebalances(&self, output: &mut Output) {
+        for rebalance in output.rebalances.drain(..) {
+            self.surroundings.rebalances.note(rebalance);
         }
     }
 
@@ -277,6 +292,7 @@ impl ShardTask {
             self.with_environment(&settings, |shard, environment| {
                 shard.roll_back(error, environment, &mut output);
             });
+            self.note_rebalances(&mut output);
             replies.append(&mut output.replies);
             for (token, _) in replies {
                 self.answer(token, refusal(error));

@@ -38,6 +38,9 @@ impl Handler for ApiVersions {
         {
             return ApiVersionsResponse::default().with_error_code(ResponseError::InvalidRequest.code());
         }
+        if context.version >= CLIENT_SOFTWARE_MIN {
+            context.connection.set_software(&request.client_software_name, &request.client_software_version);
+        }
         let image = state.image();
         let response = ApiVersionsResponse::default().with_api_keys(advertised(context.listener.kind));
         if context.version < FEATURES_MIN {

@@ -1,13 +1,14 @@
 //! What every handler gets: the broker, and who asks.
 
 use std::future::Future;
-use std::net::IpAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use medallion_os::Clock;
 use medallion_wire::ResponseError;
 use medallion_wire::kafka_protocol::protocol::{Decodable, Request, StrBytes};
+use medallion_wire::types::Uuid;
 use parking_lot::Mutex;
 
 use super::authorize::{Authorizer, Operation, Resource};
@@ -23,6 +24,7 @@ use crate::quota::{ClientQuotas, ConnectionRates};
 use crate::replica::ReplicaManager;
 use crate::replica::fetch_session::FetchSessionCache;
 use crate::server::reply::Reply;
+use crate::telemetry::{ClientAttributes, ClientTelemetry, Origin};
 
 /// The broker, as handlers see it.
 #[derive(Debug)]
@@ -40,6 +42,7 @@ pub(crate) struct BrokerState {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) quotas: Arc<ClientQuotas>,
     pub(crate) connection_rates: Arc<ConnectionRates>,
+    pub(crate) telemetry: Arc<ClientTelemetry>,
     pub(crate) loggers: Arc<dyn Loggers>,
 }
 
@@ -47,6 +50,11 @@ impl BrokerState {
     /// The newest metadata.
     pub(crate) fn image(&self) -> arc_swap::Guard<Arc<MetadataImage>> {
         self.controller.image()
+    }
+
+    /// The time on a clock that never goes back, in milliseconds.
+    pub(crate) fn monotonic_ms(&self) -> i64 {
+        i64::try_from(self.clock.monotonic().as_millis()).unwrap_or(i64::MAX)
     }
 
     /// Whether whoever sent the request may do this.
@@ -110,6 +118,33 @@ pub(crate) struct ListenerInfo {
     pub(crate) kind: ListenerKind,
 }
 
+/// What a client is known by, for as long as its connection lasts.
+#[derive(Debug)]
+pub(crate) struct ClientConnection {
+    address: SocketAddr,
+    /// The library and its version (KIP-511).
+    software: OnceLock<(String, String)>,
+    /// The telemetry client that was first heard of here.
+    telemetry_instance: Mutex<Option<Uuid>>,
+}
+
+impl ClientConnection {
+    /// A connection from this address, of which nothing else is known.
+    pub(crate) fn new(address: SocketAddr) -> Arc<Self> {
+        Arc::new(Self { address, software: OnceLock::new(), telemetry_instance: Mutex::default() })
+    }
+
+    /// The client says which library it is; what it says first holds.
+    pub(crate) fn set_software(&self, name: &str, version: &str) {
+        let _ = self.software.set((name.to_owned(), version.to_owned()));
+    }
+
+    /// The telemetry client that was first heard of here.
+    pub(crate) fn telemetry_instance(&self) -> Option<Uuid> {
+        *self.telemetry_instance.lock()
+    }
+}
+
 /// One request's surroundings.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestContext {
@@ -121,6 +156,22 @@ pub(crate) struct RequestContext {
     pub(crate) listener: Arc<ListenerInfo>,
     /// How many bytes the request has, header included.
     pub(crate) size_bytes: usize,
+    pub(crate) connection: Arc<ClientConnection>,
+}
+
+impl Origin for RequestContext {
+    fn attributes(&self) -> ClientAttributes {
+        ClientAttributes {
+            client_id: self.client_id.as_ref().map(ToString::to_string),
+            software: self.connection.software.get().cloned(),
+            source_address: self.connection.address.ip().to_string(),
+            source_port: self.connection.address.port().to_string(),
+        }
+    }
+
+    fn first_heard(&self, id: Uuid) {
+        *self.connection.telemetry_instance.lock() = Some(id);
+    }
 }
 
 /// One API whose reply is built as a whole.

@@ -185,6 +185,14 @@ pub(crate) static APIS: &[Api] = &[
         Brokers,
         run::<super::consumer_group_describe::ConsumerGroupDescribe>,
     ),
+    api(
+        ApiKey::GetTelemetrySubscriptions,
+        0,
+        0,
+        Brokers,
+        run::<super::get_telemetry_subscriptions::GetTelemetrySubscriptions>,
+    ),
+    api(ApiKey::PushTelemetry, 0, 0, Brokers, run::<super::push_telemetry::PushTelemetry>),
     api(ApiKey::ListConfigResources, 0, 1, Brokers, run::<super::list_config_resources::ListConfigResources>),
     api(
         ApiKey::DescribeTopicPartitions,

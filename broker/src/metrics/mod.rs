@@ -2,9 +2,10 @@
 //!
 //! - [`names`]: the table of all metrics, each a [`declaration`];
 //! - [`Metrics`]: what is counted as it happens, through handles that are looked up once per API and topic;
-//! - [`snapshot`]: what is looked up when somebody asks; [`process`]: memory and CPU time.
+//! - [`snapshot`]: what is looked up when somebody asks, with the [`groups`]; [`process`]: memory and CPU time.
 
 mod declaration;
+pub(crate) mod groups;
 mod names;
 pub(crate) mod process;
 pub(crate) mod snapshot;
@@ -17,6 +18,7 @@ use medallion_wire::ResponseError;
 use medallion_wire::messages::ApiKey;
 use prometheus::{Counter, Histogram, IntCounter, IntCounterVec, IntGauge, Registry, TextEncoder};
 
+pub(crate) use groups::{GroupsSnapshot, LagReport, PartitionLag};
 pub(crate) use process::ProcessUsage;
 pub(crate) use snapshot::{DirectorySnapshot, PartitionSnapshot, Snapshot};
 pub(crate) use topics::TopicMetrics;
@@ -163,6 +165,7 @@ impl Metrics {
         moment.register(Box::new(cpu)).expect("each metric of the table is made once");
         let mut families = self.registry.gather();
         families.extend(moment.gather());
+        families.extend(snapshot.clients.families.iter().cloned());
         families.sort_by(|left, right| left.name().cmp(right.name()));
         let mut text = String::new();
         // Writing to a string cannot fail, and families without samples are not gathered.

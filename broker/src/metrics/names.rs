@@ -94,6 +94,27 @@ metrics! {
     LOG_FLUSH_FAILURES: Kind::Counter, "medallion_log_flush_failures_total", [],
         "Flushes of a log that failed; its log takes no more writes until it is opened again.";
 
+    GROUPS: Kind::Gauge, "medallion_groups", ["type", "state"],
+        "Groups that this broker coordinates.";
+    GROUP_LAG_RECORDS: Kind::Gauge, "medallion_group_lag_records", ["group", "topic", "partition"],
+        "Records of a partition that a group has not consumed: from its committed offset to the high watermark.";
+    GROUP_LAG_SECONDS: Kind::Gauge, "medallion_group_lag_seconds", ["group", "topic", "partition"],
+        "Age of the oldest record of a partition that a group has not consumed, by the record's timestamp; 0 without lag.";
+    GROUP_LAG_LEFT_OUT: Kind::Gauge, "medallion_group_lag_left_out_partitions", ["reason"],
+        "Partitions whose lag is not told: beyond `medallion.metrics.group.partitions.max` (limit), their log not open \
+         here (log), or without seconds only, for want of time or of a timestamp (time).";
+    REBALANCES: Kind::Counter, "medallion_rebalances_total", ["cause"],
+        "Rebalances of groups that began.";
+    GROUP_REBALANCES: Kind::Counter, "medallion_group_rebalances_total", ["group", "cause"],
+        "Rebalances of a group that began, for the 500 groups that rebalanced last.";
+
+    CLIENT_INSTANCES: Kind::Gauge, "medallion_client_metrics_instances", [],
+        "Clients that have asked which of their own metrics to push, and are not silent since.";
+    CLIENT_SERIES: Kind::Gauge, "medallion_client_metrics_series", [],
+        "Series of clients' own metrics that are shown.";
+    CLIENT_LEFT_OUT: Kind::Gauge, "medallion_client_metrics_left_out", [],
+        "What clients pushed last and is not shown: beyond `medallion.metrics.client.series.max`, too long, or no number.";
+
     DIRECTORY_ONLINE: Kind::Gauge, "medallion_log_directory_online", ["directory"],
         "1 while a log directory can be used.";
     DIRECTORY_FREE: Kind::Gauge, "medallion_log_directory_free_bytes", ["directory"],

@@ -1,13 +1,15 @@
 //! What is looked up when somebody asks for metrics, rather than counted all the time.
 
+use super::groups::GroupsSnapshot;
 use super::names;
 use super::process::ProcessUsage;
 use crate::quota::ShownUsage;
+use crate::telemetry::ClientMetricsSnapshot;
 use prometheus::{IntGaugeVec, Registry};
 use std::sync::Arc;
 
 /// The broker at one moment.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Snapshot {
     /// All partitions, whatever their state.
     pub(crate) partitions_total: usize,
@@ -19,6 +21,10 @@ pub(crate) struct Snapshot {
     pub(crate) partitions_opening: usize,
     /// The log directories.
     pub(crate) directories: Vec<DirectorySnapshot>,
+    /// The groups.
+    pub(crate) groups: GroupsSnapshot,
+    /// What clients have pushed.
+    pub(crate) clients: ClientMetricsSnapshot,
     /// Open connections.
     pub(crate) connections: usize,
     /// Bytes that requests and responses take.
@@ -76,6 +82,10 @@ impl Snapshot {
         self.register_partitions(registry);
         self.register_directories(registry);
         self.register_quotas(registry);
+        self.groups.register(registry);
+        set(&names::CLIENT_INSTANCES.gauge(registry), &[], self.clients.instances);
+        set(&names::CLIENT_SERIES.gauge(registry), &[], self.clients.series);
+        set(&names::CLIENT_LEFT_OUT.gauge(registry), &[], self.clients.left_out);
         set(&names::PROCESS_MEMORY.gauge(registry), &[], self.process.resident_bytes);
         set(&names::PROCESS_FILES.gauge(registry), &[], self.process.open_files);
     }
@@ -122,6 +132,7 @@ impl Snapshot {
     }
 }
 
-fn set(gauge: &IntGaugeVec, labels: &[&str], value: impl TryInto<i64>) {
+/// Sets a gauge; what does not fit is the largest number.
+pub(super) fn set(gauge: &IntGaugeVec, labels: &[&str], value: impl TryInto<i64>) {
     gauge.with_label_values(labels).set(value.try_into().unwrap_or(i64::MAX));
 }

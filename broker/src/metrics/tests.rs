@@ -4,6 +4,7 @@ use super::process::ProcessUsage;
 use super::snapshot::{DirectorySnapshot, PartitionSnapshot};
 use super::*;
 use crate::quota::{QuotaKind, ShownUsage};
+use medallion_group::RebalanceCause;
 use std::fmt::Write as _;
 
 /// The text that a broker with one partition and some traffic serves.
@@ -50,6 +51,7 @@ fn sample() -> (Metrics, String) {
             tokens: Some(-2.5),
         }],
         partitions_total: 4,
+        groups: groups(),
         connections: 2,
         metadata_applied_offset: 42,
         process: ProcessUsage { cpu_seconds: 1.5, resident_bytes: 1024, open_files: 8 },
@@ -57,6 +59,29 @@ fn sample() -> (Metrics, String) {
     };
     let text = metrics.render(&snapshot);
     (metrics, text)
+}
+
+fn groups() -> GroupsSnapshot {
+    let lag = |partition, records, time_ms| PartitionLag {
+        group: "g\n\"1\"".into(),
+        topic: "t".into(),
+        partition,
+        records,
+        time_ms,
+    };
+    let rebalances = vec![(RebalanceCause::MemberLeft, 2), (RebalanceCause::SessionExpired, 1)];
+    let by_group = rebalances.iter().map(|(cause, count)| ("h".into(), *cause, *count));
+    GroupsSnapshot {
+        by_state: [(("classic".to_owned(), "Stable".to_owned()), 2)].into(),
+        lag: LagReport {
+            lags: vec![lag(0, 7, Some(1500)), lag(1, 3, None)],
+            over_limit: 5,
+            without_log: 0,
+            without_time: 1,
+        },
+        rebalances_by_group: by_group.collect(),
+        rebalances,
+    }
 }
 
 #[test]
@@ -85,6 +110,15 @@ fn what_happened_is_shown() {
         "medallion_partitions 4",
         "medallion_log_end_offset{partition=\"3\",topic=\"t\"} 15",
         "medallion_log_directory_online{directory=\"/d\\\"1\"} 1",
+        "medallion_groups{state=\"Stable\",type=\"classic\"} 2",
+        "medallion_group_lag_records{group=\"g\\n\\\"1\\\"\",partition=\"0\",topic=\"t\"} 7",
+        "medallion_group_lag_seconds{group=\"g\\n\\\"1\\\"\",partition=\"0\",topic=\"t\"} 1.5",
+        "medallion_group_lag_records{group=\"g\\n\\\"1\\\"\",partition=\"1\",topic=\"t\"} 3",
+        "medallion_group_lag_left_out_partitions{reason=\"limit\"} 5",
+        "medallion_group_lag_left_out_partitions{reason=\"log\"} 0",
+        "medallion_rebalances_total{cause=\"member-left\"} 2",
+        "medallion_rebalances_total{cause=\"member-joined\"} 0",
+        "medallion_group_rebalances_total{cause=\"session-expired\",group=\"h\"} 1",
         "medallion_metadata_applied_offset 42",
         "process_cpu_seconds_total 1.5",
         "process_resident_memory_bytes 1024",
@@ -155,6 +189,11 @@ fn page() -> String {
         "# Metrics\n\nThis page is made from the table in `broker/src/metrics/names.rs` (`UPDATE_DOCS=1 cargo test -p \
          medallion-broker reference`); a test fails where it is stale.\n\nThey are served for Prometheus at `/metrics` of \
          `medallion.metrics.listener` (`127.0.0.1:8080` unless told otherwise).\n\n\
+         Metrics that clients push (KIP-714) stand beside them as `kafka_client_...`: the client's own name without \
+         `org.apache.kafka.`, with underscores, and `_total` behind counters, labelled with `client_id`, \
+         `client_instance_id` and the client's own attributes. Which ones are pushed, how often and by whom is said by \
+         client metrics subscriptions (`kafka-client-metrics.sh`, or `kafka-configs.sh --entity-type client-metrics`). \
+         They are gone when their client has been silent for three intervals, at least a minute.\n\n\
          | Metric | Type | Labels | |\n|---|---|---|---|\n",
     );
     for metric in names::ALL {

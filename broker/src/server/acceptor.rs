@@ -13,7 +13,7 @@ use super::dispatch::{self, Peer};
 use super::listener::{ConnectionCounter, ConnectionMaxima, CountedConnection, prepare};
 use super::memory::MemoryBudget;
 use crate::config::BrokerConfig;
-use crate::handler::context::{ListenerInfo, ListenerKind};
+use crate::handler::context::{ClientConnection, ListenerInfo, ListenerKind};
 use crate::handler::{BrokerState, Principal};
 use crate::quota::{RateMaxima, UNLIMITED, now_ms};
 
@@ -127,7 +127,12 @@ fn admit(stream: TcpStream, address: SocketAddr, info: &Arc<ListenerInfo>, share
         debug!(peer = %address, %error, "socket options could not be set");
         return;
     }
-    let peer = Peer { address, listener: Arc::clone(info), principal: Principal::anonymous() };
+    let peer = Peer {
+        address,
+        listener: Arc::clone(info),
+        principal: Principal::anonymous(),
+        connection: ClientConnection::new(address),
+    };
     let limits = limits(&config);
     tokio::spawn(run(stream, peer, limits, shared.clone(), counted));
 }
@@ -158,6 +163,9 @@ async fn run(
     };
     let metrics = &metrics_state.metrics;
     let end = connection::serve(Arc::new(stream), limits, budget, dispatch::weigh, start, stopped).await;
+    if let Some(instance) = peer.connection.telemetry_instance() {
+        metrics_state.telemetry.disconnected(instance);
+    }
     if let Some(reason) = end.label() {
         metrics.connection_closed(reason);
     }

@@ -10,7 +10,7 @@ use medallion_wire::messages::ApiKey;
 
 use super::connection::PendingReply;
 use super::reply::Reply;
-use crate::handler::context::ListenerInfo;
+use crate::handler::context::{ClientConnection, ListenerInfo};
 use crate::handler::{BrokerState, Principal, RequestContext, api_versions, table};
 
 /// What all requests of one connection share.
@@ -19,6 +19,7 @@ pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     pub(crate) listener: Arc<ListenerInfo>,
     pub(crate) principal: Principal,
+    pub(crate) connection: Arc<ClientConnection>,
 }
 
 /// About what the request in `frame` takes in memory beside the frame, once it is decoded: structures can be many times
@@ -61,6 +62,7 @@ pub(crate) fn start(state: &Arc<BrokerState>, peer: &Peer, mut frame: Bytes) -> 
         principal: peer.principal.clone(),
         listener: Arc::clone(&peer.listener),
         size_bytes: frame_len,
+        connection: Arc::clone(&peer.connection),
     };
     let pending = (api.start)(Arc::clone(state), context, frame)
         .map_err(|error| format!("{:?} version {version}: {error}", api.key))?;

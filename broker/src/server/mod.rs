@@ -5,7 +5,7 @@
 //! - [`dispatch`]: from a frame to a running handler;
 //! - [`reply`] and [`transmit`]: responses, whose records stay in files until they are sent;
 //! - [`memory`]: the bytes that requests may take in the whole process;
-//! - [`admin_http`]: metrics and health.
+//! - [`admin_http`]: metrics, health, and what operators ask as JSON.
 
 pub(crate) mod acceptor;
 pub(crate) mod admin_http;

@@ -1,4 +1,4 @@
-//! Settings of topics, brokers and loggers.
+//! Settings of topics, brokers, loggers and client metrics subscriptions.
 
 use std::fmt;
 
@@ -24,7 +24,13 @@ pub(crate) enum ResourceType {
     Broker,
     /// The loggers of a broker.
     BrokerLogger,
+    /// A subscription to clients' own metrics (KIP-714).
+    ClientMetrics,
 }
+
+/// All kinds.
+const KINDS: [ResourceType; 4] =
+    [ResourceType::Topic, ResourceType::Broker, ResourceType::BrokerLogger, ResourceType::ClientMetrics];
 
 impl ResourceType {
     fn code(self) -> i8 {
@@ -32,20 +38,21 @@ impl ResourceType {
             Self::Topic => 2,
             Self::Broker => 4,
             Self::BrokerLogger => 8,
+            Self::ClientMetrics => 16,
         }
     }
 
     fn of_code(code: i8) -> Option<Self> {
-        [Self::Topic, Self::Broker, Self::BrokerLogger].into_iter().find(|kind| kind.code() == code)
+        KINDS.into_iter().find(|kind| kind.code() == code)
     }
 }
 
-/// Something that has settings. Written `topic/NAME`, `broker/ID`, `brokers` or `loggers/ID`.
+/// Something that has settings. Written `topic/NAME`, `broker/ID`, `brokers`, `loggers/ID` or `client-metrics/NAME`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ConfigResource {
     /// What it is.
     pub(crate) kind: ResourceType,
-    /// The topic's name or the broker's id; empty for the default of all brokers.
+    /// The topic's or the subscription's name, or the broker's id; empty for the default of all brokers.
     pub(crate) name: String,
 }
 
@@ -56,6 +63,7 @@ impl fmt::Display for ConfigResource {
             (ResourceType::Topic, name) => write!(f, "topic/{name}"),
             (ResourceType::Broker, id) => write!(f, "broker/{id}"),
             (ResourceType::BrokerLogger, id) => write!(f, "loggers/{id}"),
+            (ResourceType::ClientMetrics, name) => write!(f, "client-metrics/{name}"),
         }
     }
 }
@@ -76,6 +84,8 @@ pub(crate) enum ConfigSource {
     Default,
     /// Set for this logger.
     Logger,
+    /// Set for this client metrics subscription.
+    ClientMetrics,
     /// Something that this client does not know.
     Other,
 }
@@ -89,13 +99,14 @@ impl ConfigSource {
             4 => Self::File,
             5 => Self::Default,
             6 => Self::Logger,
+            7 => Self::ClientMetrics,
             _ => Self::Other,
         }
     }
 
     /// Whether somebody set it by a request, as opposed to a file or a default.
     pub(crate) fn is_dynamic(self) -> bool {
-        matches!(self, Self::Topic | Self::Broker | Self::Brokers | Self::Logger)
+        matches!(self, Self::Topic | Self::Broker | Self::Brokers | Self::Logger | Self::ClientMetrics)
     }
 }
 
@@ -200,12 +211,11 @@ impl Client {
         Ok(())
     }
 
-    /// All topics, brokers and loggers that have settings.
+    /// Everything that has settings.
     pub(crate) async fn config_resources(&mut self) -> Result<Vec<ConfigResource>, ClientError> {
-        let kinds = [ResourceType::Topic, ResourceType::Broker, ResourceType::BrokerLogger];
         let response = self
             .call_any(|version| {
-                let codes = kinds.iter().map(|kind| kind.code()).collect();
+                let codes = KINDS.iter().map(|kind| kind.code()).collect();
                 let request = ListConfigResourcesRequest::default();
                 if version >= 1 { request.with_resource_types(codes) } else { request }
             })
@@ -226,7 +236,7 @@ impl Client {
     /// A broker's own settings and loggers are known to that broker alone.
     fn owner_of(&self, resource: &ConfigResource) -> Option<medallion_wire::BrokerId> {
         match resource.kind {
-            ResourceType::Topic => None,
+            ResourceType::Topic | ResourceType::ClientMetrics => None,
             ResourceType::Broker | ResourceType::BrokerLogger => {
                 let id = medallion_wire::BrokerId(resource.name.parse().ok()?);
                 self.knows(id).then_some(id)

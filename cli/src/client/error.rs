@@ -121,7 +121,7 @@ fn refusal_hint(error: ResponseError) -> Option<&'static str> {
 }
 
 /// What the operating system says, in small letters and without its number.
-fn io_reason(error: &io::Error) -> String {
+pub(super) fn io_reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
         io::ErrorKind::ConnectionReset => "connection reset by the other side".to_owned(),

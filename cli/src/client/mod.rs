@@ -6,8 +6,10 @@
 //! - [`topics`], [`configs`]: what administrators change; [`groups`]: groups and their offsets;
 //! - [`producer`], [`consumer`]: records in and out, by assigned partitions;
 //! - [`batch`]: records to and from batches;
+//! - [`admin`]: what brokers tell over HTTP;
 //! - [`partitioner`]: the same partition for a key as Kafka's Java producer picks.
 
+pub(crate) mod admin;
 mod batch;
 mod cluster;
 mod configs;

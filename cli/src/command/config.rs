@@ -14,12 +14,13 @@ use crate::output::{Align, Output, counted, table};
 
 const RESOURCES: &str = "\
 Resources:
-  topic/NAME   a topic
-  broker/ID    one broker
-  brokers      the default of all brokers
-  loggers/ID   log levels of a broker's loggers (FATAL, ERROR, WARN, INFO, DEBUG, TRACE)";
+  topic/NAME            a topic
+  broker/ID             one broker
+  brokers               the default of all brokers
+  loggers/ID            log levels of a broker's loggers (FATAL, ERROR, WARN, INFO, DEBUG, TRACE)
+  client-metrics/NAME   which of their own metrics clients push (KIP-714)";
 
-/// Show and change settings of topics, brokers and loggers.
+/// Show and change settings of topics, brokers, loggers and client metrics subscriptions.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// List what has settings, or the settings of one resource
@@ -168,6 +169,7 @@ fn own_source(resource: &ConfigResource) -> ConfigSource {
         ResourceType::Broker if resource.name.is_empty() => ConfigSource::Brokers,
         ResourceType::Broker => ConfigSource::Broker,
         ResourceType::BrokerLogger => ConfigSource::Logger,
+        ResourceType::ClientMetrics => ConfigSource::ClientMetrics,
     }
 }
 
@@ -273,8 +275,11 @@ fn parse_resource(text: &str) -> Result<ConfigResource, UsageError> {
         Some(("topic", name)) if !name.is_empty() => resource(ResourceType::Topic, name),
         Some(("broker", id)) if is_id(id) => resource(ResourceType::Broker, id),
         Some(("loggers", id)) if is_id(id) => resource(ResourceType::BrokerLogger, id),
+        Some(("client-metrics", name)) if !name.is_empty() => resource(ResourceType::ClientMetrics, name),
         None if text == "brokers" => resource(ResourceType::Broker, ""),
-        _ => Err(UsageError("it must be topic/NAME, broker/ID, brokers or loggers/ID".to_owned())),
+        _ => Err(UsageError(
+            "it must be topic/NAME, broker/ID, brokers, loggers/ID or client-metrics/NAME".to_owned(),
+        )),
     }
 }
 
@@ -313,10 +318,12 @@ mod tests {
 
     #[test]
     fn resources_are_read_as_they_are_written() {
-        for text in ["topic/trips", "broker/1", "brokers", "loggers/0"] {
+        for text in ["topic/trips", "broker/1", "brokers", "loggers/0", "client-metrics/all"] {
             assert_eq!(parse_resource(text).unwrap().to_string(), text);
         }
-        for wrong in ["", "trips", "topic/", "broker/x", "broker/", "brokers/1", "loggers/-1"] {
+        for wrong in
+            ["", "trips", "topic/", "broker/x", "broker/", "brokers/1", "loggers/-1", "client-metrics/"]
+        {
             assert!(parse_resource(wrong).is_err(), "{wrong:?} was taken");
         }
     }

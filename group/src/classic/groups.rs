@@ -275,7 +275,7 @@ impl ClassicGroups {
         let mut step = Step { environment, timers, output, journal: &mut self.journal };
         group.set_timers(&mut step);
         if let Some(reason) = reason {
-            let trigger = Trigger { cause: RebalanceCause::Downgraded, member: None, reason };
+            let trigger = Trigger::of_none(RebalanceCause::Downgraded, reason);
             group.prepare_rebalance(trigger, &mut step);
         }
         record
@@ -306,7 +306,7 @@ impl ClassicGroups {
                     group.id,
                     group.members.len()
                 );
-                let trigger = Trigger { cause: RebalanceCause::OverCapacity, member: None, reason };
+                let trigger = Trigger::of_none(RebalanceCause::OverCapacity, reason);
                 group.prepare_rebalance(trigger, &mut step);
             }
         }

@@ -41,12 +41,14 @@ impl ClassicGroup {
         if self.members.get(id).is_none_or(|member| member.has_satisfied_heartbeat()) {
             return;
         }
+        let client = self.client_of(id.as_str());
         self.remove(id.as_str(), step);
         if self.state() == ClassicState::PreparingRebalance {
             return self.complete_without(step);
         }
         let reason = format!("removing member {id} on heartbeat expiration.");
-        self.prepare_rebalance(Trigger::of(RebalanceCause::SessionExpired, id, reason), step);
+        let trigger = Trigger::gone(RebalanceCause::SessionExpired, (id.clone(), client), reason);
+        self.prepare_rebalance(trigger, step);
     }
 
     /// Who is gone is not waited for. Unlike a join this ends even the first wait of a group, as in Kafka.

@@ -10,7 +10,7 @@ use super::group::ClassicGroup;
 use super::rebalance::Trigger;
 use super::state::ClassicState;
 use super::step::Step;
-use crate::history::RebalanceCause;
+use crate::history::{MemberClient, RebalanceCause};
 use crate::ids::MemberId;
 
 impl ClassicGroup {
@@ -31,23 +31,23 @@ impl ClassicGroup {
                     .with_group_instance_id(leaving.group_instance_id.clone())
                     .with_error_code(outcome.as_ref().err().map_or(0, |error| error.code())),
             );
-            if let Ok(id) = outcome {
+            if let Ok(gone) = outcome {
                 left.push(leaving);
-                let _ = first.get_or_insert(id);
+                let _ = first.get_or_insert(gone);
             }
         }
-        if !left.is_empty() {
+        if let Some(first) = first {
             self.rebalance_without(&left, first, step);
         }
         LeaveGroupResponse::default().with_members(answers)
     }
 
-    /// The id of who was taken out. A static member may be named by its instance alone.
+    /// Who was taken out. A static member may be named by its instance alone.
     fn take_out(
         &mut self,
         leaving: &MemberIdentity,
         step: &mut Step<'_, '_>,
-    ) -> Result<MemberId, ResponseError> {
+    ) -> Result<(MemberId, Option<MemberClient>), ResponseError> {
         let instance = leaving.group_instance_id.as_deref();
         let id = if leaving.member_id.is_empty() {
             let holder = instance.and_then(|instance| self.static_members.get(instance));
@@ -58,14 +58,15 @@ impl ClassicGroup {
         if !self.pending_join.contains(&id) {
             self.validate_member(id.as_str(), instance)?;
         }
+        let client = self.client_of(id.as_str());
         self.remove(id.as_str(), step);
-        Ok(id)
+        Ok((id, client))
     }
 
     fn rebalance_without(
         &mut self,
         left: &[&MemberIdentity],
-        first: Option<MemberId>,
+        first: (MemberId, Option<MemberClient>),
         step: &mut Step<'_, '_>,
     ) {
         if self.state() == ClassicState::Empty {
@@ -75,7 +76,6 @@ impl ClassicGroup {
         let said = left.iter().find_map(|leaving| leaving.reason.as_deref()).unwrap_or("not provided");
         let reason =
             format!("explicit `LeaveGroup` request for ({}) members.; client reason: {said}", ids.join(", "));
-        let trigger = Trigger { cause: RebalanceCause::MemberLeft, member: first, reason };
-        self.rebalance_or_complete(trigger, step);
+        self.rebalance_or_complete(Trigger::gone(RebalanceCause::MemberLeft, first, reason), step);
     }
 }

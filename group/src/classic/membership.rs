@@ -1,5 +1,7 @@
 //! Who is in a group: members come, go, wait and are answered. No rules of the protocol, only books that must balance.
 
+use std::sync::Arc;
+
 use medallion_wire::ResponseError;
 
 use super::answers;
@@ -7,6 +9,7 @@ use super::group::ClassicGroup;
 use super::member::{ClassicMember, ClassicProtocol};
 use super::state::Phase;
 use super::step::Step;
+use crate::history::MemberClient;
 use crate::ids::{GroupId, InstanceId, MemberId};
 use crate::output::{Output, Token};
 
@@ -170,6 +173,12 @@ impl ClassicGroup {
         }
         step.timers.cancel(&self.join_key());
         step.timers.cancel(&self.sync_key());
+    }
+
+    /// The client of a member.
+    pub(super) fn client_of(&self, id: &str) -> Option<MemberClient> {
+        let member = self.members.get(id)?;
+        Some(MemberClient { id: Arc::clone(&member.client_id), host: Arc::clone(&member.client_host) })
     }
 
     /// The group's id where the other fields are borrowed.

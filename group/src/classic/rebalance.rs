@@ -7,7 +7,7 @@ use super::answers;
 use super::group::ClassicGroup;
 use super::state::{InitialDelay, Phase};
 use super::step::Step;
-use crate::history::{Rebalance, RebalanceCause};
+use crate::history::{MemberClient, Rebalance, RebalanceCause};
 use crate::ids::MemberId;
 use crate::timers::TimerKey;
 
@@ -16,12 +16,29 @@ use crate::timers::TimerKey;
 pub(super) struct Trigger {
     pub(super) cause: RebalanceCause,
     pub(super) member: Option<MemberId>,
+    /// The member's client, where the member is no longer in the group.
+    pub(super) client: Option<MemberClient>,
     pub(super) reason: String,
 }
 
 impl Trigger {
+    /// Because of a member.
     pub(super) fn of(cause: RebalanceCause, member: &MemberId, reason: String) -> Self {
-        Self { cause, member: Some(member.clone()), reason }
+        Self { cause, member: Some(member.clone()), client: None, reason }
+    }
+
+    /// Because of a member that was taken out, whose client was this.
+    pub(super) fn gone(
+        cause: RebalanceCause,
+        (member, client): (MemberId, Option<MemberClient>),
+        reason: String,
+    ) -> Self {
+        Self { cause, member: Some(member), client, reason }
+    }
+
+    /// Because of no member.
+    pub(super) fn of_none(cause: RebalanceCause, reason: String) -> Self {
+        Self { cause, member: None, client: None, reason }
     }
 }
 
@@ -68,11 +85,14 @@ impl ClassicGroup {
     }
 
     fn note(&mut self, trigger: Trigger, step: &mut Step<'_, '_>) {
+        let of_member = || self.client_of(trigger.member.as_ref()?.as_str());
+        let client = trigger.client.or_else(of_member);
         let rebalance = Rebalance {
             group: self.group_id(),
             generation: self.generation,
             cause: trigger.cause,
             member: trigger.member,
+            client,
             reason: trigger.reason,
             time_ms: step.environment.now_ms,
         };

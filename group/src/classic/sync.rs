@@ -124,12 +124,13 @@ impl ClassicGroup {
             return;
         }
         let silent: Vec<MemberId> = self.pending_sync.iter().cloned().collect();
+        let first = silent[0].clone();
+        let client = self.client_of(first.as_str());
         for id in &silent {
             self.remove(id.as_str(), step);
         }
         let names: Vec<&str> = silent.iter().map(MemberId::as_str).collect();
         let reason = format!("Removing [{}] on pending sync request expiration", names.join(", "));
-        let trigger = Trigger { cause: RebalanceCause::SyncExpired, member: silent.first().cloned(), reason };
-        self.prepare_rebalance(trigger, step);
+        self.prepare_rebalance(Trigger::gone(RebalanceCause::SyncExpired, (first, client), reason), step);
     }
 }

@@ -75,11 +75,12 @@ fn first_at_or_after(
     Ok(None)
 }
 
-fn first_record(
+/// The first record of a batch at or behind `from` whose timestamp is `timestamp_ms` or later.
+pub(super) fn first_record(
     segment: &Segment,
     entry: &BatchEntry,
     timestamp_ms: i64,
-    log_start_offset: Offset,
+    from: Offset,
 ) -> Result<Option<TimestampedOffset>, ScanError> {
     let batch = read_batch(segment.file().as_ref(), entry)?;
     let damaged = |error: medallion_wire::records::RecordError| ScanError::Damaged {
@@ -88,7 +89,7 @@ fn first_record(
     };
     for record in batch.records(DECOMPRESSION).map_err(damaged)? {
         let record = record.map_err(damaged)?;
-        if record.timestamp >= timestamp_ms && record.offset >= log_start_offset {
+        if record.timestamp >= timestamp_ms && record.offset >= from {
             let leader_epoch = Some(entry.leader_epoch).filter(|epoch| epoch.get() >= 0);
             return Ok(Some(TimestampedOffset {
                 offset: record.offset,

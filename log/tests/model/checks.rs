@@ -23,6 +23,7 @@ impl Model {
             0 => self.check_all(),
             1 => self.check_time(),
             2 => self.check_epochs(),
+            3 => self.check_first_record(),
             _ => {}
         }
     }
@@ -72,6 +73,18 @@ impl Model {
             found.map(|found| (found.offset.get(), found.timestamp_ms)),
             expected.map(|known| (known.record.offset, known.record.timestamp_ms)),
             "time {timestamp_ms}"
+        );
+    }
+
+    fn check_first_record(&mut self) {
+        let from = self.random.in_range(self.log_start, self.log_end);
+        let bound = self.random.in_range(self.log_start, self.log_end);
+        let found = self.log().reader().first_record_from(Offset(from), Offset(bound)).unwrap();
+        let expected = self.records.range(from..).next().filter(|(offset, _)| **offset < bound);
+        assert_eq!(
+            found.map(|found| (found.offset.get(), found.timestamp_ms)),
+            expected.map(|(offset, known)| (*offset, known.record.timestamp_ms)),
+            "the first record from {from} below {bound}"
         );
     }
 

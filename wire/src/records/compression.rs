@@ -215,6 +215,25 @@ pub(super) fn decompress(
     Ok(out.into_bytes())
 }
 
+/// Decompresses bytes that are no batch, in the form that the records of magic-2 batches have: clients push their metrics so.
+///
+/// # Errors
+/// Why they do not decompress, or that they take more than the limit.
+pub fn decompress_bytes(
+    compression: Compression,
+    data: &Bytes,
+    limits: DecompressionLimits,
+) -> Result<Bytes, String> {
+    let too_large = || format!("more than {} bytes", limits.max_bytes);
+    if compression == Compression::None && data.len() > limits.max_bytes {
+        return Err(too_large());
+    }
+    decompress(compression, data, limits).map_err(|error| match error {
+        DecompressError::TooLarge => too_large(),
+        DecompressError::Corrupt(reason) => reason,
+    })
+}
+
 /// Decompresses the value of a wrapper message of magic 0 or 1.
 pub(super) fn decompress_legacy(
     compression: Compression,

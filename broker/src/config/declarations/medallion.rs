@@ -28,9 +28,17 @@ pub(super) const SETTINGS: &[Declaration] = &[
         "Which log lines are written: `error`, `warn`, `info`, `debug` or `trace`, or directives \
              such as `info,medallion_log=debug`.",
     ),
+    int("medallion.metrics.client.series.max").default("10000").at_least(0).low().doc(
+        "Series of clients' own metrics (KIP-714) that are kept and shown, of all clients together; \
+             further ones are left out.",
+    ),
+    int("medallion.metrics.group.partitions.max").default("10000").at_least(0).low().doc(
+        "Partitions for which the lag of groups is shown in the metrics, each group's counted by \
+             itself; 0: the lag is not shown.",
+    ),
     string("medallion.metrics.listener")
         .default("127.0.0.1:8080")
-        .doc("Address of `/metrics` and `/health`, as host:port; nothing is served where empty."),
+        .doc("Address of `/metrics`, `/health` and `/admin`, as host:port; nothing is served where empty."),
     int("medallion.request.read.timeout.ms").default("30000").at_least(1).doc(
         "Time in which a request whose first byte has come must be there in full; the connection \
              is closed otherwise.",

@@ -16,7 +16,6 @@ pub(super) const SASL: &str = "SASL is not served yet, and listeners that need i
 pub(super) const DELEGATION_TOKENS: &str = "delegation tokens are not served yet";
 pub(super) const MOVE_RATE: &str = "the rate of moves between log directories is not limited yet";
 pub(super) const METRICS: &str = "metrics are served for Prometheus at medallion.metrics.listener";
-pub(super) const CLIENT_METRICS: &str = "clients are not asked for metrics yet";
 pub(super) const JVM: &str = "it tunes the Java process, and there is none";
 pub(super) const TIERED_STORAGE: &str = "tiered storage does not work yet, and switching it on is refused";
 pub(super) const INTERNAL: &str = "it is meant for Kafka's own tests";

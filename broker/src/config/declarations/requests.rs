@@ -146,6 +146,5 @@ pub(super) const SETTINGS: &[Declaration] = &[
         .default("1048576")
         .at_least(1)
         .low()
-        .without_effect(METRICS)
-        .doc("Most bytes of one push of client metrics."),
+        .doc("Most bytes of one push of client metrics, also when they are decompressed."),
 ];

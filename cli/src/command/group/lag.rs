@@ -1,8 +1,9 @@
-//! How far groups are behind: in records, and in time.
+//! How far groups are behind: in records, and in time, as [`medallion_group::lag`] has it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use medallion_group::lag;
 use medallion_wire::{Offset, TopicPartition};
 use serde::Serialize;
 
@@ -25,7 +26,7 @@ pub(super) struct PartitionLag {
     pub(super) end: i64,
     /// Records that are not read yet, as far as offsets tell.
     pub(super) lag: i64,
-    /// How long ago the oldest of them was written; 0 without lag, `None` where its time is not known.
+    /// How long ago the oldest of them that is still there was written; 0 without lag, `None` where its time is not known.
     pub(super) lag_ms: Option<i64>,
     /// Who reads the partition.
     pub(super) member: Option<String>,
@@ -53,27 +54,31 @@ pub(super) async fn of_group(
     };
     let partitions: Vec<TopicPartition> = committed.keys().filter(exists).cloned().collect();
     let ends = client.offsets(&metadata, &partitions, OffsetAt::Latest, 0).await?;
-    let end = |partition: &TopicPartition| ends.get(partition).copied().flatten().unwrap_or(Offset::ZERO);
+    let starts = client.offsets(&metadata, &partitions, OffsetAt::Earliest, 0).await?;
+    let offset_of = |offsets: &BTreeMap<TopicPartition, Option<Offset>>, partition: &TopicPartition| {
+        offsets.get(partition).copied().flatten().unwrap_or(Offset::ZERO)
+    };
+    let end = |partition: &TopicPartition| offset_of(&ends, partition);
     let behind: BTreeMap<TopicPartition, Offset> = partitions
         .iter()
         .filter_map(|partition| {
-            let offset = *committed.get(partition)?;
-            (offset < end(partition)).then(|| (partition.clone(), offset))
+            let offset = committed.get(partition)?.get();
+            let first = Offset(lag::first_unread(offset, offset_of(&starts, partition).get()));
+            (first < end(partition)).then(|| (partition.clone(), first))
         })
         .collect();
     let oldest = oldest_unread(bootstrap, behind).await?;
     let now_ms = now_ms();
     let lags = partitions.iter().filter_map(|partition| {
         let committed = *committed.get(partition)?;
-        let lag = (end(partition) - committed).max(0);
-        let since = oldest.get(partition).map(|written_ms| (now_ms - written_ms).max(0));
+        let lag = lag::records(committed.get(), end(partition).get());
         Some(PartitionLag {
             topic: partition.topic.to_string(),
             partition: partition.partition.get(),
             committed: committed.get(),
             end: end(partition).get(),
             lag,
-            lag_ms: if lag == 0 { Some(0) } else { since },
+            lag_ms: lag::time_ms(lag, oldest.get(partition).copied(), now_ms),
             member: readers.get(partition).cloned(),
         })
     });
@@ -102,7 +107,7 @@ async fn oldest_unread(
     while !consumer.positions().is_empty() && std::time::Instant::now() < deadline {
         let records = match consumer.poll().await {
             Ok(records) => records,
-            // What a group has not read may be deleted already: then nobody knows how old it was.
+            // It was deleted since its log was asked where it begins.
             Err(ClientError::OffsetOutOfRange { topic, partition, .. }) => {
                 consumer.unassign(&TopicPartition::new(topic.as_str(), partition));
                 continue;

@@ -1,6 +1,7 @@
 //! `medallion group`.
 
 mod describe;
+mod history;
 mod lag;
 mod reset;
 
@@ -11,13 +12,15 @@ use crate::client::{Client, ClientError};
 use crate::failure::Failure;
 use crate::output::{Align, Output, table};
 
-/// List, describe and delete groups, and reset their offsets.
+/// List, describe and delete groups, reset their offsets, and see why they rebalanced.
 #[derive(Debug, Subcommand)]
 pub(crate) enum GroupCommand {
     /// List the groups
     List(ListArguments),
     /// Show groups with their members, offsets and lag, in records and in time
     Describe(describe::DescribeArguments),
+    /// Show the last rebalances: when, why, and which member caused them
+    History(history::HistoryArguments),
     /// Move the offsets of a group that has no members; shows what would change unless told to do it
     ResetOffsets(reset::ResetArguments),
     /// Delete groups that have no members, with their offsets
@@ -45,12 +48,15 @@ pub(crate) struct DeleteArguments {
 
 /// Runs `medallion group`.
 pub(crate) async fn run(command: GroupCommand, bootstrap: &str, output: &Output) -> anyhow::Result<()> {
-    let mut client = Client::connect(bootstrap).await?;
+    let connect = || Client::connect(bootstrap);
     match command {
-        GroupCommand::List(arguments) => list(&mut client, &arguments, output).await,
-        GroupCommand::Describe(arguments) => describe::run(&mut client, &arguments, bootstrap, output).await,
-        GroupCommand::ResetOffsets(arguments) => reset::run(&mut client, &arguments, output).await,
-        GroupCommand::Delete(arguments) => delete(&mut client, &arguments, output).await,
+        GroupCommand::List(arguments) => list(&mut connect().await?, &arguments, output).await,
+        GroupCommand::Describe(arguments) => {
+            describe::run(&mut connect().await?, &arguments, bootstrap, output).await
+        }
+        GroupCommand::History(arguments) => history::run(&arguments, output).await,
+        GroupCommand::ResetOffsets(arguments) => reset::run(&mut connect().await?, &arguments, output).await,
+        GroupCommand::Delete(arguments) => delete(&mut connect().await?, &arguments, output).await,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use medallion_wire::ResponseError;
 
-use super::rig::{Client, DELAY_MS, REBALANCE_MS, Rig, code, subscription, value};
+use super::rig::{Client, DELAY_MS, REBALANCE_MS, Rig, client, code, subscription, value};
 use crate::classic::ClassicState;
 use crate::history::RebalanceCause;
 use crate::request::Reply;
@@ -218,6 +218,7 @@ fn a_new_member_rebalances_a_stable_group() {
     let last = rig.rebalances.last().expect("a rebalance");
     assert_eq!((last.cause, last.generation), (RebalanceCause::MemberJoined, 1));
     assert_eq!(last.member.as_ref().map(|id| id.as_str()), Some(&*b.id));
+    assert_eq!(last.client, Some(client("b")));
     assert_eq!(
         last.reason,
         format!("Adding new member {} with group instance id null; client reason: hello", b.id)

@@ -2,7 +2,7 @@
 
 use medallion_wire::ResponseError;
 
-use super::rig::{Client, DELAY_MS, Rig, code};
+use super::rig::{Client, DELAY_MS, Rig, client, code};
 use crate::classic::ClassicState;
 use crate::history::RebalanceCause;
 use crate::request::Reply;
@@ -36,6 +36,7 @@ fn those_who_stay_join_again() {
     let expected = format!("explicit `LeaveGroup` request for ({}, {}) members.", a.id, b.id);
     assert!(last.reason.starts_with(&expected), "{}", last.reason);
     assert_eq!(last.member.as_ref().map(|id| id.as_str()), Some(&*a.id));
+    assert_eq!(last.client, Some(client("a")), "though it is out");
     let token = rig.join(&c);
     assert_eq!(rig.joined(token).generation_id, 2);
 }

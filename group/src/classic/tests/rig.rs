@@ -17,7 +17,7 @@ use medallion_wire::messages::{
 
 use crate::classic::{ClassicGroup, ClassicGroups, ClassicState};
 use crate::environment::{ConsumerOverrides, Environment, Settings};
-use crate::history::{Rebalance, RebalanceCause};
+use crate::history::{MemberClient, Rebalance, RebalanceCause};
 use crate::ids::GroupId;
 use crate::output::{Output, Token};
 use crate::record::Record;
@@ -389,6 +389,11 @@ pub(super) fn value(record: &Record) -> Option<&GroupMetadataValue> {
         None => None,
         other => panic!("{other:?}"),
     }
+}
+
+/// The client of members with this name.
+pub(super) fn client(name: &str) -> MemberClient {
+    MemberClient { id: name.into(), host: "/127.0.0.1".into() }
 }
 
 pub(super) fn code(error: ResponseError) -> i16 {

@@ -2,7 +2,7 @@
 
 use medallion_wire::ResponseError;
 
-use super::rig::{Client, DELAY_MS, REBALANCE_MS, Rig, SESSION_MS, code};
+use super::rig::{Client, DELAY_MS, REBALANCE_MS, Rig, SESSION_MS, client, code};
 use crate::classic::ClassicState;
 use crate::history::RebalanceCause;
 
@@ -54,6 +54,7 @@ fn the_session_of_one_member_ends_for_it_alone() {
     assert_eq!(rig.group().leader().map(|id| id.as_str()), Some(&*b.id), "another leads");
     let last = rig.rebalances.last().expect("a rebalance");
     assert_eq!(last.member.as_ref().map(|id| id.as_str()), Some(&*a.id));
+    assert_eq!(last.client, Some(client("a")), "though it is out");
     assert_eq!(last.reason, format!("removing member {} on heartbeat expiration.", a.id));
 }
 
@@ -111,6 +112,7 @@ fn who_does_not_ask_for_its_assignment_is_removed() {
     assert!(rig.group().member(&a.id).is_none(), "the leader beat, but brought nothing");
     assert_eq!(rig.causes().last(), Some(&RebalanceCause::SyncExpired));
     let last = rig.rebalances.last().expect("a rebalance");
+    assert_eq!((&last.member, &last.client), (&Some(a.id.as_str().into()), &Some(client("a"))));
     assert_eq!(last.reason, format!("Removing [{}] on pending sync request expiration", a.id));
 }
 
