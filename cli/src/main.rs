@@ -22,6 +22,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+// Without huge pages (feature `no_thp`): they hold 12 MiB where 2 MiB are used.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
