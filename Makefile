@@ -37,6 +37,7 @@ fuzz: ## Run the property and fuzz tests with many cases (CASES=100000, SECONDS=
 	FUZZ_SECONDS=$(or $(SECONDS),60) PROPTEST_CASES=$(or $(CASES),100000) MEDALLION_LOG_SEEDS=$(or $(SEEDS),10000) \
 		cargo test -p medallion-wire -p medallion-log -p medallion-os -p medallion-group
 
-differential: setup ## Hold answers against Apache Kafka's, field by field; lists what differs (not part of test yet)
+differential: setup ## Hold answers against Apache Kafka's with many made requests (CASES=40, SEED=n, ONLY=api)
 	cargo build --bin medallion
-	cargo test -p medallion-tests --test differential -- --nocapture
+	MEDALLION_DIFFERENTIAL_CASES=$(or $(CASES),40) MEDALLION_DIFFERENTIAL_SEED=$(or $(SEED),20261125) \
+		MEDALLION_DIFFERENTIAL_ONLY=$(ONLY) cargo test -p medallion-tests --test differential -- --nocapture

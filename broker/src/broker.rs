@@ -125,6 +125,8 @@ impl Broker {
             failed: failed_sender,
         };
         let controller = controller.start(controller_endpoints(&config, &sockets), Box::new(follower))?;
+        // A new leadership writes settings of its own, which no delta has told.
+        live.follow(&controller.image());
         let _ = handle_later.set(controller.clone());
         groups.lead(&controller.image());
         let state = Arc::new(BrokerState {

@@ -15,24 +15,21 @@ pub(crate) fn is_internal(name: &str) -> bool {
 /// Checks a topic's name.
 ///
 /// # Errors
-/// Why the name cannot be used, in the words that follow "the topic name is invalid:".
+/// Kafka's message.
 pub(crate) fn check_name(name: &str) -> Result<(), String> {
-    if name.is_empty() {
-        return Err("it is empty".into());
-    }
-    if name == "." || name == ".." {
-        return Err("it cannot be \".\" or \"..\"".into());
-    }
-    if name.len() > NAME_LEN_MAX {
-        return Err(format!("it is {} characters long, the limit is {NAME_LEN_MAX}", name.len()));
-    }
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    match name.chars().find(|c| !allowed(*c)) {
-        Some(c) => {
-            Err(format!("it contains {c:?}; only ASCII letters, digits, '.', '_' and '-' may be used"))
-        }
-        None => Ok(()),
-    }
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let reason = if name.is_empty() {
+        "the empty string is not allowed".to_owned()
+    } else if name == "." || name == ".." {
+        format!("'{name}' is not allowed")
+    } else if name.encode_utf16().count() > NAME_LEN_MAX {
+        format!("the length of '{name}' is longer than the max allowed length {NAME_LEN_MAX}")
+    } else if !name.chars().all(legal) {
+        format!("'{name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'")
+    } else {
+        return Ok(());
+    };
+    Err(format!("Topic name is invalid: {reason}"))
 }
 
 #[cfg(test)]

@@ -187,6 +187,7 @@ fn a_directory_that_is_not_ours_and_a_missing_partition_are_refused() {
     runtime.block_on(async {
         let broker = start(directory.path(), &[]).await.expect("the broker starts");
         let address = clients_address(&broker);
+        let ours = directory.path().join("data").display().to_string();
         let check = move || {
             let connection = &mut Connection::open(address);
             create(connection);
@@ -199,7 +200,9 @@ fn a_directory_that_is_not_ours_and_a_missing_partition_are_refused() {
                 connection.ask(2, &request).results[0].partitions[0].error_code
             };
             assert_eq!(code("/nowhere", 0), 57, "LOG_DIR_NOT_FOUND");
-            assert_eq!(code("/nowhere", 7), 3, "UNKNOWN_TOPIC_OR_PARTITION");
+            assert_eq!(code("/nowhere", 7), 57, "as Kafka has it, the folder comes before the partition");
+            assert_eq!(code(&ours, 7), 3, "UNKNOWN_TOPIC_OR_PARTITION");
+            assert_eq!(code(&ours, 0), 0);
         };
         tokio::task::spawn_blocking(check).await.expect("no panic");
         broker.shutdown().await.expect("a clean stop");

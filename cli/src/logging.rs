@@ -148,12 +148,14 @@ impl Levels {
         for (logger, level) in changes {
             let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
             if logger.is_empty() || !logger.chars().all(is_name) {
-                return Err(format!("{logger:?} is no logger"));
+                return Err(format!("Logger {logger} does not exist!"));
             }
             match level {
                 Some(level) => {
                     let parsed = parse_level(level).ok_or_else(|| {
-                        format!("logger {logger}: {level:?} is no level; it must be one of TRACE, DEBUG, INFO, WARN, ERROR, FATAL, OFF")
+                        format!(
+                            "Cannot set the log level of {logger} to {level} as it is not a supported log level. Valid log levels are {LEVELS}"
+                        )
                     })?;
                     changed.set(logger, parsed);
                 }
@@ -166,6 +168,9 @@ impl Levels {
         Ok(changed)
     }
 }
+
+/// What a logger can be set to, as messages list it.
+const LEVELS: &str = "DEBUG, ERROR, FATAL, INFO, TRACE, WARN";
 
 /// Kafka's levels; there is none above `ERROR` here.
 fn parse_level(text: &str) -> Option<LevelFilter> {

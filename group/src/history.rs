@@ -42,7 +42,7 @@ pub enum RebalanceCause {
 
 impl RebalanceCause {
     /// All causes.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::MemberJoined,
         Self::LeaderRejoined,
         Self::MetadataChanged,
@@ -53,6 +53,8 @@ impl RebalanceCause {
         Self::OverCapacity,
         Self::StoreFailed,
         Self::Downgraded,
+        Self::RebalanceExpired,
+        Self::TopicsChanged,
     ];
 
     /// The cause as a label of metrics.

@@ -205,7 +205,7 @@ impl LogReader {
         self.shared.epochs.lock().epoch_for_offset(offset)
     }
 
-    /// The newest leader epoch with a record.
+    /// The newest leader epoch, with a record or without.
     pub fn latest_epoch(&self) -> Option<LeaderEpoch> {
         self.shared.epochs.lock().latest().map(|entry| entry.epoch)
     }

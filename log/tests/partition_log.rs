@@ -34,6 +34,24 @@ fn reopen(env: &medallion_log::LogEnvironment, config: &LogConfig, options: Open
 }
 
 #[test]
+fn a_leader_begins_its_epoch_before_it_writes() {
+    let (disk, env) = simulated();
+    let mut log = reopen(&env, &LogConfig::default(), OpenOptions::new(0));
+    log.begin_leader_epoch(LeaderEpoch(2));
+    let reader = log.reader();
+    assert_eq!(reader.epoch_end_offset(LeaderEpoch(2)), Some((LeaderEpoch(2), Offset(0))));
+    assert_eq!(reader.epoch_end_offset(LeaderEpoch(1)), Some((LeaderEpoch(1), Offset(0))));
+    assert_eq!(read_file(&disk, "leader-epoch-checkpoint"), b"0\n0\n");
+    append_in(&mut log, 2, &[(10, "a", "1")]);
+    assert_eq!(read_file(&disk, "leader-epoch-checkpoint"), b"0\n1\n2 0\n");
+    log.begin_leader_epoch(LeaderEpoch(5));
+    log.check_invariants();
+    assert_eq!(reader.epoch_end_offset(LeaderEpoch(2)), Some((LeaderEpoch(2), Offset(1))));
+    append_in(&mut log, 7, &[(11, "b", "2")]);
+    assert_eq!(read_file(&disk, "leader-epoch-checkpoint"), b"0\n2\n2 0\n7 1\n");
+}
+
+#[test]
 fn offsets_epochs_and_files_are_kafkas() {
     let (disk, env) = simulated();
     let id = TopicId(Uuid::from_u128(7));

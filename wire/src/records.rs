@@ -58,7 +58,7 @@ pub use compression::{
 pub use control::{ControlRecordError, ControlRecordType, EndTransactionMarker};
 pub use error::{MessageSetProblem, RecordError, RecordProblem};
 pub use header::{
-    BATCH_HEADER_SIZE, BatchAttributes, BatchHeader, BatchHeaderBytes, LogEntryHeader, NO_SEQUENCE,
+    BATCH_HEADER_SIZE, BatchAttributes, BatchHeader, BatchHeaderBytes, LogEntryHeader, MAGIC_V2, NO_SEQUENCE,
     NO_TIMESTAMP, TimestampType, decrement_sequence, increment_sequence,
 };
 pub use legacy::{LegacyBatch, LegacyHeader};

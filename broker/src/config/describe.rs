@@ -146,8 +146,11 @@ impl DynamicConfig {
 
     /// All settings of a topic with these of its own; `defaults` are those of this broker.
     pub fn describe_topic(&self, defaults: &TopicDefaults, own: &Overrides) -> Vec<ConfigEntry> {
-        let shown = declarations::topic().values().filter(|declaration| !declaration.internal);
-        shown
+        // What is for tests only is told where it is set.
+        let is_shown = |name: &str, internal: bool| !internal || own.contains_key(name);
+        declarations::topic()
+            .values()
+            .filter(|declaration| is_shown(declaration.name, declaration.internal))
             .map(|declaration| {
                 let inherited = defaults.value(declaration.name).cloned().unwrap_or(Value::Null);
                 let synonyms = declaration.broker_synonyms.first().map(|name| self.synonyms(name));

@@ -93,9 +93,11 @@ impl ConfigSchema for Schema {
             .into_iter()
             .map(|entry| {
                 let source = current.topic_source(&entry.name, own);
+                // Its own configs are told as they were given.
+                let value = own.get(&entry.name).cloned().or(entry.value);
                 CreatableTopicConfigs::default()
                     .with_name(entry.name.into())
-                    .with_value(entry.value.map(Into::into))
+                    .with_value(value.map(Into::into))
                     .with_read_only(entry.read_only)
                     .with_config_source(source.id())
                     .with_is_sensitive(entry.sensitive)

@@ -6,7 +6,7 @@ use medallion_wire::types::{LeaderEpoch, Uuid};
 use medallion_wire::{ResponseError, messages::BrokerId};
 
 use super::image::{Endpoint, Provenance};
-use super::state_machine::CLUSTER_METADATA_TOPIC;
+use super::state_machine::{ApiError, CLUSTER_METADATA_TOPIC};
 
 /// The quorum of this node alone, for the length of one leadership.
 #[derive(Debug)]
@@ -29,26 +29,14 @@ impl QuorumDescription {
         place: Provenance,
         now_ms: i64,
     ) -> m::DescribeQuorumResponse {
-        let topics = request.topics.iter().map(|topic| {
-            let known = topic.topic_name.as_str() == CLUSTER_METADATA_TOPIC;
-            let partitions = topic.partitions.iter().map(|partition| {
-                let data = PartitionData::default().with_partition_index(partition.partition_index);
-                if known && partition.partition_index == 0 {
-                    self.partition(data, place, now_ms)
-                } else {
-                    data.with_error_code(ResponseError::UnknownTopicOrPartition.code())
-                        .with_error_message(None)
-                }
-            });
-            TopicData::default()
-                .with_topic_name(topic.topic_name.clone())
-                .with_partitions(partitions.collect())
-        });
-        let topics = topics.collect();
-        m::DescribeQuorumResponse::default()
-            .with_error_message(None)
-            .with_topics(topics)
-            .with_nodes(vec![self.node()])
+        if !asks_for_the_quorum(request) {
+            return refusal(request);
+        }
+        let partition = self.partition(PartitionData::default(), place, now_ms);
+        let topic = TopicData::default()
+            .with_topic_name(request.topics[0].topic_name.clone())
+            .with_partitions(vec![partition]);
+        m::DescribeQuorumResponse::default().with_topics(vec![topic]).with_nodes(vec![self.node()])
     }
 
     fn partition(&self, data: PartitionData, place: Provenance, now_ms: i64) -> PartitionData {
@@ -62,7 +50,6 @@ impl QuorumDescription {
         data.with_leader_id(BrokerId(self.node_id))
             .with_leader_epoch(self.leader_epoch.get())
             .with_high_watermark(end)
-            .with_error_message(None)
             .with_current_voters(vec![voter])
     }
 
@@ -76,4 +63,26 @@ impl QuorumDescription {
         let listeners = self.endpoints.iter().map(listener).collect();
         Node::default().with_node_id(BrokerId(self.node_id)).with_listeners(listeners)
     }
+}
+
+/// Whether the request is for the one partition that has a quorum, and for nothing else.
+fn asks_for_the_quorum(request: &m::DescribeQuorumRequest) -> bool {
+    let [topic] = &request.topics[..] else { return false };
+    let [partition] = &topic.partitions[..] else { return false };
+    topic.topic_name.as_str() == CLUSTER_METADATA_TOPIC && partition.partition_index == 0
+}
+
+/// The same error for all that is asked: Kafka answers for the quorum only where nothing else is asked.
+fn refusal(request: &m::DescribeQuorumRequest) -> m::DescribeQuorumResponse {
+    let error = ApiError::with_default_message(ResponseError::UnknownTopicOrPartition);
+    let topics = request.topics.iter().map(|topic| {
+        let partitions = topic.partitions.iter().map(|partition| {
+            PartitionData::default()
+                .with_partition_index(partition.partition_index)
+                .with_error_code(error.code())
+                .with_error_message(error.message.clone().map(Into::into))
+        });
+        TopicData::default().with_topic_name(topic.topic_name.clone()).with_partitions(partitions.collect())
+    });
+    m::DescribeQuorumResponse::default().with_topics(topics.collect())
 }

@@ -237,6 +237,11 @@ fn a_standalone_directory_knows_its_voter() {
         assert_eq!((partition.error_code, partition.leader_epoch), (0, 1));
         assert_eq!(partition.current_voters[0].replica_directory_id, disk.directory_id);
         assert!(partition.high_watermark > 3);
+        let mut more = request.topics.clone();
+        more[0].partitions.push(m::describe_quorum_request::PartitionData::default().with_partition_index(1));
+        let refused = handle.describe_quorum(&m::DescribeQuorumRequest::default().with_topics(more), 5);
+        let unknown = ResponseError::UnknownTopicOrPartition.code();
+        assert!(refused.topics[0].partitions.iter().all(|partition| partition.error_code == unknown));
         handle.stop().await.unwrap();
     });
     let state = quorum_state::read(&*disk.fs, Path::new(FOLDER)).unwrap().unwrap();

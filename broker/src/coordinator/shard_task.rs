@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use medallion_group::assignor::GroupAssignment;
+use medallion_group::offsets::Offsets;
 use medallion_group::{
     AssignmentJob, Caller, Environment, GroupId, JobId, Output, Reply, Request, Settings, Shard, Token,
 };
-use medallion_group::offsets::Offsets;
 use medallion_group::{Caller, Environment, Output, Reply, Request, Settings, Shard, Token};
 use medallion_log::{AppendOrigin, AppendRequest};
 use medallion_wire::ResponseError;
@@ -218,6 +218,7 @@ impl ShardTask {
                 self.step(turn, |shard, environment, output| {
                     shard.assigned(&group, job, &assignment, environment, output);
                 });
+            }
             Message::Offsets { reply } => {
                 let _ = reply.send(self.shard.offsets().clone()); // cheap: the clone shares
             }
@@ -232,7 +233,9 @@ impl ShardTask {
             Ok(()) => {
                 self.shard.stage();
                 turn.replies.append(&mut output.replies);
-                output.assignments.into_iter().for_each(|job| self.compute(job));
+                for job in output.assignments.drain(..) {
+                    self.compute(job);
+                }
             }
             Err(reason) => {
                 warn!(partition = %self.partition.id(), %reason, "a change of a group cannot be written");

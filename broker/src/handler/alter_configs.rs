@@ -15,7 +15,7 @@ use crate::controller::image::ResourceType;
 use crate::error::Refusal;
 
 /// Only the incremental API may change loggers, as in Kafka.
-const LOGGERS: &str = "AlterConfigs is deprecated and does not support the resource type BROKER_LOGGER";
+const LOGGERS: &str = "Unknown resource type 8";
 
 /// The API.
 pub(crate) struct AlterConfigs;

@@ -27,6 +27,9 @@ impl Handler for AlterPartitionReassignments {
         if let Err(error) = state.authorize_cluster(&context, Operation::Alter) {
             return AlterPartitionReassignmentsResponse::default().with_error_code(error.code());
         }
+        if request.topics.is_empty() {
+            return AlterPartitionReassignmentsResponse::default();
+        }
         state.controller.alter_partition_reassignments(request).await.unwrap_or_else(|error| {
             AlterPartitionReassignmentsResponse::default()
                 .with_error_code(error.code())

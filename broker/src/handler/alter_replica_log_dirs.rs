@@ -14,6 +14,11 @@ use medallion_wire::types::PartitionIndex;
 use super::authorize::Operation;
 use super::context::{BrokerState, Handler, RequestContext};
 
+/// The longest name of a folder.
+const FOLDER_NAME_LEN_MAX: usize = 255;
+/// What a folder's name has behind that of the partition while it is filled: a dot, 32 digits and `-future`.
+const FUTURE_SUFFIX_LEN: usize = 40;
+
 /// The API.
 pub(crate) struct AlterReplicaLogDirs;
 
@@ -31,7 +36,8 @@ impl Handler for AlterReplicaLogDirs {
         request: AlterReplicaLogDirsRequest,
     ) -> AlterReplicaLogDirsResponse {
         let authorized = state.authorize_cluster(&context, Operation::Alter);
-        let mut topics: BTreeMap<TopicName, Vec<AlterReplicaLogDirPartitionResult>> = BTreeMap::new();
+        let mut topics: BTreeMap<TopicName, BTreeMap<i32, AlterReplicaLogDirPartitionResult>> =
+            BTreeMap::new();
         for directory in &request.dirs {
             for topic in &directory.topics {
                 for index in &topic.partitions {
@@ -40,23 +46,33 @@ impl Handler for AlterReplicaLogDirs {
                     let result = AlterReplicaLogDirPartitionResult::default()
                         .with_partition_index(*index)
                         .with_error_code(outcome.err().map_or(0, |error| error.code()));
-                    topics.entry(topic.name.clone()).or_default().push(result);
+                    topics.entry(topic.name.clone()).or_default().insert(*index, result);
                 }
             }
         }
         let results = topics.into_iter().map(|(name, partitions)| {
-            AlterReplicaLogDirTopicResult::default().with_topic_name(name).with_partitions(partitions)
+            AlterReplicaLogDirTopicResult::default()
+                .with_topic_name(name)
+                .with_partitions(partitions.into_values().collect())
         });
         AlterReplicaLogDirsResponse::default().with_results(results.collect())
     }
 }
 
+/// Begins a move. What is wrong with the name and the folder comes before what is wrong with the partition, as in Kafka.
 fn start_move(state: &BrokerState, directory: &str, topic: &str, index: i32) -> Result<(), ResponseError> {
+    if topic.len() + format!("-{index}").len() + FUTURE_SUFFIX_LEN > FOLDER_NAME_LEN_MAX {
+        return Err(ResponseError::InvalidTopicException);
+    }
+    let directory = Path::new(directory);
+    if !state.replicas.has_directory(directory) {
+        return Err(ResponseError::LogDirNotFound);
+    }
     let image = state.image();
     let topic = image.topics.by_name(topic).ok_or(ResponseError::UnknownTopicOrPartition)?;
     let index = PartitionIndex(index);
     if !topic.partitions.contains_key(&index) {
         return Err(ResponseError::UnknownTopicOrPartition);
     }
-    state.replicas.start_move(topic.id, index, Path::new(directory))
+    state.replicas.start_move(topic.id, index, directory)
 }

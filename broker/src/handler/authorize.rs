@@ -77,7 +77,13 @@ const TOPIC_OPERATIONS: [Operation; 8] = [
 ];
 
 /// The operations on groups that Kafka names in a bit set.
-const GROUP_OPERATIONS: [Operation; 3] = [Operation::Read, Operation::Describe, Operation::Delete];
+const GROUP_OPERATIONS: [Operation; 5] = [
+    Operation::Read,
+    Operation::Describe,
+    Operation::Delete,
+    Operation::DescribeConfigs,
+    Operation::AlterConfigs,
+];
 
 /// The operations on the cluster that Kafka names in a bit set.
 const CLUSTER_OPERATIONS: [Operation; 7] = [

@@ -1,11 +1,12 @@
 //! DeleteRecords (API 21): raises the log start offset.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use medallion_wire::messages::delete_records_response::{
     DeleteRecordsPartitionResult, DeleteRecordsTopicResult,
 };
-use medallion_wire::messages::{DeleteRecordsRequest, DeleteRecordsResponse};
+use medallion_wire::messages::{DeleteRecordsRequest, DeleteRecordsResponse, TopicName};
 use medallion_wire::types::Uuid;
 use medallion_wire::{Offset, ResponseError};
 
@@ -34,23 +35,28 @@ impl Handler for DeleteRecords {
         context: RequestContext,
         request: DeleteRecordsRequest,
     ) -> DeleteRecordsResponse {
-        let mut topics = Vec::with_capacity(request.topics.len());
+        // What is said last of a partition counts.
+        let mut by_topic: BTreeMap<TopicName, BTreeMap<i32, i64>> = BTreeMap::new();
         for topic in request.topics {
-            let mut partitions = Vec::with_capacity(topic.partitions.len());
             for asked in topic.partitions {
-                let outcome = match find(&state, &context, &topic.name, asked.partition_index) {
-                    Ok(partition) => delete(partition, asked.offset).await,
+                by_topic.entry(topic.name.clone()).or_default().insert(asked.partition_index, asked.offset);
+            }
+        }
+        let mut topics = Vec::with_capacity(by_topic.len());
+        for (name, asked) in by_topic {
+            let mut partitions = Vec::with_capacity(asked.len());
+            for (index, offset) in asked {
+                let outcome = match find(&state, &context, &name, index) {
+                    Ok(partition) => delete(partition, offset).await,
                     Err(error) => Err(error),
                 };
-                let result =
-                    DeleteRecordsPartitionResult::default().with_partition_index(asked.partition_index);
+                let result = DeleteRecordsPartitionResult::default().with_partition_index(index);
                 partitions.push(match outcome {
                     Ok(low_watermark) => result.with_low_watermark(low_watermark.get()),
                     Err(error) => result.with_error_code(error.code()).with_low_watermark(-1),
                 });
             }
-            topics
-                .push(DeleteRecordsTopicResult::default().with_name(topic.name).with_partitions(partitions));
+            topics.push(DeleteRecordsTopicResult::default().with_name(name).with_partitions(partitions));
         }
         DeleteRecordsResponse::default().with_topics(topics)
     }

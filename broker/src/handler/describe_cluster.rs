@@ -32,7 +32,7 @@ impl Handler for DescribeCluster {
         if let Err((error, message)) = check_endpoint_type(context.listener.kind, request.endpoint_type) {
             return DescribeClusterResponse::default()
                 .with_error_code(error.code())
-                .with_error_message(Some(StrBytes::from_static_str(message)));
+                .with_error_message(Some(StrBytes::from_string(message)));
         }
         let image = state.image();
         let nodes = match context.listener.kind {
@@ -55,18 +55,18 @@ impl Handler for DescribeCluster {
     }
 }
 
-fn check_endpoint_type(listener: ListenerKind, asked: i8) -> Result<(), (ResponseError, &'static str)> {
+fn check_endpoint_type(listener: ListenerKind, asked: i8) -> Result<(), (ResponseError, String)> {
     match (listener, asked) {
         (ListenerKind::Broker, BROKERS) | (ListenerKind::Controller, CONTROLLERS) => Ok(()),
         (ListenerKind::Broker, CONTROLLERS) => Err((
             ResponseError::MismatchedEndpointType,
-            "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER",
+            "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER".to_owned(),
         )),
         (ListenerKind::Controller, BROKERS) => Err((
             ResponseError::MismatchedEndpointType,
-            "The request was sent to an endpoint of type CONTROLLER, but we wanted an endpoint of type BROKER",
+            "The request was sent to an endpoint of type CONTROLLER, but we wanted an endpoint of type BROKER".to_owned(),
         )),
-        _ => Err((ResponseError::UnsupportedEndpointType, "Unsupported endpoint type")),
+        _ => Err((ResponseError::UnsupportedEndpointType, format!("Unsupported endpoint type {asked}"))),
     }
 }
 

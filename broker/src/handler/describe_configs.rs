@@ -13,6 +13,7 @@ use medallion_wire::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use super::authorize::{Operation, Resource};
 use super::context::{BrokerState, Handler, RequestContext};
 use crate::config::describe::{ConfigEntry, describe_client_metrics};
+use crate::controller::ApiError;
 use crate::controller::image::{MetadataImage, ResourceType};
 use crate::error::Refusal;
 use crate::live_config::overrides;
@@ -43,11 +44,17 @@ impl Handler for DescribeConfigs {
         let image = state.image();
         let detail =
             Detail { synonyms: request.include_synonyms, documentation: request.include_documentation };
+        // A kind that does not exist fails the whole request.
+        let unknown = request.resources.iter().find_map(|resource| kind_of(resource.resource_type).err());
         let describe = |resource: DescribeConfigsResource| {
             let result = DescribeConfigsResult::default()
                 .with_resource_type(resource.resource_type)
                 .with_resource_name(resource.resource_name.clone());
-            match entries(&state, &context, &image, &resource) {
+            let entries = match &unknown {
+                Some(refusal) => Err(refusal.clone()),
+                None => entries(&state, &context, &image, &resource),
+            };
+            match entries {
                 Ok(entries) => result.with_configs(respond(entries, &resource, detail)),
                 Err(refusal) => result
                     .with_error_code(refusal.error.code())
@@ -86,16 +93,14 @@ fn entries(
 ) -> Result<Vec<ConfigEntry>, Refusal> {
     let name = resource.resource_name.as_str();
     let kind = authorize_configs(state, context, Operation::DescribeConfigs, resource.resource_type, name)?;
-    let kind = kind.ok_or_else(|| {
-        let reason = format!("Unsupported resource type: {}", resource.resource_type);
-        Refusal::new(ResponseError::InvalidRequest, reason)
-    })?;
+    let kind = kind.map_or_else(|| kind_of(resource.resource_type), Ok)?;
     let own = || overrides(&image.configs_of(kind, name));
     match kind {
         ResourceType::Topic => {
             topics::check_name(name)
                 .map_err(|reason| Refusal::new(ResponseError::InvalidTopicException, reason))?;
-            image.topics.by_name(name).ok_or(ResponseError::UnknownTopicOrPartition)?;
+            let unknown = || Refusal::new(ResponseError::UnknownTopicOrPartition, "");
+            image.topics.by_name(name).ok_or_else(unknown)?;
             let defaults = &state.config.load().topic_defaults;
             Ok(state.config.dynamic().describe_topic(defaults, &own()))
         }
@@ -105,7 +110,7 @@ fn entries(
             Ok(state.config.dynamic().describe_broker())
         }
         ResourceType::BrokerLogger => {
-            check_broker(state, name)?;
+            check_logging_broker(state, name)?;
             let levels = state.loggers.levels();
             Ok(levels.iter().map(|(logger, level)| ConfigEntry::logger(logger, level)).collect())
         }
@@ -119,6 +124,22 @@ fn entries(
         }
         ResourceType::Group => Ok(state.config.dynamic().describe_group(&own())),
     }
+}
+
+fn kind_of(code: i8) -> Result<ResourceType, Refusal> {
+    let unknown = || ApiError::with_default_message(ResponseError::InvalidRequest).into();
+    ResourceType::from_code(code).ok_or_else(unknown)
+}
+
+fn check_logging_broker(state: &BrokerState, name: &str) -> Result<(), Refusal> {
+    let reason = match name.parse::<i32>() {
+        _ if name.is_empty() => "Broker id must not be empty".to_owned(),
+        Ok(id) if id != state.node_id => {
+            format!("Unexpected broker id, expected {} but received {name}", state.node_id)
+        }
+        _ => return check_broker(state, name),
+    };
+    Err(Refusal::new(ResponseError::InvalidRequest, reason))
 }
 
 fn check_broker(state: &BrokerState, name: &str) -> Result<(), Refusal> {

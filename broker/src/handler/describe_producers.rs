@@ -14,6 +14,7 @@ use medallion_wire::{Offset, ResponseError};
 use super::authorize::Operation;
 use super::context::{BrokerState, Handler, RequestContext};
 use super::topic_lookup::{find_topic, led_partition};
+use crate::controller::ApiError;
 use crate::error::partition_code;
 
 /// The API.
@@ -37,19 +38,30 @@ impl Handler for DescribeProducers {
             let mut partitions = Vec::with_capacity(topic.partition_indexes.len());
             for index in topic.partition_indexes {
                 let response = PartitionResponse::default().with_partition_index(index);
+                if let Err(refusal) = check_topic(&state, &context, &topic.name) {
+                    let response = response.with_error_code(refusal.code());
+                    partitions.push(response.with_error_message(refusal.message.map(StrBytes::from_string)));
+                    continue;
+                }
                 partitions.push(match describe(&state, &context, &topic.name, index).await {
                     Ok(producers) => {
                         response.with_active_producers(producers.iter().map(describe_one).collect())
                     }
-                    Err(error) => response
-                        .with_error_code(error.code())
-                        .with_error_message(Some(StrBytes::from_string(error.to_string()))),
+                    Err(error) => response.with_error_code(error.code()),
                 });
             }
             topics.push(TopicResponse::default().with_name(topic.name).with_partitions(partitions));
         }
         DescribeProducersResponse::default().with_topics(topics)
     }
+}
+
+/// What is wrong with a topic is told in words, what is wrong with a partition is not.
+fn check_topic(state: &BrokerState, context: &RequestContext, topic: &str) -> Result<(), ApiError> {
+    crate::topics::check_name(topic)
+        .map_err(|reason| ApiError::new(ResponseError::InvalidTopicException, reason))?;
+    let found = find_topic(state, context, &state.image(), topic, Uuid::nil(), Operation::Read).map(drop);
+    found.map_err(ApiError::with_default_message)
 }
 
 async fn describe(

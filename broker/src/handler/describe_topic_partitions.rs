@@ -80,36 +80,46 @@ impl Page<'_> {
     ) -> DescribeTopicPartitionsResponse {
         let (first_topic, first_partition) = self.begin();
         let mut response = DescribeTopicPartitionsResponse::default();
+        let mut hidden = Vec::new();
         let mut left = limit;
         for name in names {
-            let allowed = self.state.allows(self.context, Operation::Describe, Resource::Topic(name));
-            let topic = match self.image.topics.by_name(name) {
-                _ if !allowed => Err(ResponseError::TopicAuthorizationFailed),
-                Some(topic) => Ok(topic),
-                None if topics::check_name(name).is_ok() => Err(ResponseError::UnknownTopicOrPartition),
-                None => Err(ResponseError::InvalidTopicException),
+            if !self.state.allows(self.context, Operation::Describe, Resource::Topic(name)) {
+                hidden.push(refused(name, ResponseError::TopicAuthorizationFailed));
+                continue;
+            }
+            if left == 0 {
+                response.next_cursor = Some(cursor(name, 0));
+                break;
+            }
+            let Some(topic) = self.image.topics.by_name(name) else {
+                response.topics.push(self.unknown(name));
+                continue;
             };
             let begin = if name == first_topic { first_partition } else { 0 };
-            match topic {
-                Err(_) if self.request.topics.is_empty() => {}
-                Err(error) => response.topics.push(refused(name, error)),
-                Ok(_) if left == 0 => {
-                    response.next_cursor = Some(cursor(name, begin));
-                    break;
-                }
-                Ok(topic) => {
-                    let (described, next) =
-                        describe(self.state, self.context, self.image, topic, begin, left);
-                    left -= described.partitions.len();
-                    response.topics.push(described);
-                    if let Some(next) = next {
-                        response.next_cursor = Some(cursor(name, next));
-                        break;
-                    }
-                }
+            let (described, next) = describe(self.state, self.context, self.image, topic, begin, left);
+            left -= described.partitions.len();
+            response.topics.push(described);
+            if let Some(next) = next {
+                response.next_cursor = Some(cursor(name, next));
+                break;
             }
         }
+        if !self.request.topics.is_empty() {
+            response.topics.extend(hidden);
+        }
         response
+    }
+
+    /// A name that no topic has; what may be done to it is told all the same.
+    fn unknown(&self, name: &str) -> DescribeTopicPartitionsResponseTopic {
+        let error = match topics::check_name(name) {
+            Ok(()) => ResponseError::UnknownTopicOrPartition,
+            Err(_) => ResponseError::InvalidTopicException,
+        };
+        let resource = Resource::Topic(name);
+        refused(name, error).with_is_internal(topics::is_internal(name)).with_topic_authorized_operations(
+            authorized_operations(&*self.state.authorizer, &self.context.principal, resource),
+        )
     }
 }
 

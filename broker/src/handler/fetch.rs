@@ -3,6 +3,7 @@
 //! Sessions (KIP-227) are kept by [`crate::replica::fetch_session`]. When less than `min_bytes` are there, the request
 //! is parked on its partitions and woken by appends; it is evaluated again then, or when `max_wait_ms` have passed.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ use crate::server::reply::Reply;
 
 /// From this version on topics are named by id.
 const TOPIC_IDS_MIN: i16 = 13;
+/// The epoch that means none, as all below it do.
+const NO_EPOCH: i32 = -1;
 /// The replica id of a tool that may read up to the log's end.
 const DEBUGGING_CONSUMER: i32 = -2;
 
@@ -137,17 +140,26 @@ fn session_request(version: i16, request: &FetchRequest) -> SessionRequest {
     let key = |name: &medallion_wire::messages::TopicName, id: Uuid| {
         if version >= TOPIC_IDS_MIN { TopicKey::Id(id) } else { TopicKey::Name(name.clone()) }
     };
-    let mut wanted = Vec::new();
+    let mut wanted: Vec<(PartitionKey, PartitionRequest)> = Vec::new();
+    let mut places: HashMap<PartitionKey, usize> = HashMap::new();
     for topic in &request.topics {
         let topic_key = key(&topic.topic, topic.topic_id);
         for partition in &topic.partitions {
             let asks = PartitionRequest {
                 fetch_offset: partition.fetch_offset,
                 max_bytes: partition.partition_max_bytes,
-                current_leader_epoch: partition.current_leader_epoch,
+                current_leader_epoch: partition.current_leader_epoch.max(NO_EPOCH),
                 last_fetched_epoch: partition.last_fetched_epoch,
             };
-            wanted.push((PartitionKey { topic: topic_key.clone(), partition: partition.partition }, asks));
+            let key = PartitionKey { topic: topic_key.clone(), partition: partition.partition };
+            // What is said last of a partition counts.
+            match places.get(&key) {
+                Some(place) => wanted[*place].1 = asks,
+                None => {
+                    places.insert(key.clone(), wanted.len());
+                    wanted.push((key, asks));
+                }
+            }
         }
     }
     let forgotten = request.forgotten_topics_data.iter().flat_map(|topic| {
@@ -186,11 +198,11 @@ async fn prepare(
     let quota_max = if replica_id < 0 { fetch_bytes_max(state, context) } else { i32::MAX };
     let broker_max = state.config.load().fetch_max_bytes.min(quota_max);
     let limits = ReadLimits {
-        max_bytes: usize::try_from(request.max_bytes.min(broker_max)).unwrap_or(0),
+        max_bytes: i64::from(request.max_bytes.min(broker_max)),
         read_committed: request.isolation_level == 1,
         to_log_end: replica_id == DEBUGGING_CONSUMER,
     };
-    let min_bytes = usize::try_from(request.min_bytes).unwrap_or(0).min(limits.max_bytes);
+    let min_bytes = usize::try_from(i64::from(request.min_bytes).min(limits.max_bytes)).unwrap_or(0);
     Fetch { wanted, limits, min_bytes, deadline }
 }
 

@@ -11,7 +11,7 @@ use crate::replica::fetch_session::{PartitionNews, PartitionRequest};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReadLimits {
     /// Bytes over all partitions; the first batch comes whatever its size.
-    pub(crate) max_bytes: usize,
+    pub(crate) max_bytes: i64,
     /// Only what is decided, and with the list of aborted transactions.
     pub(crate) read_committed: bool,
     /// Up to the log's end instead of the high watermark.
@@ -22,7 +22,7 @@ pub(crate) struct ReadLimits {
 #[derive(Debug)]
 pub(crate) struct Budget {
     limits: ReadLimits,
-    left: usize,
+    left: i64,
     nothing_yet: bool,
 }
 
@@ -83,6 +83,12 @@ impl ReadOutcome {
 
 /// Reads what `request` asks for, within the budget.
 pub(crate) fn read(partition: &Partition, request: PartitionRequest, budget: &mut Budget) -> ReadOutcome {
+    let outcome = read_within(partition, request, budget);
+    budget.left = budget.left.max(0);
+    outcome
+}
+
+fn read_within(partition: &Partition, request: PartitionRequest, budget: &mut Budget) -> ReadOutcome {
     let reader = match partition.reader() {
         Ok(reader) => reader,
         Err(error) => return ReadOutcome::refused(partition_code(&error)),
@@ -113,7 +119,9 @@ pub(crate) fn read(partition: &Partition, request: PartitionRequest, budget: &mu
         ReadLimits { .. } => high_watermark,
     };
     match read_slice(&reader, request, budget, upper_bound) {
-        Ok(slice) => finish(&mut outcome, slice, request, upper_bound),
+        Ok(Some(slice)) => finish(&mut outcome, slice, request, upper_bound),
+        // As Kafka has it: an internal error, and only where there is something to read.
+        Ok(None) => return ReadOutcome::refused(ResponseError::UnknownServerError),
         Err(error) => {
             if !matches!(error, ReadError::OffsetOutOfRange { .. }) {
                 tracing::error!(partition = %partition.id(), %error, "read failed");
@@ -133,24 +141,32 @@ fn diverging(
     }
     let last_fetched = LeaderEpoch(request.last_fetched_epoch);
     let (epoch, end) = reader.epoch_end_offset(last_fetched).ok_or(ResponseError::OffsetOutOfRange)?;
+    if request.fetch_offset < reader.log_start_offset().get() {
+        return Err(ResponseError::OffsetOutOfRange);
+    }
     let parted = epoch < last_fetched || end.get() < request.fetch_offset;
     Ok(parted.then_some((epoch, end)))
 }
 
+/// Reads within the budget; `None` where a client wants less than nothing.
 fn read_slice(
     reader: &LogReader,
     request: PartitionRequest,
     budget: &mut Budget,
     upper_bound: Offset,
-) -> Result<LogSlice, ReadError> {
-    let of_partition = usize::try_from(request.max_bytes).unwrap_or(0);
-    let max_bytes = of_partition.min(budget.left);
-    let slice = reader.read(Offset(request.fetch_offset), max_bytes, budget.nothing_yet, upper_bound)?;
+) -> Result<Option<LogSlice>, ReadError> {
+    let from = Offset(request.fetch_offset);
+    let max_bytes = i64::from(request.max_bytes).min(budget.left);
+    let slice =
+        reader.read(from, usize::try_from(max_bytes).unwrap_or(0), budget.nothing_yet, upper_bound)?;
+    if max_bytes < 0 && from < upper_bound {
+        return Ok(None);
+    }
     if slice.len > 0 {
         budget.nothing_yet = false;
-        budget.left = budget.left.saturating_sub(slice.len);
+        budget.left -= i64::try_from(slice.len).unwrap_or(i64::MAX);
     }
-    Ok(slice)
+    Ok(Some(slice))
 }
 
 fn finish(outcome: &mut ReadOutcome, slice: LogSlice, request: PartitionRequest, upper_bound: Offset) {

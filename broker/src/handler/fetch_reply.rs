@@ -13,6 +13,9 @@ use super::fetch_partition::ReadOutcome;
 use crate::replica::fetch_session::{PartitionKey, TopicKey};
 use crate::server::reply::{Chunk, FileRange, Reply};
 
+/// The first version whose responses tell the leader where it is another (KIP-951).
+const CURRENT_LEADER_MIN: i16 = 16;
+
 impl Records for FileRange {
     fn byte_len(&self) -> usize {
         self.len
@@ -50,7 +53,7 @@ pub(crate) fn encode(
         if let Some(error) = outcome.error {
             state.metrics.request_failed(ApiKey::Fetch, error);
         }
-        let partition = partition(state, &key, outcome);
+        let partition = partition(state, context.version, &key, outcome);
         match topics.last_mut() {
             Some(topic) if last.as_ref() == Some(&key.topic) => topic.partitions.push(partition),
             _ => topics.push(topic(&key.topic, partition)),
@@ -94,12 +97,19 @@ fn topic(key: &TopicKey, partition: FetchPartition<Vec<FileRange>>) -> FetchTopi
 
 fn partition(
     state: &BrokerState,
+    version: i16,
     key: &PartitionKey,
     outcome: ReadOutcome,
 ) -> FetchPartition<Vec<FileRange>> {
-    let moved =
-        matches!(outcome.error, Some(ResponseError::NotLeaderOrFollower | ResponseError::FencedLeaderEpoch));
-    let aborted = outcome.aborted.map(|transactions| {
+    let moved = version >= CURRENT_LEADER_MIN
+        && matches!(
+            outcome.error,
+            Some(ResponseError::NotLeaderOrFollower | ResponseError::FencedLeaderEpoch)
+        );
+    // Kafka lists none, rather than nothing, where there is no partition to read.
+    let is_unknown =
+        matches!(outcome.error, Some(ResponseError::UnknownTopicOrPartition | ResponseError::UnknownTopicId));
+    let aborted = outcome.aborted.or(is_unknown.then(Vec::new)).map(|transactions| {
         transactions.iter().map(|transaction| (transaction.producer_id, transaction.first_offset)).collect()
     });
     FetchPartition {

@@ -12,6 +12,7 @@ use super::authorize::Operation;
 use super::context::{BrokerState, Handler, RequestContext};
 use super::group_requests::authorize_group;
 use super::internal_topics::create_offsets_topic;
+use crate::controller::ApiError;
 use crate::controller::image::{BrokerRegistration, MetadataImage};
 use crate::topics::CONSUMER_OFFSETS;
 
@@ -68,10 +69,14 @@ fn single(found: Result<Found, ResponseError>) -> FindCoordinatorResponse {
             .with_error_message(Some(StrBytes::from_static_str("NONE"))),
         Err(error) => FindCoordinatorResponse::default()
             .with_error_code(error.code())
-            .with_error_message(Some(StrBytes::from_string(format!("{error}"))))
+            .with_error_message(default_message(error))
             .with_node_id((-1).into())
             .with_port(-1),
     }
+}
+
+fn default_message(error: ResponseError) -> Option<StrBytes> {
+    ApiError::with_default_message(error).message.map(StrBytes::from_string)
 }
 
 fn one_of_many(key: StrBytes, found: Result<Found, ResponseError>) -> Coordinator {
@@ -82,7 +87,10 @@ fn one_of_many(key: StrBytes, found: Result<Found, ResponseError>) -> Coordinato
         }
         Err(error) => coordinator
             .with_error_code(error.code())
-            .with_error_message(Some(StrBytes::default()))
+            .with_error_message(match error {
+                ResponseError::InvalidRequest => default_message(error),
+                _ => Some(StrBytes::default()),
+            })
             .with_node_id((-1).into())
             .with_port(-1),
     }

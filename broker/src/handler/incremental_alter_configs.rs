@@ -18,6 +18,10 @@ use crate::error::Refusal;
 const SET: i8 = 0;
 /// `OpType.DELETE`.
 const DELETE: i8 = 1;
+/// Adds to a list.
+const APPEND: i8 = 2;
+/// Takes from a list.
+const SUBTRACT: i8 = 3;
 
 /// The API.
 pub(crate) struct IncrementalAlterConfigs;
@@ -79,8 +83,12 @@ fn change_loggers(
     validate_only: bool,
 ) -> Result<(), Refusal> {
     let broker = resource.resource_name.as_str();
-    if broker.parse() != Ok(state.node_id) {
-        let reason = format!("Unexpected broker id, expected {} but received {broker}", state.node_id);
+    let reason = match broker.parse::<i32>() {
+        Ok(id) if id == state.node_id => None,
+        Ok(id) => Some(format!("Unexpected node id. Expected {}, but received {id}", state.node_id)),
+        Err(_) => Some(format!("Node id must be an integer, but it is: {broker}")),
+    };
+    if let Some(reason) = reason {
         return Err(Refusal::new(ResponseError::InvalidRequest, reason));
     }
     let mut changes = Vec::with_capacity(resource.configs.len());
@@ -88,8 +96,13 @@ fn change_loggers(
         let level = match config.config_operation {
             SET => Some(config.value.as_deref().unwrap_or_default()),
             DELETE => None,
-            _ => {
-                let reason = format!("only SET and DELETE work for the logger {}", config.name);
+            other => {
+                let operation = match other {
+                    APPEND => "APPEND operation".to_owned(),
+                    SUBTRACT => "SUBTRACT operation".to_owned(),
+                    _ => format!("Unknown operation type {other}"),
+                };
+                let reason = format!("{operation} is not allowed for the BROKER_LOGGER resource");
                 return Err(Refusal::new(ResponseError::InvalidRequest, reason));
             }
         };

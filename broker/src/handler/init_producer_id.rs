@@ -48,6 +48,10 @@ async fn decide(
     {
         return Err(ResponseError::ClusterAuthorizationFailed);
     }
+    // Who knows an id knows its epoch.
+    if (request.producer_id.0 == -1) != (request.producer_epoch == -1) {
+        return Err(ResponseError::InvalidRequest);
+    }
     state.producer_ids.next(&state.controller).await.map_err(|error| error.error)
 }
 

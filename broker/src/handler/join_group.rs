@@ -36,9 +36,9 @@ impl Handler for JoinGroup {
                 refused(error, if with_member { member_id } else { StrBytes::default() })
             }
         };
-        if context.version < NULLABLE_PROTOCOL_MIN && response.protocol_name.is_none() {
-            response.protocol_name = Some(StrBytes::default());
-        }
+        let name = response.protocol_name.take().filter(|name| !name.is_empty());
+        let none = (context.version < NULLABLE_PROTOCOL_MIN).then(StrBytes::default);
+        response.protocol_name = name.or(none);
         response
     }
 }

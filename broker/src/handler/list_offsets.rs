@@ -1,16 +1,16 @@
 //! ListOffsets (API 2): offsets by time and by special timestamps.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use medallion_log::{LogReader, ReadError, TimestampedOffset};
 use medallion_wire::kafka_protocol::protocol::HeaderVersion;
-use medallion_wire::messages::list_offsets_request::ListOffsetsPartition;
+use medallion_wire::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use medallion_wire::messages::list_offsets_response::{
     ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
 };
-use medallion_wire::messages::{ListOffsetsRequest, ListOffsetsResponse};
+use medallion_wire::messages::{ListOffsetsRequest, ListOffsetsResponse, TopicName};
 use medallion_wire::newer_messages::list_offsets;
 use medallion_wire::types::Uuid;
 use medallion_wire::{LeaderEpoch, Offset, ResponseError};
@@ -73,24 +73,35 @@ impl Handler for ListOffsets {
             (_, 1) => Visible::LastStable,
             _ => Visible::HighWatermark,
         };
-        let mut seen = HashSet::new();
-        let mut topics = Vec::with_capacity(request.topics.len());
-        for topic in request.topics {
-            let mut partitions = Vec::with_capacity(topic.partitions.len());
-            for asked in topic.partitions {
-                let index = asked.partition_index;
-                let answer = if seen.insert((topic.name.clone(), index)) {
-                    look_up(&state, &context, &topic.name, asked, visible).await
-                } else {
-                    Err(ResponseError::InvalidRequest)
+        let mut topics = Vec::new();
+        for (name, asked) in by_topic(request.topics) {
+            let mut partitions = Vec::with_capacity(asked.len());
+            for (index, asked) in asked {
+                let answer = match asked {
+                    Some(asked) => look_up(&state, &context, &name, asked, visible).await,
+                    None => Err(ResponseError::InvalidRequest),
                 };
                 partitions.push(partition_response(context.version, index, answer));
             }
-            topics
-                .push(ListOffsetsTopicResponse::default().with_name(topic.name).with_partitions(partitions));
+            topics.push(ListOffsetsTopicResponse::default().with_name(name).with_partitions(partitions));
         }
         ListOffsetsResponse::default().with_topics(topics)
     }
+}
+
+/// What is asked of each topic, the topics once each; `None` for a partition that is asked for twice.
+fn by_topic(
+    topics: Vec<ListOffsetsTopic>,
+) -> BTreeMap<TopicName, BTreeMap<i32, Option<ListOffsetsPartition>>> {
+    let mut asked: BTreeMap<TopicName, BTreeMap<i32, Option<ListOffsetsPartition>>> = BTreeMap::new();
+    for topic in topics {
+        for partition in topic.partitions {
+            let of_topic = asked.entry(topic.name.clone()).or_default();
+            let place = of_topic.entry(partition.partition_index);
+            place.and_modify(|earlier| *earlier = None).or_insert(Some(partition));
+        }
+    }
+    asked
 }
 
 fn partition_response(
@@ -123,14 +134,17 @@ async fn look_up(
     asked: ListOffsetsPartition,
     visible: Visible,
 ) -> Result<Option<TimestampedOffset>, ResponseError> {
+    let is_unsupported = asked.timestamp < 0 && context.version < oldest_version(asked.timestamp);
     let partition = {
         let image = state.image();
-        let topic = find_topic(state, context, &image, topic, Uuid::nil(), Operation::Describe)?;
-        led_partition(state, topic, asked.partition_index, asked.current_leader_epoch)?
+        match find_topic(state, context, &image, topic, Uuid::nil(), Operation::Describe) {
+            Err(ResponseError::TopicAuthorizationFailed) => {
+                return Err(ResponseError::TopicAuthorizationFailed);
+            }
+            _ if is_unsupported => return Err(ResponseError::UnsupportedVersion),
+            found => led_partition(state, found?, asked.partition_index, asked.current_leader_epoch)?,
+        }
     };
-    if asked.timestamp < 0 && context.version < oldest_version(asked.timestamp) {
-        return Err(ResponseError::UnsupportedVersion);
-    }
     let reader = partition.reader_soon().await.map_err(|error| partition_code(&error))?;
     if asked.timestamp >= 0 || asked.timestamp == MAX_TIMESTAMP {
         return scan(&partition, reader, asked.timestamp, visible).await;

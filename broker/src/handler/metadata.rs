@@ -1,6 +1,6 @@
 //! Metadata (API 3): brokers, topics, partitions and their leaders; creates topics on demand.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use medallion_wire::kafka_protocol::protocol::StrBytes;
@@ -23,6 +23,9 @@ use crate::topics;
 /// Means "operations were not asked for".
 const OPERATIONS_NOT_ASKED: i32 = i32::MIN;
 
+/// The first version in which topics may be asked for by their ids.
+const BY_ID_MIN: i16 = 12;
+
 /// The API.
 pub(crate) struct Metadata;
 
@@ -36,11 +39,13 @@ impl Handler for Metadata {
     async fn handle(
         state: Arc<BrokerState>,
         context: RequestContext,
-        mut request: MetadataRequest,
+        request: MetadataRequest,
     ) -> MetadataResponse {
-        if let Some(topics) = &mut request.topics {
-            let mut seen = HashSet::new(); // as in Kafka a topic is told once, however often it is asked for
-            topics.retain(|topic| seen.insert((topic.name.clone(), topic.topic_id)));
+        if context.version < BY_ID_MIN && request.topics.iter().flatten().any(|topic| !is_by_name(topic)) {
+            return refusal(&request, ResponseError::InvalidRequest);
+        }
+        if names_nothing(&request) {
+            return refusal(&request, ResponseError::UnknownServerError);
         }
         let all = asks_for_all(context.version, &request);
         let may_create = context.version < 4 || request.allow_auto_topic_creation;
@@ -53,7 +58,13 @@ impl Handler for Metadata {
             all_topics(&state, &context, &image, operations)
         } else {
             let asked = request.topics.as_deref().unwrap_or_default();
-            asked.iter().map(|topic| asked_topic(&state, &context, &image, topic, operations)).collect()
+            // Where there are ids, only they count; a topic that is named twice is told once.
+            let by_id = asked.iter().any(|topic| !topic.topic_id.is_nil());
+            let asked = asked.iter().filter(|topic| topic.topic_id.is_nil() != by_id);
+            let mut told = BTreeSet::new();
+            let name = |topic: &MetadataRequestTopic| topic.name.clone().filter(|_| !by_id);
+            let asked = asked.filter(|topic| told.insert((topic.topic_id, name(topic))));
+            asked.map(|topic| asked_topic(&state, &context, &image, topic, operations)).collect()
         };
         let cluster_operations = if request.include_cluster_authorized_operations
             && state.allows(&context, Operation::Describe, Resource::Cluster)
@@ -69,6 +80,34 @@ impl Handler for Metadata {
             .with_topics(topics)
             .with_cluster_authorized_operations(cluster_operations)
     }
+}
+
+fn is_by_name(topic: &MetadataRequestTopic) -> bool {
+    topic.name.is_some() && topic.topic_id.is_nil()
+}
+
+/// Whether a topic is asked for by neither id nor name, where nothing is asked for by id. Kafka fails on that.
+fn names_nothing(request: &MetadataRequest) -> bool {
+    let topics = || request.topics.iter().flatten();
+    topics().all(|topic| topic.topic_id.is_nil()) && topics().any(|topic| topic.name.is_none())
+}
+
+/// The same error for all that is asked.
+fn refusal(request: &MetadataRequest, error: ResponseError) -> MetadataResponse {
+    let error = error.code();
+    let topics = request.topics.iter().flatten().map(|topic| {
+        MetadataResponseTopic::default()
+            .with_error_code(error)
+            .with_name(Some(topic.name.clone().unwrap_or_default()))
+            .with_topic_id(topic.topic_id)
+            .with_topic_authorized_operations(OPERATIONS_NOT_ASKED)
+    });
+    MetadataResponse::default()
+        .with_error_code(error)
+        .with_controller_id((-1).into())
+        .with_cluster_id(None)
+        .with_cluster_authorized_operations(OPERATIONS_NOT_ASKED)
+        .with_topics(topics.collect())
 }
 
 /// In version 0 an empty list stands for all topics, later a null does.
@@ -104,6 +143,8 @@ async fn create_missing(state: &BrokerState, context: &RequestContext, asked: &[
             asked.iter().filter(|topic| topic.topic_id.is_nil()).filter_map(|topic| topic.name.as_deref());
         names
             .filter(|name| topics::check_name(name).is_ok() && image.topics.by_name(name).is_none())
+            .collect::<BTreeSet<_>>()
+            .into_iter()
             .filter(|name| {
                 state.allows(context, Operation::Create, Resource::Cluster)
                     || state.allows(context, Operation::Create, Resource::Topic(name))
@@ -149,11 +190,19 @@ fn asked_topic(
     operations: bool,
 ) -> MetadataResponseTopic {
     let refused = |error: ResponseError| {
+        // A name that may be described is told with what may be done to it, whether there is such a topic or not.
+        let name = asked.name.clone().filter(|_| asked.topic_id.is_nil());
+        let operations = match &name {
+            Some(name) if operations && error != ResponseError::TopicAuthorizationFailed => {
+                authorized_operations(&*state.authorizer, &context.principal, Resource::Topic(name))
+            }
+            _ => OPERATIONS_NOT_ASKED,
+        };
         MetadataResponseTopic::default()
             .with_error_code(error.code())
-            .with_name(asked.name.clone())
+            .with_name(name)
             .with_topic_id(asked.topic_id)
-            .with_topic_authorized_operations(OPERATIONS_NOT_ASKED)
+            .with_topic_authorized_operations(operations)
     };
     match find(state, context, image, asked) {
         Ok(topic) => describe(state, context, image, topic, operations),

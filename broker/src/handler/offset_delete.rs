@@ -55,9 +55,19 @@ async fn delete(
     let answer = ask(state, context, &group, Request::OffsetDelete(request), reply_of!(OffsetDelete)).await;
     let mut response = answer.map_err(|refusal| refusal.error)?;
     if response.error_code == 0 {
-        response.topics.append(&mut refused);
+        merge(&mut response.topics, refused);
     }
     Ok(response)
+}
+
+/// Puts partitions under the topics that they belong to, each of which is told once.
+fn merge(topics: &mut Vec<OffsetDeleteResponseTopic>, refused: Vec<OffsetDeleteResponseTopic>) {
+    for topic in refused {
+        match topics.iter_mut().find(|known| known.name == topic.name) {
+            Some(known) => known.partitions.extend(topic.partitions),
+            None => topics.push(topic),
+        }
+    }
 }
 
 /// What of a topic exists and may be touched; the rest goes to `refused`.

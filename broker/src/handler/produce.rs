@@ -4,6 +4,9 @@
 //! order in which they were sent; the reply is built when all of them are done. Versions 0 to 2 are advertised,
 //! because librdkafka refuses a broker that does not name them (KAFKA-18659), and refused.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +14,12 @@ use bytes::Bytes;
 use medallion_log::{AppendOrigin, AppendOutcome, AppendRequest};
 use medallion_wire::ResponseError;
 use medallion_wire::kafka_protocol::protocol::{Decodable, StrBytes};
+use medallion_wire::messages::produce_request::TopicProduceData;
 use medallion_wire::messages::produce_response::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, PartitionProduceResponse, TopicProduceResponse,
 };
 use medallion_wire::messages::{ApiKey, ProduceRequest, ProduceResponse, TopicName};
-use medallion_wire::records::{BatchHeader, Compression};
+use medallion_wire::records::{BatchHeader, Compression, LogEntryHeader, MAGIC_V2, RecordError};
 use medallion_wire::types::{PartitionIndex, Uuid};
 use tokio::sync::oneshot;
 
@@ -25,6 +29,7 @@ use super::throttle::{RequestMeter, bandwidth_throttle_ms};
 use super::topic_lookup::{find_topic, led_partition};
 use crate::error::Refusal;
 use crate::quota::QuotaKind;
+use crate::replica::Partition;
 use crate::replica::append_job::AppendJobs;
 use crate::replica::append_time::AppendTime;
 use crate::replica::partition::AppendReply;
@@ -39,6 +44,8 @@ pub(crate) const SERVED_MIN: i16 = 3;
 const ADMIN_CLIENT_ID: &str = "__admin_client";
 /// The first version whose responses name the current leader (KIP-951).
 const CURRENT_LEADER_MIN: i16 = 10;
+/// From this version on topics are named by id.
+const TOPIC_IDS_MIN: i16 = 13;
 /// The first version that may carry zstd (KIP-110).
 const ZSTD_MIN: i16 = 7;
 
@@ -49,8 +56,64 @@ struct PendingTopic {
 }
 
 enum PendingPartition {
-    Queued(oneshot::Receiver<AppendReply>),
-    Settled(Result<AppendOutcome, Refusal>),
+    Queued(oneshot::Receiver<AppendReply>, Arc<Partition>),
+    Settled(Result<AppendOutcome, Refused>),
+}
+
+/// Why records were refused, as the response tells it.
+struct Refused {
+    refusal: Refusal,
+    /// Where the log begins; -1 where Kafka does not tell it.
+    log_start_offset: i64,
+}
+
+impl Refused {
+    /// By a partition that is there.
+    fn by(partition: &Partition, mut refusal: Refusal) -> Self {
+        let log_start_offset = match refusal.error {
+            ResponseError::UnknownTopicOrPartition
+            | ResponseError::UnknownTopicId
+            | ResponseError::NotLeaderOrFollower
+            | ResponseError::MessageTooLarge
+            | ResponseError::RecordListTooLarge
+            | ResponseError::CorruptMessage
+            | ResponseError::KafkaStorageError
+            | ResponseError::RequestTimedOut => -1,
+            _ => partition.peek_reader().map_or(-1, |reader| reader.log_start_offset().get()),
+        };
+        blame_records(partition, &mut refusal);
+        Self { refusal, log_start_offset }
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, log_start_offset: -1 }
+    }
+}
+
+/// Says which records are to blame in Kafka's words, as clients log them.
+fn blame_records(partition: &Partition, refusal: &mut Refusal) {
+    if refusal.records.is_empty() {
+        return;
+    }
+    if refusal.error == ResponseError::InvalidTimestamp {
+        let message = "One or more records have been rejected due to invalid timestamp";
+        refusal.message = Some(message.to_owned());
+        return;
+    }
+    for (_, message) in &mut refusal.records {
+        let _ = write!(message, " in topic partition {}", partition.id());
+    }
+    let of =
+        |(index, message): &(i32, String)| format!("RecordError(batchIndex={index}, message='{message}')");
+    let first: Vec<_> = refusal.records.iter().take(3).map(of).collect();
+    refusal.message = Some(format!(
+        "One or more records have been rejected due to {} record errors in total, and only showing the first three \
+         errors at most: [{}]",
+        refusal.records.len(),
+        first.join(", ")
+    ));
 }
 
 /// Queues the appends of one request; the returned future builds the reply.
@@ -93,30 +156,89 @@ fn queue(
     time: Option<AppendTime>,
 ) -> Vec<PendingTopic> {
     let acks = request.acks;
-    let transactional = request.transactional_id.is_some();
+    let topic_data = once_each(request.topic_data);
+    let refusal_of_all = refusal_of_all(&topic_data, request.transactional_id.is_some());
     let mut jobs = AppendJobs::timed(time);
-    let mut topics = Vec::with_capacity(request.topic_data.len());
-    for topic in request.topic_data {
+    let mut topics = Vec::with_capacity(topic_data.len());
+    for topic in topic_data {
         let mut partitions = Vec::with_capacity(topic.partition_data.len());
         for data in topic.partition_data {
-            let records = data.records.unwrap_or_default();
-            let pending = if transactional {
-                PendingPartition::Settled(Err(Refusal::new(
-                    ResponseError::TransactionalIdAuthorizationFailed,
-                    "transactions are not supported",
-                )))
+            let pending = if let Some(refusal) = &refusal_of_all {
+                Err(refusal.clone().into())
             } else {
-                let records = PartitionRecords { index: data.index, records, acks };
-                match queue_partition(state, context, (&topic.name, topic.topic_id), records, &mut jobs) {
-                    Ok(receiver) => PendingPartition::Queued(receiver),
-                    Err(refusal) => PendingPartition::Settled(Err(refusal)),
-                }
+                let records =
+                    PartitionRecords { index: data.index, records: data.records.unwrap_or_default(), acks };
+                queue_partition(state, context, (&topic.name, topic.topic_id), records, &mut jobs)
             };
-            partitions.push((data.index, pending));
+            partitions.push((
+                data.index,
+                pending.unwrap_or_else(|refused| PendingPartition::Settled(Err(refused))),
+            ));
         }
         topics.push(PendingTopic { name: topic.name, id: topic.topic_id, partitions });
     }
     topics
+}
+
+/// The topics that have partitions, each of them once. What is said last of a partition counts, as in Kafka.
+fn once_each(topics: Vec<TopicProduceData>) -> Vec<TopicProduceData> {
+    let is_plain = |topics: &[TopicProduceData]| topics.len() == 1 && topics[0].partition_data.len() == 1;
+    if is_plain(&topics) {
+        return topics;
+    }
+    let mut merged: Vec<TopicProduceData> = Vec::with_capacity(topics.len());
+    let mut topic_places: HashMap<(TopicName, Uuid), usize> = HashMap::with_capacity(topics.len());
+    let mut partition_places: HashMap<(usize, i32), usize> = HashMap::new();
+    for mut topic in topics {
+        let data = std::mem::take(&mut topic.partition_data);
+        if data.is_empty() {
+            continue;
+        }
+        let place = *topic_places.entry((topic.name.clone(), topic.topic_id)).or_insert(merged.len());
+        if place == merged.len() {
+            merged.push(topic);
+        }
+        let partitions = &mut merged[place].partition_data;
+        for one in data {
+            match partition_places.entry((place, one.index)) {
+                Entry::Occupied(known) => partitions[*known.get()] = one,
+                Entry::Vacant(new) => {
+                    new.insert(partitions.len());
+                    partitions.push(one);
+                }
+            }
+        }
+    }
+    merged
+}
+
+/// What is wrong with one partition's records and refuses those of all: bytes that are no records, and a batch of a
+/// transaction without a transactional id.
+fn refusal_of_all(topics: &[TopicProduceData], has_transactional_id: bool) -> Option<Refusal> {
+    let records =
+        topics.iter().flat_map(|topic| &topic.partition_data).filter_map(|data| data.records.as_ref());
+    for records in records {
+        match LogEntryHeader::parse(records) {
+            Err(RecordError::UnsupportedMagic { magic, .. }) => {
+                let reason = format!("Invalid magic found in record: {magic}");
+                return Some(Refusal::new(ResponseError::CorruptMessage, reason));
+            }
+            Ok(entry)
+                if entry.size_bytes <= records.len()
+                    && !has_transactional_id
+                    && is_transactional(records) =>
+            {
+                let error = ResponseError::TransactionalIdAuthorizationFailed;
+                return Some(Refusal::new(error, "records of a transaction need a transactional id"));
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+    None
+}
+
+fn is_transactional(records: &Bytes) -> bool {
+    BatchHeader::parse(records).is_ok_and(|header| header.is_transactional())
 }
 
 /// What a request holds for one partition.
@@ -126,49 +248,73 @@ struct PartitionRecords {
     acks: i16,
 }
 
+/// Checks what can be checked before the log is asked, in Kafka's order.
 fn queue_partition(
     state: &BrokerState,
     context: &RequestContext,
     (name, id): (&TopicName, Uuid),
     PartitionRecords { index, records, acks }: PartitionRecords,
     jobs: &mut AppendJobs,
-) -> Result<oneshot::Receiver<AppendReply>, Refusal> {
-    if !(-1..=1).contains(&acks) {
-        return Err(ResponseError::InvalidRequiredAcks.into());
+) -> Result<PendingPartition, Refused> {
+    if context.version >= TOPIC_IDS_MIN && id.is_nil() {
+        return Err(Refusal::from(ResponseError::UnknownTopicId).into());
     }
     let image = state.image();
-    let topic = find_topic(state, context, &image, name, id, Operation::Write)?;
-    let partition = led_partition(state, topic, index, -1)?;
+    let topic = find_topic(state, context, &image, name, id, Operation::Write).map_err(Refusal::from)?;
+    if !topic.partitions.contains_key(&PartitionIndex(index)) {
+        return Err(Refusal::from(ResponseError::UnknownTopicOrPartition).into());
+    }
+    check_one_batch(context.version, &records)?;
+    if !(-1..=1).contains(&acks) {
+        return Err(Refusal::from(ResponseError::InvalidRequiredAcks).into());
+    }
     if crate::topics::is_internal(&topic.name) && context.client_id.as_deref() != Some(ADMIN_CLIENT_ID) {
         let reason = format!("Cannot append to internal topic {}", topic.name);
-        return Err(Refusal::new(ResponseError::InvalidTopicException, reason));
+        return Err(Refusal::new(ResponseError::InvalidTopicException, reason).into());
     }
-    check_compression(context.version, &records)?;
-    if acks == -1 && partition.min_insync_replicas() > partition.in_sync_replicas() {
-        return Err(ResponseError::NotEnoughReplicas.into());
+    let partition = led_partition(state, topic, index, -1).map_err(Refusal::from)?;
+    if acks == -1 && partition.in_sync_replicas() < partition.min_insync_replicas() {
+        return Err(Refused::by(&partition, ResponseError::NotEnoughReplicas.into()));
     }
     let directory = state.replicas.directory_of(topic.id, index.into());
     if directory.is_some_and(|directory| !directory.take_room(records.len())) {
         let reason = "the disk reserve is reached, writes are refused until there is room again";
-        return Err(Refusal::new(ResponseError::KafkaStorageError, reason));
+        return Err(Refusal::new(ResponseError::KafkaStorageError, reason).into());
     }
     let request =
         AppendRequest { records, leader_epoch: partition.leader_epoch(), origin: AppendOrigin::Client };
     let durable = acks == -1 && state.config.load().acks_all_fsync;
-    Ok(partition.append_with(request, durable, jobs))
+    let receiver = partition.append_with(request, durable, jobs);
+    Ok(PendingPartition::Queued(receiver, partition))
 }
 
-fn check_compression(version: i16, records: &Bytes) -> Result<(), Refusal> {
-    if version >= ZSTD_MIN {
-        return Ok(());
+/// The checks of Kafka's `ProduceRequest.validateRecords`: one batch of magic 2, and zstd not before version 7.
+fn check_one_batch(version: i16, records: &Bytes) -> Result<(), Refusal> {
+    let invalid = |reason: &str| Err(Refusal::new(ResponseError::InvalidRecord, reason));
+    let entry = match LogEntryHeader::parse(records) {
+        Ok(entry) if entry.size_bytes <= records.len() => entry,
+        Ok(_) | Err(RecordError::Truncated { .. }) => return invalid("there is no whole batch"),
+        Err(error) => return Err(Refusal::new(ResponseError::CorruptMessage, error.to_string())),
+    };
+    if entry.magic != MAGIC_V2 {
+        return invalid("only batches of magic 2 are taken");
     }
-    match BatchHeader::parse(records) {
-        Ok(header) if header.attributes.compression() == Some(Compression::Zstd) => Err(Refusal::new(
-            ResponseError::UnsupportedCompressionType,
-            format!("produce requests with version {version} must not use zstd"),
-        )),
-        _ => Ok(()),
+    if version < ZSTD_MIN && is_zstd(records) {
+        let reason = format!("produce requests with version {version} must not use zstd");
+        return Err(Refusal::new(ResponseError::UnsupportedCompressionType, reason));
     }
+    let rest = &records[entry.size_bytes..];
+    match LogEntryHeader::parse(rest) {
+        Ok(next) if next.size_bytes <= rest.len() => invalid("it is not the only batch"),
+        // Less than a batch is dropped.
+        Ok(_) | Err(RecordError::Truncated { .. }) => Ok(()),
+        Err(error) => Err(Refusal::new(ResponseError::CorruptMessage, error.to_string())),
+    }
+}
+
+fn is_zstd(records: &Bytes) -> bool {
+    let header = BatchHeader::parse(records);
+    header.is_ok_and(|header| header.attributes.compression() == Some(Compression::Zstd))
 }
 
 /// What is told when all appends are done.
@@ -187,22 +333,21 @@ async fn answer(
 ) -> Answer {
     settle(&mut topics, acks, timeout).await;
     let mut responses = Vec::with_capacity(topics.len());
-    let mut failure: Option<(TopicName, i32, Refusal)> = None;
+    let mut failure: Option<(TopicName, i32, ResponseError)> = None;
     for mut topic in topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for (index, pending) in std::mem::take(&mut topic.partitions) {
             match settled(pending) {
                 Ok(outcome) => partitions.push(success(index, &outcome)),
-                Err(refusal) => {
-                    state.metrics.request_failed(ApiKey::Produce, refusal.error);
-                    let mut response = refused(index, &refusal);
-                    if context.version >= CURRENT_LEADER_MIN
-                        && refusal.error == ResponseError::NotLeaderOrFollower
-                    {
+                Err(refused) => {
+                    let error = refused.refusal.error;
+                    state.metrics.request_failed(ApiKey::Produce, error);
+                    let mut response = refused_response(index, &refused);
+                    if context.version >= CURRENT_LEADER_MIN && error == ResponseError::NotLeaderOrFollower {
                         response.current_leader = current_leader(state, &topic, index);
                     }
                     partitions.push(response);
-                    failure.get_or_insert((topic.name.clone(), index, refusal));
+                    failure.get_or_insert((topic.name.clone(), index, error));
                 }
             }
         }
@@ -214,10 +359,10 @@ async fn answer(
         );
     }
     if acks == 0 {
-        return Answer::Unacknowledged(failure.map_or(Ok(()), |(topic, index, refusal)| {
+        return Answer::Unacknowledged(failure.map_or(Ok(()), |(topic, index, error)| {
             Err(format!(
-                "produce with acks=0 to {}-{index} failed with {:?}; the client must look at its metadata again",
-                topic.0, refusal.error
+                "produce with acks=0 to {}-{index} failed with {error:?}; the client must look at its metadata again",
+                topic.0
             ))
         }));
     }
@@ -240,8 +385,9 @@ fn reply(context: &RequestContext, answer: Answer, throttle_ms: i32) -> Reply {
 async fn settle(topics: &mut [PendingTopic], acks: i16, timeout: Duration) {
     let deadline = tokio::time::Instant::now() + timeout;
     for (_, pending) in topics.iter_mut().rev().flat_map(|topic| topic.partitions.iter_mut().rev()) {
-        if let PendingPartition::Queued(receiver) = pending {
+        if let PendingPartition::Queued(receiver, partition) = pending {
             let outcome = outcome(receiver, acks, deadline).await;
+            let outcome = outcome.map_err(|refusal| Refused::by(partition, refusal));
             *pending = PendingPartition::Settled(outcome);
         }
     }
@@ -264,10 +410,10 @@ async fn outcome(
     }
 }
 
-fn settled(pending: PendingPartition) -> Result<AppendOutcome, Refusal> {
+fn settled(pending: PendingPartition) -> Result<AppendOutcome, Refused> {
     match pending {
         PendingPartition::Settled(outcome) => outcome,
-        PendingPartition::Queued(_) => unreachable!("all appends were waited for"),
+        PendingPartition::Queued(..) => unreachable!("all appends were waited for"),
     }
 }
 
@@ -279,7 +425,7 @@ fn success(index: i32, outcome: &AppendOutcome) -> PartitionProduceResponse {
         .with_log_start_offset(outcome.log_start_offset.get())
 }
 
-fn refused(index: i32, refusal: &Refusal) -> PartitionProduceResponse {
+fn refused_response(index: i32, Refused { refusal, log_start_offset }: &Refused) -> PartitionProduceResponse {
     let record_errors = refusal.records.iter().map(|(batch_index, message)| {
         BatchIndexAndErrorMessage::default()
             .with_batch_index(*batch_index)
@@ -290,7 +436,7 @@ fn refused(index: i32, refusal: &Refusal) -> PartitionProduceResponse {
         .with_error_code(refusal.error.code())
         .with_base_offset(-1)
         .with_log_append_time_ms(-1)
-        .with_log_start_offset(-1)
+        .with_log_start_offset(*log_start_offset)
         .with_record_errors(record_errors.collect())
         .with_error_message(refusal.message.clone().map(StrBytes::from_string))
 }

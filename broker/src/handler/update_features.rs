@@ -8,6 +8,9 @@ use medallion_wire::messages::{UpdateFeaturesRequest, UpdateFeaturesResponse};
 use super::authorize::Operation;
 use super::context::{BrokerState, Handler, RequestContext};
 
+/// The last version whose responses tell of each feature: all change, or none.
+const RESULTS_MAX: i16 = 1;
+
 /// The API.
 pub(crate) struct UpdateFeatures;
 
@@ -27,10 +30,14 @@ impl Handler for UpdateFeatures {
         if let Err(error) = state.authorize_cluster(&context, Operation::Alter) {
             return UpdateFeaturesResponse::default().with_error_code(error.code());
         }
-        state.controller.update_features(request).await.unwrap_or_else(|error| {
+        let mut response = state.controller.update_features(request).await.unwrap_or_else(|error| {
             UpdateFeaturesResponse::default()
                 .with_error_code(error.code())
                 .with_error_message(error.message.map(StrBytes::from_string))
-        })
+        });
+        if context.version > RESULTS_MAX {
+            response.results.clear();
+        }
+        response
     }
 }

@@ -102,6 +102,7 @@ pub(crate) struct Partition {
     wanted: AtomicBool,
     leader_epoch: AtomicI32,
     isr_len: AtomicUsize,
+    replicas_len: AtomicUsize,
     log: Mutex<Option<PartitionLog>>,
     queue: Mutex<AppendQueue>,
     waiters: WaiterList,
@@ -131,6 +132,7 @@ impl Partition {
             wanted: AtomicBool::new(false),
             leader_epoch: AtomicI32::new(registration.leader_epoch.get()),
             isr_len: AtomicUsize::new(registration.isr.len()),
+            replicas_len: AtomicUsize::new(registration.replicas.len()),
             log: Mutex::new(None),
             queue: Mutex::new(AppendQueue::default()),
             waiters: WaiterList::default(),
@@ -161,6 +163,10 @@ impl Partition {
     pub(crate) fn follow(&self, registration: &PartitionRegistration) {
         self.leader_epoch.store(registration.leader_epoch.get(), Ordering::Release);
         self.isr_len.store(registration.isr.len(), Ordering::Release);
+        self.replicas_len.store(registration.replicas.len(), Ordering::Release);
+        if let Some(log) = self.log.lock().as_mut() {
+            log.begin_leader_epoch(registration.leader_epoch);
+        }
         self.waiters.wake_all();
     }
 
@@ -177,9 +183,10 @@ impl Partition {
         }
     }
 
-    /// How many replicas must be in sync for `acks=all`.
+    /// How many replicas must be in sync for `acks=all`: what `min.insync.replicas` says, at most all of them.
     pub(crate) fn min_insync_replicas(&self) -> usize {
-        usize::try_from(self.settings.load().min_insync_replicas).unwrap_or(1)
+        let wanted = usize::try_from(self.settings.load().min_insync_replicas).unwrap_or(1);
+        wanted.min(self.replicas_len.load(Ordering::Acquire))
     }
 
     /// How many replicas are in sync, as the metadata says.
@@ -277,6 +284,7 @@ impl Partition {
     pub(crate) fn open(self: &Arc<Self>, mut log: PartitionLog) {
         log.advance_high_watermark(log.reader().log_end_offset());
         let mut guard = self.log.lock();
+        log.begin_leader_epoch(self.leader_epoch()); // under the lock, so that an epoch that comes meanwhile is not missed
         if matches!(&**self.state.load(), State::Opening) {
             self.state.store(Arc::new(State::Online(log.reader())));
         }

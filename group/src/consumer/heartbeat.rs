@@ -271,7 +271,7 @@ impl Step<'_, '_> {
                 RebalanceCause::MemberJoined => format!("member {id} joined"),
                 _ => format!("member {id} changed its subscription"),
             };
-            self.bump(group, Trigger { cause, member: Some(&id), reason });
+            self.bump(group, Trigger { cause, member: Some(&after), reason });
         }
         Changed { subscription }
     }

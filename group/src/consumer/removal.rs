@@ -34,7 +34,7 @@ impl Step<'_, '_> {
             1 => format!("member {} {why}", first.id),
             count => format!("{count} members, {} among them, {why}", first.id),
         };
-        self.bump(group, Trigger { cause, member: Some(&first.id), reason });
+        self.bump(group, Trigger { cause, member: Some(first), reason });
     }
 
     /// Forgets regular expressions that no member has any more.

@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use medallion_wire::messages::ConsumerGroupHeartbeatRequest;
 
 use super::regex::RegexCache;
-use crate::history::History;
 use crate::ids::{GroupId, MemberId};
 use crate::output::{JobId, Token};
 
@@ -54,7 +53,6 @@ pub struct Soft {
     /// The version of the metadata that a group's hash was last computed for.
     pub(super) checked: HashMap<GroupId, i64>,
     pub(super) last: HashMap<GroupId, HashMap<MemberId, LastHeartbeat>>,
-    pub(super) histories: HashMap<GroupId, History>,
     pub(super) regexes: RegexCache,
 }
 
@@ -86,7 +84,6 @@ impl Soft {
     pub(super) fn forget_group(&mut self, group: &GroupId) -> Option<Waiting> {
         let _ = self.checked.remove(group);
         let _ = self.last.remove(group);
-        let _ = self.histories.remove(group);
         self.running.remove(group)?.waiting
     }
 
@@ -108,10 +105,5 @@ impl Soft {
         self.checked.clear();
         self.last.clear();
         taken
-    }
-
-    /// Why a group rebalanced since it was loaded.
-    pub fn history(&self, group: &str) -> Option<&History> {
-        self.histories.get(group)
     }
 }

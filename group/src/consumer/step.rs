@@ -12,7 +12,7 @@ use super::records;
 use super::soft::Soft;
 use crate::classic::ClassicGroups;
 use crate::environment::Environment;
-use crate::history::{Rebalance, RebalanceCause};
+use crate::history::{MemberClient, Rebalance, RebalanceCause};
 use crate::ids::{GroupId, MemberId};
 use crate::output::Output;
 use crate::record::Record;
@@ -39,7 +39,7 @@ pub(super) fn refused(error: ResponseError, message: impl Into<String>) -> Refus
 /// What made a group's epoch grow.
 pub(super) struct Trigger<'a> {
     pub(super) cause: RebalanceCause,
-    pub(super) member: Option<&'a MemberId>,
+    pub(super) member: Option<&'a ConsumerMember>,
     pub(super) reason: String,
 }
 
@@ -73,11 +73,14 @@ impl Step<'_, '_> {
             group: id.clone(),
             generation: before,
             cause: trigger.cause,
-            member: trigger.member.cloned(),
+            member: trigger.member.map(|member| member.id.clone()),
+            client: trigger.member.map(|member| MemberClient {
+                id: Arc::clone(&member.client_id),
+                host: Arc::clone(&member.client_host),
+            }),
             reason: trigger.reason,
             time_ms: self.environment.now_ms,
         };
-        self.soft.histories.entry(id.clone()).or_default().note(rebalance.clone());
         self.output.rebalances.push(rebalance);
     }
 

@@ -23,7 +23,6 @@ use medallion_wire::types::Uuid;
 use crate::classic::ClassicGroups;
 use crate::consumer::{ConsumerGroups, Soft};
 use crate::environment::Environment;
-use crate::history::History;
 use crate::ids::GroupId;
 use crate::offsets::Offsets;
 use crate::output::Output;
@@ -142,11 +141,6 @@ impl Shard {
     /// The consumer groups that are committed.
     pub fn consumer_groups(&self) -> &ConsumerGroups {
         &self.committed.consumer
-    }
-
-    /// Why a group rebalanced since it was loaded, whatever its protocol.
-    pub fn history(&self, group: &str) -> Option<&History> {
-        self.soft.history(group).or_else(|| Some(self.classic.get(group)?.history()))
     }
 
     /// All parts are sound by themselves, every group with offsets is there, and no group is there twice.

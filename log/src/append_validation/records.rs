@@ -66,12 +66,12 @@ impl Rules {
         }
     }
 
-    /// Whether the header does not suffice; see the module above for why.
-    pub(super) fn need_records(&self, batch: &RecordBatch) -> bool {
+    /// Whether the header and the largest timestamp do not suffice; see the module above for why.
+    pub(super) fn need_records(&self, batch: &RecordBatch, max_timestamp: i64) -> bool {
         let timestamps_needed = self.create_time.as_ref().is_some_and(|range| {
             range.before_max_ms != i64::MAX
-                || !range.contains(batch.max_timestamp)
-                || batch.max_timestamp < batch.base_timestamp
+                || !range.contains(max_timestamp)
+                || max_timestamp < batch.base_timestamp
         });
         let is_stamped_by_client =
             !batch.is_control() && batch.timestamp_type() == TimestampType::LogAppendTime;
@@ -105,7 +105,7 @@ impl Rules {
             (true, _) => Ok(max_timestamp),
             (false, true) => Err(ValidationError::InvalidTimestamp { failures }),
             (false, false) => {
-                let reason = "a topic that is compacted needs a key in each record".to_owned();
+                let reason = "a compacted topic needs a key in each record".to_owned();
                 Err(ValidationError::InvalidRecord { reason, failures })
             }
         }
@@ -114,7 +114,7 @@ impl Rules {
     /// What is wrong with a record, and whether its timestamp is.
     fn failure(&self, batch: &RecordBatch, record: &RecordRef<'_>) -> Option<(String, bool)> {
         if self.keys_required && record.key.is_none() {
-            return Some(("it has no key, but the topic is compacted".to_owned(), false));
+            return Some(("Compacted topic cannot accept message without key".to_owned(), false));
         }
         let Some(range) = self.create_time.as_ref().filter(|_| record.timestamp != NO_TIMESTAMP) else {
             let is_stamped = batch.timestamp_type() == TimestampType::LogAppendTime;
@@ -127,7 +127,12 @@ impl Rules {
         }
         let earliest = range.now_ms.saturating_sub(range.before_max_ms);
         let latest = range.now_ms.saturating_add(range.after_max_ms);
-        Some((format!("its timestamp {} is not within {earliest} and {latest}", record.timestamp), true))
+        let message = format!(
+            "Timestamp {} of message with offset {} is out of range. The timestamp should be within [{earliest}, {latest}]",
+            record.timestamp,
+            record.offset.get()
+        );
+        Some((message, true))
     }
 }
 

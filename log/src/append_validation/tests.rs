@@ -144,6 +144,50 @@ fn headers_must_agree_with_themselves() {
     refused(|header| header.producer_id = ProducerId(5), "sequence -1");
 }
 
+/// A batch with a right checksum around any body.
+fn around(count: i32, body: &[u8]) -> Bytes {
+    let batch = plain();
+    let body = Bytes::copy_from_slice(body);
+    let mut header = *batch.header();
+    header.record_count = count;
+    header.last_offset_delta = count - 1;
+    header.batch_length = i32::try_from(49 + body.len()).unwrap();
+    header.seal(&body);
+    join(&header.encode(), &body)
+}
+
+#[test]
+fn records_that_are_not_compressed_must_have_their_fields() {
+    // Length 7, attributes, deltas of timestamp and offset, no key, the value `a`, no headers.
+    let record: &[u8] = &[0x0e, 0, 0, 0, 1, 2, 0x61, 0];
+    let config = LogConfig::default();
+    let of = |count, body: &[u8]| validate(around(count, body), &config, &options());
+    assert_eq!(of(1, record).unwrap().offset_count(), 1);
+    // As Kafka does: offset deltas are not looked at.
+    assert_eq!(of(2, &record.repeat(2)).unwrap().offset_count(), 2);
+    is_invalid(of(2, record), "");
+    is_invalid(of(1, &record.repeat(2)), "");
+    is_invalid(of(1, &[record, &[0]].concat()), "");
+    is_invalid(of(1, &record[..7]), "");
+    for (at, byte) in [(0, 0x0c), (0, 0x10), (0, 0x01), (5, 0x7e), (7, 0x02), (7, 0x01)] {
+        let mut damaged = record.to_vec();
+        damaged[at] = byte;
+        is_invalid(of(1, &damaged), "");
+    }
+}
+
+#[test]
+fn the_largest_timestamp_is_that_of_the_records() {
+    let sent = lying(&plain(), |header| header.max_timestamp = NOW_MS + 1);
+    let validated = validate(sent, &LogConfig::default(), &options()).unwrap();
+    assert_eq!(stored(&validated).max_timestamp, NOW_MS - 5);
+    let ahead = build(BatchOptions::default(), &[(NOW_MS + 11, None, None)]);
+    let hidden = lying(&ahead, |header| header.max_timestamp = NOW_MS);
+    let config = LogConfig { message_timestamp_after_max_ms: 10, ..LogConfig::default() };
+    let error = validate(hidden, &config, &options()).unwrap_err();
+    assert!(matches!(error, ValidationError::InvalidTimestamp { .. }), "{error:?}");
+}
+
 #[test]
 fn an_unknown_codec_is_refused_by_number() {
     let sent = lying(&plain(), |header| header.attributes.0 |= 5);

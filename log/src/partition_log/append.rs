@@ -177,7 +177,7 @@ impl PartitionLog {
                 return Ok(AppendOutcome {
                     base_offset: known.first_offset(),
                     last_offset: known.last_offset,
-                    log_append_time_ms: prepared.outcome.log_append_time_ms.map(|_| known.timestamp_ms),
+                    log_append_time_ms: Some(known.timestamp_ms),
                     duplicate: true,
                     bytes: 0,
                     ..prepared.outcome
@@ -242,11 +242,12 @@ impl PartitionLog {
     }
 
     fn write(&mut self, plan: &Plan) -> Result<(), LogError> {
-        let mut changed = false;
+        let mut changed = self.epoch_unwritten;
         for (epoch, start_offset) in &plan.epochs {
             changed |= self.shared.epochs.lock().assign(*epoch, *start_offset);
         }
         let written = if changed { self.write_epochs() } else { Ok(()) };
+        self.epoch_unwritten = written.is_err();
         let written =
             written.and_then(|()| self.active.append(&plan.batches, self.config.index_interval_bytes));
         if let Err(error) = written {

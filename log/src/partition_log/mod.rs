@@ -23,7 +23,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use medallion_wire::{Offset, TopicId};
+use medallion_wire::{LeaderEpoch, Offset, TopicId};
 
 pub use compact::CompactedSegments;
 pub use compaction_task::CompactionTask;
@@ -57,6 +57,8 @@ pub struct PartitionLog {
     deleted: VecDeque<(i64, PathBuf)>,
     /// Bytes appended since the newest producer snapshot.
     bytes_since_snapshot: u64,
+    /// Whether a leader epoch began that the checkpoint does not hold yet.
+    epoch_unwritten: bool,
     /// The newest wall-clock time that a caller has told.
     now_ms: i64,
     is_closed: bool,
@@ -93,6 +95,7 @@ impl PartitionLog {
             topic_id,
             deleted: VecDeque::new(),
             bytes_since_snapshot: 0,
+            epoch_unwritten: false,
             now_ms: options.now_ms,
             is_closed: false,
         };
@@ -125,6 +128,13 @@ impl PartitionLog {
     /// Takes new settings; they hold from the next append or check on.
     pub fn update_config(&mut self, config: Arc<LogConfig>) {
         self.config = config;
+    }
+
+    /// A leader begins its epoch at the log's end, before it writes anything. The checkpoint gets it with the first
+    /// append: a leader that wrote nothing has nothing to tell after a restart.
+    pub fn begin_leader_epoch(&mut self, epoch: LeaderEpoch) {
+        let end = self.end_offset();
+        self.epoch_unwritten |= self.shared.epochs.lock().assign(epoch, end);
     }
 
     /// Raises the high watermark, at most to the log's end; lower values are ignored. Returns what holds now.

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::schema::Versions;
+
 /// One field in which the replies differ.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
@@ -13,25 +15,30 @@ pub struct Difference {
     pub medallion: String,
 }
 
-/// A difference that is meant.
+/// A difference that is meant. In texts `*` stands for any text.
 #[derive(Debug, Clone, Copy)]
 pub struct Accepted {
     /// The API.
     pub api: &'static str,
-    /// The fields; `*` stands for any text.
+    /// Its versions, as Kafka writes ranges: `3`, `3+`, `1-3`.
+    pub versions: &'static str,
+    /// The fields.
     pub path: &'static str,
-    /// Kafka's values as JSON; `*` stands for any text.
+    /// Kafka's values as JSON.
     pub kafka: &'static str,
     /// Medallion's values.
     pub medallion: &'static str,
     /// Why Medallion answers something else.
     pub reason: &'static str,
+    /// Whether a run may come by without the difference, because it depends on who is faster.
+    pub is_timing: bool,
 }
 
 impl Accepted {
     /// Whether this entry is about a difference.
-    pub fn covers(&self, api: &str, difference: &Difference) -> bool {
-        (self.api == api || self.api == "*")
+    pub fn covers(&self, api: &str, version: i16, difference: &Difference) -> bool {
+        self.api == api
+            && Versions::parse(self.versions).contains(version)
             && matches(self.path, &difference.path)
             && matches(self.kafka, &difference.kafka)
             && matches(self.medallion, &difference.medallion)
@@ -88,6 +95,27 @@ mod tests {
         let texts: Vec<_> =
             found.iter().map(|d| format!("{}: {} {}", d.path, d.kafka, d.medallion)).collect();
         assert_eq!(texts, ["A[1]: 2 absent", "B{x}.V: 1 2", "B{y}: absent 3"]);
+    }
+
+    #[test]
+    fn an_entry_is_about_its_versions_and_values() {
+        let entry = Accepted {
+            api: "A",
+            versions: "2-3",
+            path: "X[*].Y",
+            kafka: "1",
+            medallion: "*",
+            reason: "a reason",
+            is_timing: false,
+        };
+        let of = |path: &str, kafka: &str| Difference {
+            path: path.to_owned(),
+            kafka: kafka.to_owned(),
+            medallion: "2".to_owned(),
+        };
+        assert!(entry.covers("A", 2, &of("X[0].Y", "1")) && entry.covers("A", 3, &of("X[9].Y", "1")));
+        assert!(!entry.covers("A", 1, &of("X[0].Y", "1")) && !entry.covers("B", 2, &of("X[0].Y", "1")));
+        assert!(!entry.covers("A", 2, &of("X[0].Z", "1")) && !entry.covers("A", 2, &of("X[0].Y", "7")));
     }
 
     #[test]

@@ -21,14 +21,18 @@ pub struct Mutator<'a> {
     pub frozen: &'a [&'a str],
     /// Texts to put into fields, beside the usual ones.
     pub texts: &'a [String],
+    /// Fields whose texts get an ending of their own in each request, so that no request meets what another has left.
+    pub fresh: &'a [&'a str],
+    /// Whether empty arrays get elements, for APIs whose requests nobody has written.
+    pub grows: bool,
 }
 
 /// A place in a request, as a JSON pointer, with its type and whether null is allowed.
 type Place<'a> = (String, &'a Kind, bool);
 
 impl Mutator<'_> {
-    /// The request with one to three fields changed.
-    pub fn change(&self, request: &Value, random: &mut Rng) -> Value {
+    /// The request with one to three fields changed; `ending` is for the fresh fields.
+    pub fn change(&self, request: &Value, ending: &str, random: &mut Rng) -> Value {
         let mut changed = complete(&self.message.fields, request);
         for _ in 0..random.u8(1..=3) {
             let mut places = Vec::new();
@@ -40,7 +44,25 @@ impl Mutator<'_> {
             let place = changed.pointer_mut(&pointer).expect("the place was just found");
             *place = self.other_value(kind, nullable, place, random);
         }
+        self.freshen(&mut changed, ending);
         changed
+    }
+
+    fn freshen(&self, value: &mut Value, ending: &str) {
+        match value {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    match value {
+                        Value::String(text) if self.fresh.contains(&&**name) && !text.is_empty() => {
+                            text.push_str(ending);
+                        }
+                        other => self.freshen(other, ending),
+                    }
+                }
+            }
+            Value::Array(elements) => elements.iter_mut().for_each(|element| self.freshen(element, ending)),
+            _ => {}
+        }
     }
 
     fn places<'m>(&self, fields: &'m [Field], value: &Value, pointer: &str, places: &mut Vec<Place<'m>>) {
@@ -102,6 +124,9 @@ impl Mutator<'_> {
             _ if is_null => Value::Null,
             Kind::String => self.text(random).into(),
             Kind::Struct(_) => now.clone(),
+            Kind::Array(element) if self.grows && now.as_array().is_none_or(Vec::is_empty) => {
+                Value::Array(vec![blank(element)])
+            }
             Kind::Array(_) => array(now, random),
         }
     }
@@ -140,6 +165,20 @@ fn complete_kind(kind: &Kind, value: &Value) -> Value {
             elements.iter().map(|inner| complete_kind(element, inner)).collect()
         }
         _ => value.clone(),
+    }
+}
+
+/// A value of a type, with nothing in it.
+fn blank(kind: &Kind) -> Value {
+    match kind {
+        Kind::Bool => false.into(),
+        Kind::Int(_) | Kind::Uint(_) => 0.into(),
+        Kind::Float => 0.0.into(),
+        Kind::Uuid => ZERO_UUID.into(),
+        Kind::String => "made.up".into(),
+        Kind::Bytes => "".into(),
+        Kind::Struct(fields) => complete(fields, &Value::Object(Map::new())),
+        Kind::Array(_) => Value::Array(Vec::new()),
     }
 }
 
@@ -199,16 +238,24 @@ mod tests {
     fn changed_requests_encode_and_repeat_with_their_seed() {
         let message = sample();
         let texts = ["<id:t>".to_owned(), "t".to_owned()];
-        let mutator = Mutator { message: &message, version: 1, frozen: &["Flag"], texts: &texts };
+        let mutator = Mutator {
+            message: &message,
+            version: 1,
+            frozen: &["Flag"],
+            texts: &texts,
+            fresh: &["Data"],
+            grows: true,
+        };
         let request = json!({ "Rows": [{ "Id": 1 }, { "Id": 2 }], "Data": "0011" });
         let made = |seed| {
             let mut random = Rng::with_seed(seed);
-            let requests = (0..200).map(|_| mutator.change(&request, &mut random));
+            let requests = (0..200).map(|_| mutator.change(&request, "ff", &mut random));
             requests.collect::<Vec<_>>()
         };
         let requests = made(1);
         for request in &requests {
             assert_eq!(request["Flag"], true, "frozen");
+            assert!(request["Data"].as_str().is_some_and(|text| text.is_empty() || text.ends_with("ff")));
             if request["Key"] != "<id:t>" {
                 encode(&message, 1, request);
             }

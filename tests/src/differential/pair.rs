@@ -1,9 +1,10 @@
 //! Apache Kafka and Medallion on fresh directories, asked the same.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::Value;
 
 use super::codec;
@@ -14,6 +15,9 @@ use crate::server::{KAFKA, Program, Server, Setup};
 
 /// How long a reply may take; longer than any wait that a scenario asks for.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// From how many characters on a captured text is taken to be the server's own, wherever it stands.
+const UNIQUE_LENGTH: usize = 20;
 
 /// The id of no topic.
 const UNKNOWN_ID: &str = "MkU3OEVCQTU3MDUyRDQzNg";
@@ -48,6 +52,8 @@ impl Reply {
 pub struct Side {
     server: Server,
     connection: Option<Connection>,
+    /// Connections of their own, and what they wait for.
+    waiting: BTreeMap<String, (Connection, Api, i16)>,
     /// What this server calls something, and what both are taken to call it: ids, folders, addresses.
     names: Vec<(String, String)>,
     /// Values of earlier replies that requests name as `<name>`.
@@ -64,21 +70,53 @@ impl Side {
         for (index, folder) in server.data_folders().iter().enumerate() {
             names.push((folder.display().to_string(), format!("<dir{index}>")));
         }
-        Ok(Self { server, connection: None, names, captured: BTreeMap::new() })
+        Ok(Self { server, connection: None, waiting: BTreeMap::new(), names, captured: BTreeMap::new() })
     }
 
     /// Sends a request and waits for its reply; the connection is a new one where the last was closed.
     pub fn ask(&mut self, api: &Api, version: i16, request: &Value) -> Reply {
+        let mut connection = self.connection.take().unwrap_or_else(|| self.connect());
         let body = codec::encode(&api.request, version, &self.resolve(request));
-        let mut connection = self.connection.take().unwrap_or_else(|| {
-            let mut connection = self.server.connect();
-            connection.stream().set_read_timeout(Some(PATIENCE)).expect("a socket takes a time limit");
-            connection
-        });
-        let header_version = if api.request.flexible.contains(version) { 2 } else { 1 };
-        match connection.exchange(api.key, version, header_version, &body) {
+        let frame = connection
+            .send(api.key, version, header_version(api, version), &body)
+            .and_then(|()| connection.receive());
+        if frame.is_ok() {
+            self.connection = Some(connection);
+        }
+        self.understand(api, version, frame)
+    }
+
+    /// Sends a request on a connection of its own, and leaves its reply for [`Side::receive`].
+    pub fn send(&mut self, name: &str, api: &Api, version: i16, request: &Value) {
+        let known = self.waiting.remove(name).map(|(connection, ..)| connection);
+        let mut connection = known.unwrap_or_else(|| self.connect());
+        let body = codec::encode(&api.request, version, &self.resolve(request));
+        // Where the connection is closed, so is it for the reply.
+        let _ = connection.send(api.key, version, header_version(api, version), &body);
+        self.waiting.insert(name.to_owned(), (connection, api.clone(), version));
+    }
+
+    /// The reply to what was sent last under this name.
+    ///
+    /// # Panics
+    /// Where nothing was sent.
+    pub fn receive(&mut self, name: &str) -> Reply {
+        let (mut connection, api, version) = self.waiting.remove(name).expect("a request was sent");
+        let frame = connection.receive();
+        let reply = self.understand(&api, version, frame);
+        self.waiting.insert(name.to_owned(), (connection, api, version));
+        reply
+    }
+
+    fn connect(&self) -> Connection {
+        let mut connection = self.server.connect();
+        connection.stream().set_read_timeout(Some(PATIENCE)).expect("a socket takes a time limit");
+        connection
+    }
+
+    fn understand(&mut self, api: &Api, version: i16, frame: io::Result<Bytes>) -> Reply {
+        match frame {
             Ok(mut frame) => {
-                self.connection = Some(connection);
                 let _ = frame.split_to(4); // the correlation id
                 let reply = decode(api, version, frame);
                 if let Reply::Fields(fields) = &reply {
@@ -133,7 +171,11 @@ impl Side {
 
     /// Remembers a value of this server, so that requests can name it.
     pub fn capture(&mut self, name: &str, value: Value) {
-        self.captured.insert(format!("<{name}>"), value);
+        let name = format!("<{name}>");
+        if let Some(text) = value.as_str().filter(|text| text.len() >= UNIQUE_LENGTH) {
+            self.names.push((text.to_owned(), name.clone()));
+        }
+        self.captured.insert(name, value);
     }
 
     /// Learns the ids of the topics that a reply names; those of deleted topics stay known.
@@ -155,7 +197,11 @@ impl Side {
     }
 }
 
-fn decode(api: &Api, version: i16, mut frame: bytes::Bytes) -> Reply {
+fn header_version(api: &Api, version: i16) -> i16 {
+    if api.request.flexible.contains(version) { 2 } else { 1 }
+}
+
+fn decode(api: &Api, version: i16, mut frame: Bytes) -> Reply {
     // Clients ask for versions before they know any: that response's header is always the oldest.
     let tagged_header = api.response.flexible.contains(version) && api.name != "ApiVersions";
     if tagged_header && frame.split_to(1)[..] != [0] {
@@ -186,7 +232,8 @@ impl Pair {
     /// # Errors
     /// Where one of them is not on this machine.
     pub fn start() -> Result<Self, Missing> {
-        let setup = |program| Server::setup().program(program);
+        // Kafka deletes old records some time after its start, which ours are: their timestamps are the same in all runs.
+        let setup = |program| Server::setup().program(program).property("log.retention.ms", "-1");
         let kafka = std::thread::spawn(move || Side::start(setup(Program::Kafka(KAFKA))));
         let medallion = Side::start(setup(Program::Medallion));
         let kafka = kafka.join().expect("Kafka starts");
@@ -201,6 +248,11 @@ impl Pair {
             let tested = medallion.ask(api, version, request).into_value();
             [judge.join().expect("Kafka is asked"), tested]
         })
+    }
+
+    /// The replies of both to what was sent under a name.
+    pub fn receive(&mut self, name: &str) -> [Value; 2] {
+        self.sides().map(|side| side.receive(name).into_value())
     }
 
     /// Both servers, Kafka first.

@@ -22,7 +22,10 @@ impl Versions {
     const NONE: Self = Self { first: 0, last: -1 };
 
     /// Reads `3`, `3+`, `1-3` or `none`.
-    fn parse(text: &str) -> Self {
+    ///
+    /// # Panics
+    /// Where the text is no range.
+    pub fn parse(text: &str) -> Self {
         let number = |text: &str| text.parse().unwrap_or_else(|_| panic!("no range of versions: {text:?}"));
         if text == "none" {
             Self::NONE

@@ -17,8 +17,14 @@ use super::schema::Apis;
 /// How long two replies that only read may differ: brokers learn of changes a little after the controller.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How many differences in the same field are shown.
-const SHOWN_PER_FIELD: usize = 5;
+/// How many differences of one kind are shown.
+const SHOWN_PER_KIND: usize = 2;
+
+/// What takes longer is told, because it shows where a run spends its time.
+const SLOW: Duration = Duration::from_secs(2);
+
+/// How long a state that both servers come to may take.
+const SETTLING: Duration = Duration::from_secs(10);
 
 /// What is asked of one API, once for each version.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +35,10 @@ pub struct Scenario {
     pub reads: bool,
     /// Fields that mutations leave alone.
     pub frozen: &'static [&'static str],
+    /// Fields whose texts are other ones in each mutation, as names of groups whose members would wait for each other.
+    pub fresh: &'static [&'static str],
+    /// Whether mutations put elements into empty arrays.
+    pub grows: bool,
     /// How many mutations there are for each version, as a part of the usual number in percent.
     pub mutations_percent: usize,
     /// Asks.
@@ -51,9 +61,27 @@ pub struct Plan {
 /// A case in which the servers differ.
 #[derive(Debug)]
 struct Failure {
+    api: String,
+    version: i16,
     case: String,
     request: Value,
     differences: Vec<Difference>,
+}
+
+/// What a comparison found: differences, and the entries of the list for those that are accepted.
+#[derive(Debug, Default)]
+struct Verdict {
+    differences: Vec<Difference>,
+    used: Vec<usize>,
+}
+
+/// Differences of one kind: in the same field with the same values, whatever names and numbers are in them.
+#[derive(Debug, Default)]
+struct Group {
+    versions: BTreeSet<i16>,
+    cases: usize,
+    /// The first few, to be read.
+    shown: Vec<String>,
 }
 
 /// All scenarios on one pair of servers.
@@ -84,8 +112,8 @@ impl Run {
     }
 
     /// The names of the APIs that both advertise.
-    pub fn apis(&self) -> impl Iterator<Item = &str> {
-        self.versions.keys().map(String::as_str)
+    pub fn apis(&self) -> Vec<String> {
+        self.versions.keys().cloned().collect()
     }
 
     /// Runs a scenario in every version that both advertise, then its mutations.
@@ -98,6 +126,7 @@ impl Run {
                 scenario,
                 version,
                 sent: Vec::new(),
+                sent_apart: BTreeMap::new(),
                 texts: Vec::new(),
                 last: [last.clone(), last],
             };
@@ -106,43 +135,57 @@ impl Run {
         }
     }
 
-    /// Panics with all differences that are not accepted, and after a whole run with the entries of the list that
-    /// nothing needs. Where the reason begins with `at times:`, a run need not meet the difference.
-    pub fn finish(&self, whole: bool) {
+    /// Panics with these problems, with all differences that are not accepted, and after a whole run with the entries
+    /// of the list that nothing needs.
+    pub fn finish(&self, problems: &[String], whole: bool) {
         println!("{}", self.table());
         let mut text = self.failures_text();
+        text.extend(problems.iter().map(|problem| format!("{problem}\n")));
         for (index, entry) in self.plan.accepted.iter().enumerate() {
-            if whole && !self.used.contains(&index) && !entry.reason.starts_with("at times:") {
+            if whole && !self.used.contains(&index) && !entry.is_timing {
                 let _ = writeln!(text, "nothing needs this entry of the accepted differences: {entry:?}");
             }
         }
         assert!(text.is_empty(), "{text}");
     }
 
-    /// The cases that differ; of differences in the same field only the first few.
+    /// What differs, by API, field and values: how often, in which versions, and the first few cases.
     fn failures_text(&self) -> String {
-        let (mut text, mut seen) = (String::new(), BTreeMap::new());
+        if self.failures.is_empty() {
+            return String::new();
+        }
+        let mut groups: BTreeMap<(&str, String, String, String), Group> = BTreeMap::new();
         for failure in &self.failures {
-            let api = failure.case.split(' ').next().unwrap_or_default();
-            let mut lines = String::new();
             for Difference { path, kafka, medallion } in &failure.differences {
-                let field = kind_of_field(path);
-                let times = seen.entry((api, field)).or_insert(0);
-                *times += 1;
-                if *times <= SHOWN_PER_FIELD {
-                    let [kafka, medallion] = [kafka, medallion].map(|text| shortened(text));
-                    let _ =
-                        writeln!(lines, "    {path}\n      Kafka     {kafka}\n      Medallion {medallion}");
+                let key =
+                    (&*failure.api, kind_of_field(path), kind_of_value(kafka), kind_of_value(medallion));
+                let group = groups.entry(key).or_default();
+                group.versions.insert(failure.version);
+                group.cases += 1;
+                if group.shown.len() < SHOWN_PER_KIND {
+                    let [request, kafka, medallion] =
+                        [&failure.request.to_string(), kafka, medallion].map(|text| shortened(text));
+                    group.shown.push(format!(
+                        "  {} v{}, {}: {path}\n    request   {request}\n    Kafka     {kafka}\n    Medallion {medallion}\n",
+                        failure.api, failure.version, failure.case,
+                    ));
                 }
             }
-            if !lines.is_empty() {
-                let request = shortened(&failure.request.to_string());
-                let _ = write!(text, "{}\n    {request}\n{lines}", failure.case);
-            }
         }
-        if !self.failures.is_empty() {
-            let (count, seed) = (self.failures.len(), self.plan.seed);
-            text = format!("{count} cases differ (MEDALLION_DIFFERENTIAL_SEED={seed} repeats them):\n{text}");
+        let (count, seed) = (self.failures.len(), self.plan.seed);
+        let mut text = format!(
+            "{count} cases differ in {} ways (MEDALLION_DIFFERENTIAL_SEED={seed} repeats them):\n",
+            groups.len()
+        );
+        for ((api, field, kafka, medallion), group) in groups {
+            let versions: Vec<_> = group.versions.iter().map(i16::to_string).collect();
+            let _ = writeln!(
+                text,
+                "{api} v{}, {field}: {} times Kafka {kafka}, Medallion {medallion}",
+                versions.join(" "),
+                group.cases
+            );
+            text.extend(group.shown);
         }
         text
     }
@@ -164,32 +207,68 @@ impl Run {
     /// Asks both and keeps the case if they differ. Returns both replies as they came.
     fn compare(&mut self, case: &str, api: &str, version: i16, again: bool, request: &Value) -> [Value; 2] {
         let deadline = Instant::now() + PATIENCE;
-        // Where much differs already, waiting helps nobody.
-        let patient = self.failures.len() < 20;
         loop {
+            let began = Instant::now();
             let replies = self.pair.ask(&self.apis[api], version, request);
-            let sides = [&self.pair.kafka, &self.pair.medallion];
-            let [kafka, medallion] =
-                [0, 1].map(|i| normalise(self.plan.rules, api, sides[i].anonymous(replies[i].clone())));
-            let (accepted, rest): (Vec<_>, Vec<_>) =
-                differences(&kafka, &medallion).into_iter().partition(|d| self.accepts(api, d).is_some());
-            if !rest.is_empty() && again && patient && Instant::now() < deadline {
+            report_slow(api, version, case, began);
+            let verdict = self.judge(api, version, &replies);
+            let differs = verdict.differences.iter().any(|difference| !self.is_known(api, difference));
+            if differs && again && Instant::now() < deadline {
                 thread::sleep(Duration::from_millis(20));
                 continue;
             }
-            let used: Vec<_> = accepted.iter().filter_map(|d| self.accepts(api, d)).collect();
-            self.used.extend(used);
-            if !rest.is_empty() {
-                let case = format!("{api} v{version} {case}");
-                self.failures.push(Failure { case, request: request.clone(), differences: rest });
-            }
+            self.keep(case, api, version, request, verdict);
             return replies;
         }
     }
 
-    fn accepts(&self, api: &str, difference: &Difference) -> Option<usize> {
-        self.plan.accepted.iter().position(|entry| entry.covers(api, difference))
+    fn judge(&self, api: &str, version: i16, replies: &[Value; 2]) -> Verdict {
+        let sides = [&self.pair.kafka, &self.pair.medallion];
+        let [kafka, medallion] =
+            [0, 1].map(|i| normalise(self.plan.rules, api, sides[i].anonymous(replies[i].clone())));
+        let mut verdict = Verdict::default();
+        for difference in differences(&kafka, &medallion) {
+            match self.plan.accepted.iter().position(|entry| entry.covers(api, version, &difference)) {
+                Some(entry) => verdict.used.push(entry),
+                None => verdict.differences.push(difference),
+            }
+        }
+        verdict
     }
+
+    /// Whether the same field differed before, so that waiting helps nobody.
+    fn is_known(&self, api: &str, difference: &Difference) -> bool {
+        let field = kind_of_field(&difference.path);
+        let of_api = self.failures.iter().filter(|failure| failure.api == api);
+        of_api.flat_map(|failure| &failure.differences).any(|known| kind_of_field(&known.path) == field)
+    }
+
+    fn keep(&mut self, case: &str, api: &str, version: i16, request: &Value, verdict: Verdict) {
+        self.used.extend(verdict.used);
+        if !verdict.differences.is_empty() {
+            self.failures.push(Failure {
+                api: api.to_owned(),
+                version,
+                case: case.to_owned(),
+                request: request.clone(),
+                differences: verdict.differences,
+            });
+        }
+    }
+}
+
+fn report_slow(api: &str, version: i16, case: &str, began: Instant) {
+    let time = began.elapsed();
+    if time > SLOW {
+        println!("slow: {api} v{version}, {case}: {:.1} s", time.as_secs_f64());
+    }
+}
+
+/// A value without its digits and what lies deep in it.
+fn kind_of_value(text: &str) -> String {
+    let kind: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).take(60).collect();
+    // Single numbers are error codes, more often than not.
+    if text.len() < 12 { text.to_owned() } else { kind }
 }
 
 /// A field's path without the indexes and names in it.
@@ -224,6 +303,8 @@ pub struct Script<'a> {
     version: i16,
     /// The requests of the API so far, for mutations.
     sent: Vec<Value>,
+    /// What was sent on connections of their own, by name.
+    sent_apart: BTreeMap<String, (String, i16, Value)>,
     /// Names that the scenario uses, for mutations.
     texts: Vec<String>,
     last: [Value; 2],
@@ -248,6 +329,12 @@ impl Script<'_> {
         self.sent.push(request);
     }
 
+    /// As [`Script::ask`], but no request is made out of it.
+    pub fn ask_once(&mut self, case: &str, request: Value) {
+        self.ask(case, request);
+        self.sent.pop();
+    }
+
     /// Asks both servers another API in the newest version and compares; it must change nothing.
     pub fn look(&mut self, case: &str, api: &str, request: Value) {
         let version = self.run.versions[api].1;
@@ -257,6 +344,50 @@ impl Script<'_> {
     /// Asks both servers another API, which may change something, and compares.
     pub fn other(&mut self, case: &str, api: &str, version: i16, request: Value) {
         self.last = self.run.compare(case, api, version, false, &request);
+    }
+
+    /// Sends both servers a request of any API on a connection of its own, whose reply [`Script::receive`] compares.
+    pub fn send(&mut self, name: &str, api: &str, version: i16, request: Value) {
+        for side in self.run.pair.sides() {
+            side.send(name, &self.run.apis[api], version, &request);
+        }
+        self.sent_apart.insert(name.to_owned(), (api.to_owned(), version, request));
+    }
+
+    /// Waits for the replies to what was sent under this name, and compares them.
+    ///
+    /// # Panics
+    /// Where nothing was sent.
+    pub fn receive(&mut self, case: &str, name: &str) {
+        let (api, version, request) = self.sent_apart.remove(name).expect("a request was sent");
+        let began = Instant::now();
+        self.last = self.run.pair.receive(name);
+        report_slow(&api, version, case, began);
+        let verdict = self.run.judge(&api, version, &self.last);
+        self.run.counts.entry((api.clone(), version)).or_default().0 += 1;
+        self.run.keep(case, &api, version, &request, verdict);
+    }
+
+    /// Asks until both servers answer with this value at a JSON pointer. Where one does not come to it, that is a
+    /// difference.
+    pub fn until(&mut self, api: &str, request: &Value, pointer: &str, value: &Value) {
+        let version = self.run.versions[api].1;
+        let deadline = Instant::now() + SETTLING;
+        loop {
+            self.last = self.run.pair.ask(&self.run.apis[api], version, request);
+            if self.last.iter().all(|reply| reply.pointer(pointer) == Some(value)) {
+                return;
+            }
+            if Instant::now() > deadline {
+                let path = format!("{pointer} does not come to {value}");
+                let [kafka, medallion] = self.last.clone().map(|reply| reply.to_string());
+                let differences = vec![Difference { path, kafka, medallion }];
+                let verdict = Verdict { differences, used: Vec::new() };
+                self.run.keep("settle", api, version, request, verdict);
+                return;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Keeps a value of the last replies, by its JSON pointer; requests say `<name>` for it.
@@ -279,31 +410,25 @@ impl Script<'_> {
         name
     }
 
+    /// Deletes a topic on both, and leaves it out of mutations.
+    pub fn delete(&mut self, topic: &str) {
+        let asked = json!({ "Topics": [{ "Name": topic }], "TimeoutMs": 10_000 });
+        self.other("clean up", "DeleteTopics", 6, asked);
+        self.texts.retain(|text| !text.contains(topic));
+    }
+
     /// Waits until both servers answer for all partitions of a topic.
     pub fn settle(&mut self, topic: &str, partitions: i32) {
-        let partitions: Vec<_> =
-            (0..partitions).map(|p| json!({ "PartitionIndex": p, "Timestamp": -1 })).collect();
-        let request = json!({ "ReplicaId": -1, "Topics": [{ "Name": topic, "Partitions": partitions }] });
-        let deadline = Instant::now() + Duration::from_secs(10);
-        loop {
-            let replies = self.run.pair.ask(&self.run.apis["ListOffsets"], 7, &request);
-            let settled = replies.iter().all(|reply| {
-                let partitions = reply["Topics"][0]["Partitions"].as_array();
-                partitions.is_some_and(|list| list.iter().all(|partition| partition["ErrorCode"] == 0))
-            });
-            if settled {
-                return;
-            }
-            if Instant::now() > deadline {
-                let path = "does not come up".to_owned();
-                let [kafka, medallion] = replies.map(|reply| reply.to_string());
-                let differences = vec![Difference { path, kafka, medallion }];
-                let case = format!("{} v{} topic", self.scenario.api, self.version);
-                self.run.failures.push(Failure { case, request, differences });
-                return;
-            }
-            thread::sleep(Duration::from_millis(5));
+        for index in 0..partitions {
+            let asked = json!([{ "PartitionIndex": index, "Timestamp": -1 }]);
+            let request = json!({ "ReplicaId": -1, "Topics": [{ "Name": topic, "Partitions": asked }] });
+            self.until("ListOffsets", &request, "/Topics/0/Partitions/0/ErrorCode", &json!(0));
         }
+    }
+
+    /// Lets mutations use a text beside the usual ones.
+    pub fn use_text(&mut self, text: &str) {
+        self.texts.push(text.to_owned());
     }
 
     fn mutations(mut self) {
@@ -318,10 +443,12 @@ impl Script<'_> {
         let mut random = Rng::with_seed(seed);
         let message = self.run.apis[api].request.clone();
         let texts = std::mem::take(&mut self.texts);
-        let mutator = Mutator { message: &message, version, frozen: self.scenario.frozen, texts: &texts };
+        let (frozen, fresh) = (self.scenario.frozen, self.scenario.fresh);
+        let grows = self.scenario.grows;
+        let mutator = Mutator { message: &message, version, frozen, texts: &texts, fresh, grows };
         for case in 0..cases {
             let original = &self.sent[random.usize(..self.sent.len())];
-            let request = mutator.change(original, &mut random);
+            let request = mutator.change(original, &format!("-{case}"), &mut random);
             self.run.compare(&format!("mutation {case}"), api, version, self.scenario.reads, &request);
         }
         self.run.counts.entry((api.to_owned(), version)).or_default().1 += cases;

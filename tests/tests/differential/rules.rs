@@ -28,6 +28,15 @@ pub(crate) const RULES: &[Rule] = &[
     rule("DescribeQuorum", "Nodes.Listeners.Port", Keep::Nothing),
     rule("Produce", "Responses.PartitionResponses.LogAppendTimeMs", Keep::Sign),
     rule("Produce", "Responses.PartitionResponses.RecordErrors.BatchIndexErrorMessage", Keep::WithoutDigits),
+    // Members' ids, apart from those that a scenario has given a name.
+    rule("JoinGroup", "MemberId", Keep::WithoutUuids),
+    rule("JoinGroup", "Leader", Keep::WithoutUuids),
+    rule("JoinGroup", "Members.MemberId", Keep::WithoutUuids),
+    rule("DescribeGroups", "Groups.Members.MemberId", Keep::WithoutUuids),
+    // A member that does not name itself is given 22 characters that no rule takes for a UUID.
+    rule("ConsumerGroupHeartbeat", "MemberId", Keep::Nothing),
+    // Kafka cuts the last batch off where the size asked for ends.
+    rule("Fetch", "Responses.Partitions.Records", Keep::WholeBatches),
     // Texts of Kafka's own.
     rule("DescribeConfigs", "Results.Configs.Documentation", Keep::Nothing),
     // Kafka's order is that of hash maps.
@@ -67,6 +76,21 @@ pub(crate) const RULES: &[Rule] = &[
     rule("DescribeUserScramCredentials", "Results.CredentialInfos", Keep::ByField(&["Mechanism"])),
     rule("Fetch", "Responses", Keep::ByField(&["Topic", "TopicId"])),
     rule("Fetch", "Responses.Partitions", Keep::ByField(&["PartitionIndex"])),
+    rule("FindCoordinator", "Coordinators", Keep::ByField(&["Key"])),
+    rule("JoinGroup", "Members", Keep::ByField(&["MemberId"])),
+    rule("DescribeGroups", "Groups", Keep::ByField(&["GroupId"])),
+    rule("DescribeGroups", "Groups.Members", Keep::ByField(&["MemberId"])),
+    rule("ListGroups", "Groups", Keep::ByField(&["GroupId"])),
+    rule("DeleteGroups", "Results", Keep::ByField(&["GroupId"])),
+    rule("OffsetCommit", "Topics", Keep::ByField(&["Name", "TopicId"])),
+    rule("OffsetCommit", "Topics.Partitions", Keep::ByField(&["PartitionIndex"])),
+    rule("OffsetFetch", "Topics", Keep::ByField(&["Name"])),
+    rule("OffsetFetch", "Topics.Partitions", Keep::ByField(&["PartitionIndex"])),
+    rule("OffsetFetch", "Groups", Keep::ByField(&["GroupId"])),
+    rule("OffsetFetch", "Groups.Topics", Keep::ByField(&["Name", "TopicId"])),
+    rule("OffsetFetch", "Groups.Topics.Partitions", Keep::ByField(&["PartitionIndex"])),
+    rule("OffsetDelete", "Topics", Keep::ByField(&["Name"])),
+    rule("OffsetDelete", "Topics.Partitions", Keep::ByField(&["PartitionIndex"])),
     rule("Produce", "Responses", Keep::ByField(&["Name", "TopicId"])),
     rule("Produce", "Responses.PartitionResponses", Keep::ByField(&["Index"])),
 ];

@@ -147,6 +147,15 @@ impl RecordBatch {
         Ok(DecodedRecords::new(data, &self.header))
     }
 
+    /// Checks the records of a batch that is not compressed, and returns their largest timestamp, -1 for none. Nothing is
+    /// copied or counted, so that it costs little beside the checksum. Offset deltas are not looked at, as by Kafka.
+    ///
+    /// # Errors
+    /// [`RecordError::InvalidRecord`], and [`RecordError::BytesBehindRecords`] where the header counts too few.
+    pub fn max_timestamp_of_records(&self) -> Result<i64, RecordError> {
+        super::record::max_timestamp(&self.bytes[BATCH_HEADER_SIZE..], &self.header)
+    }
+
     /// The records one by one, keys and values as slices of shared bytes. See [`RecordBatch::decode`] for walking
     /// them without reference counts.
     ///

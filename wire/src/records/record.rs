@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::header::BatchHeader;
+use super::header::{BatchHeader, NO_TIMESTAMP};
 use super::varint::{read_i32, read_i64};
 use super::{RecordError, RecordProblem, TimestampType};
 use crate::types::Offset;
@@ -163,7 +163,7 @@ impl<'a> Iterator for HeaderIterator<'a> {
 
     fn next(&mut self) -> Option<Header<'a>> {
         self.left = self.left.checked_sub(1)?;
-        read_header(&mut self.rest).ok()
+        read_header(&mut self.rest, true).ok()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -249,6 +249,17 @@ impl Iterator for RecordIterator {
 
 impl std::iter::FusedIterator for RecordIterator {}
 
+/// Walks over the records of a body that is not compressed, and returns their largest timestamp (-1 for none). All is
+/// checked but what Kafka's leaders take as it is: offset deltas, and nulls of any length below 0.
+pub(super) fn max_timestamp(body: &[u8], header: &BatchHeader) -> Result<i64, RecordError> {
+    let mut cursor = Cursor { is_strict: false, ..Cursor::new(header) };
+    let mut max_timestamp = NO_TIMESTAMP;
+    while let Some(record) = cursor.advance(body) {
+        max_timestamp = max_timestamp.max(record?.timestamp);
+    }
+    Ok(max_timestamp)
+}
+
 /// Where a walk over a batch's records stands.
 #[derive(Debug, Clone)]
 struct Cursor {
@@ -263,6 +274,8 @@ struct Cursor {
     position: usize,
     /// The least offset delta that the next record may have.
     next_delta: i32,
+    /// Whether offset deltas are looked at, and a null must have the length -1 rather than any below 0.
+    is_strict: bool,
     finished: bool,
 }
 
@@ -279,6 +292,7 @@ impl Cursor {
             index: 0,
             position: 0,
             next_delta: 0,
+            is_strict: true,
             finished: false,
         }
     }
@@ -335,13 +349,13 @@ impl Cursor {
         *fields = rest;
         let timestamp_delta = read_i64(fields, "timestamp delta")?;
         let delta = read_i32(fields, "offset delta")?;
-        if delta < self.next_delta || delta > self.last_offset_delta {
+        if self.is_strict && (delta < self.next_delta || delta > self.last_offset_delta) {
             let (after, last) = (self.next_delta, self.last_offset_delta);
             return Err(RecordProblem::InvalidOffsetDelta { delta, after, last });
         }
-        let key = read_nullable(fields, "key")?;
-        let value = read_nullable(fields, "value")?;
-        let headers = read_headers(fields)?;
+        let key = read_nullable(fields, "key", self.is_strict)?;
+        let value = read_nullable(fields, "value", self.is_strict)?;
+        let headers = read_headers(fields, self.is_strict)?;
         self.next_delta = delta.saturating_add(1);
         Ok(RecordRef {
             offset: Offset(self.base_offset.get().saturating_add(i64::from(delta))),
@@ -353,7 +367,7 @@ impl Cursor {
     }
 }
 
-fn read_headers<'a>(fields: &mut &'a [u8]) -> Result<HeadersRef<'a>, RecordProblem> {
+fn read_headers<'a>(fields: &mut &'a [u8], is_strict: bool) -> Result<HeadersRef<'a>, RecordProblem> {
     let count = read_i32(fields, "header count")?;
     let headers = *fields;
     let count = match usize::try_from(count) {
@@ -361,27 +375,30 @@ fn read_headers<'a>(fields: &mut &'a [u8]) -> Result<HeadersRef<'a>, RecordProbl
         _ => return Err(RecordProblem::InvalidHeaderCount { count }),
     };
     for _ in 0..count {
-        read_header(fields)?;
+        read_header(fields, is_strict)?;
     }
     Ok(HeadersRef { bytes: &headers[..headers.len() - fields.len()], count })
 }
 
-fn read_header<'a>(fields: &mut &'a [u8]) -> Result<Header<'a>, RecordProblem> {
+fn read_header<'a>(fields: &mut &'a [u8], is_strict: bool) -> Result<Header<'a>, RecordProblem> {
     let length = read_i32(fields, "header key length")?;
     let size =
         usize::try_from(length).map_err(|_| RecordProblem::InvalidLength { field: "header key", length })?;
     let key = take(fields, size)?;
-    let value = read_nullable(fields, "header value")?;
+    let value = read_nullable(fields, "header value", is_strict)?;
     Ok(Header { key, value })
 }
 
-fn read_nullable<'a>(fields: &mut &'a [u8], field: &'static str) -> Result<Option<&'a [u8]>, RecordProblem> {
-    match read_i32(fields, field)? {
-        -1 => Ok(None),
-        length => {
-            let size = usize::try_from(length).map_err(|_| RecordProblem::InvalidLength { field, length })?;
-            take(fields, size).map(Some)
-        }
+fn read_nullable<'a>(
+    fields: &mut &'a [u8],
+    field: &'static str,
+    is_strict: bool,
+) -> Result<Option<&'a [u8]>, RecordProblem> {
+    let length = read_i32(fields, field)?;
+    match usize::try_from(length) {
+        Ok(size) => take(fields, size).map(Some),
+        Err(_) if is_strict && length != -1 => Err(RecordProblem::InvalidLength { field, length }),
+        Err(_) => Ok(None),
     }
 }
 

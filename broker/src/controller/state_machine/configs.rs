@@ -8,7 +8,6 @@ use medallion_wire::{ResponseError, kafka_protocol::protocol::StrBytes};
 
 use super::ApiError;
 use super::decision::{ControllerSettings, Decision, MIN_ISR};
-use super::topic_names;
 use crate::controller::image::{ConfigResource, MetadataImage, ResourceType};
 use crate::controller::records::{ClearElrRecord, ConfigRecord, MetadataRecord};
 
@@ -54,7 +53,7 @@ pub(crate) fn alter_incrementally(
     use m::incremental_alter_configs_response::AlterConfigsResourceResponse as Outcome;
     let resources = request.resources.iter().map(|r| (r.resource_type, &*r.resource_name, &*r.configs));
     let change = |target: &_, configs: &_| incremental_changes(image, settings, target, configs);
-    let (records, answers) = for_each(image, settings, resources, change);
+    let (records, answers) = for_each(image, settings, resources, incremental_keys, change);
     let response = |(resource, (code, message)): (&incremental::AlterConfigsResource, Answer)| {
         Outcome::default()
             .with_error_code(code)
@@ -76,7 +75,7 @@ pub(crate) fn alter(
     use m::alter_configs_response::AlterConfigsResourceResponse as Outcome;
     let resources = request.resources.iter().map(|r| (r.resource_type, &*r.resource_name, &*r.configs));
     let change = |target: &_, configs: &_| replacement(image, settings, target, configs);
-    let (records, answers) = for_each(image, settings, resources, change);
+    let (records, answers) = for_each(image, settings, resources, replacement_keys, change);
     let response = |(resource, (code, message)): (&legacy::AlterConfigsResource, Answer)| {
         Outcome::default()
             .with_error_code(code)
@@ -92,18 +91,24 @@ pub(crate) fn alter(
 /// The error code of one resource, and its message.
 type Answer = (i16, Option<StrBytes>);
 
-/// What `change` comes to for each resource, named by its kind, its name and what is to change in it.
+/// What `change` comes to for each resource, named by its kind, its name and what is to change in it. Its `keys` are
+/// checked before its name, as in Kafka.
 fn for_each<'a, C: 'a>(
     image: &MetadataImage,
     settings: &ControllerSettings,
     resources: impl Iterator<Item = (i8, &'a str, &'a [C])> + Clone,
+    keys: impl Fn(&[C]) -> Result<(), ApiError>,
     change: impl Fn(&ConfigResource, &[C]) -> Result<Vec<MetadataRecord>, ApiError>,
 ) -> (Vec<MetadataRecord>, Vec<Answer>) {
-    let keys: Vec<(i8, &str)> = resources.clone().map(|(kind, name, _)| (kind, name)).collect();
+    let all: Vec<(i8, &str)> = resources.clone().map(|(kind, name, _)| (kind, name)).collect();
     let mut records = Vec::new();
     let mut answers = Vec::new();
     for (kind, name, configs) in resources {
-        match resolve(settings, &keys, kind, name).and_then(|target| change(&target, configs)) {
+        let changed = check_once(&all, kind, name)
+            .and_then(|()| keys(configs))
+            .and_then(|()| resolve(settings, kind, name))
+            .and_then(|target| change(&target, configs));
+        match changed {
             Ok(more) => {
                 records.extend(more);
                 answers.push((0, None));
@@ -134,16 +139,15 @@ fn invalid_request(message: impl Into<String>) -> ApiError {
     ApiError::new(ResponseError::InvalidRequest, message)
 }
 
-/// The resource that a request names, checked as far as its name goes.
-fn resolve(
-    settings: &ControllerSettings,
-    all: &[(i8, &str)],
-    kind: i8,
-    name: &str,
-) -> Result<ConfigResource, ApiError> {
+fn check_once(all: &[(i8, &str)], kind: i8, name: &str) -> Result<(), ApiError> {
     if all.iter().filter(|other| **other == (kind, name)).count() > 1 {
         return Err(invalid_request("Each resource must appear at most once."));
     }
+    Ok(())
+}
+
+/// The resource that a request names, checked as far as its name goes.
+fn resolve(settings: &ControllerSettings, kind: i8, name: &str) -> Result<ConfigResource, ApiError> {
     let unknown = || invalid_request(format!("Unknown resource type {kind}"));
     let kind = ResourceType::from_code(kind).ok_or_else(unknown)?;
     match kind {
@@ -165,7 +169,7 @@ fn resolve(
         }
         ResourceType::Topic => {
             let invalid = |message| ApiError::new(ResponseError::InvalidTopicException, message);
-            topic_names::check(name).map_err(invalid)?;
+            crate::topics::check_name(name).map_err(invalid)?;
         }
         ResourceType::Broker | ResourceType::ClientMetrics | ResourceType::Group => {}
     }
@@ -202,15 +206,23 @@ fn current(image: &MetadataImage, resource: &ConfigResource) -> BTreeMap<String,
     configs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
 }
 
+fn incremental_keys(configs: &[incremental::AlterableConfig]) -> Result<(), ApiError> {
+    let delete = 1;
+    let nulls = configs.iter().filter(|c| c.config_operation != delete && c.value.is_none());
+    check_keys(configs.iter().map(|c| &c.name), nulls.map(|c| &c.name))
+}
+
+fn replacement_keys(configs: &[legacy::AlterableConfig]) -> Result<(), ApiError> {
+    let nulls = configs.iter().filter(|c| c.value.is_none());
+    check_keys(configs.iter().map(|c| &c.name), nulls.map(|c| &c.name))
+}
+
 fn incremental_changes(
     image: &MetadataImage,
     settings: &ControllerSettings,
     resource: &ConfigResource,
     configs: &[incremental::AlterableConfig],
 ) -> Result<Vec<MetadataRecord>, ApiError> {
-    let delete = 1;
-    let nulls = configs.iter().filter(|c| c.config_operation != delete && c.value.is_none());
-    check_keys(configs.iter().map(|c| &c.name), nulls.map(|c| &c.name))?;
     let mut all = current(image, resource);
     let mut records = Vec::new();
     for config in configs {
@@ -267,10 +279,6 @@ fn replacement(
     resource: &ConfigResource,
     configs: &[legacy::AlterableConfig],
 ) -> Result<Vec<MetadataRecord>, ApiError> {
-    check_keys(
-        configs.iter().map(|c| &c.name),
-        configs.iter().filter(|c| c.value.is_none()).map(|c| &c.name),
-    )?;
     let before = current(image, resource);
     let mut all = before.clone();
     let mut records = Vec::new();
@@ -325,6 +333,9 @@ fn finish(
     all: &BTreeMap<String, String>,
     records: Vec<MetadataRecord>,
 ) -> Result<Vec<MetadataRecord>, ApiError> {
+    if resource.kind == ResourceType::Broker {
+        settings.schema.validate(resource, all)?; // in Kafka the broker that is asked does this before the controller
+    }
     records.iter().try_for_each(|record| match record {
         MetadataRecord::Config(config) => check_change(image, resource, config),
         _ => Ok(()),

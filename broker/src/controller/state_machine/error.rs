@@ -47,6 +47,14 @@ fn default_message(error: ResponseError) -> Option<&'static str> {
         ResponseError::ElectionNotNeeded => "Leader election not needed for topic partition.",
         ResponseError::ThrottlingQuotaExceeded => "The throttling quota has been exceeded.",
         ResponseError::PreferredLeaderNotAvailable => "The preferred leader was not available.",
+        ResponseError::InvalidRequest => {
+            "This most likely occurs because of a request being malformed by the client library or the message was sent \
+             to an incompatible broker. See the broker logs for more details."
+        }
+        ResponseError::CoordinatorNotAvailable => "The coordinator is not available.",
+        ResponseError::TopicAuthorizationFailed => "Topic authorization failed.",
+        ResponseError::GroupAuthorizationFailed => "Group authorization failed.",
+        ResponseError::TransactionalIdAuthorizationFailed => "Transactional Id authorization failed.",
         ResponseError::EligibleLeadersNotAvailable => "Eligible topic partition leaders are not available.",
         _ => return None,
     })

@@ -17,6 +17,9 @@ const UPGRADE: i8 = 1;
 const SAFE_DOWNGRADE: i8 = 2;
 const UNSAFE_DOWNGRADE: i8 = 3;
 
+/// What Kafka says of a feature that was changed.
+const NO_ERROR: &str = "NONE";
+
 /// Changes all named features, or none: the first that fails fails the request.
 pub(crate) fn update(
     image: &MetadataImage,
@@ -53,7 +56,9 @@ pub(crate) fn update(
         .feature_updates
         .iter()
         .map(|change| {
-            UpdatableFeatureResult::default().with_feature(change.feature.clone()).with_error_message(None)
+            UpdatableFeatureResult::default()
+                .with_feature(change.feature.clone())
+                .with_error_message(Some(NO_ERROR.into()))
         })
         .collect();
     let reply = m::UpdateFeaturesResponse::default().with_error_message(None).with_results(results);
@@ -106,6 +111,9 @@ fn update_one(
             ));
         }
         KRAFT_VERSION => return Ok(()),
+        _ if Feature::ALL.iter().all(|known| known.name() != feature) => {
+            return Err(refuse(&format!("Feature {feature} not found.")));
+        }
         _ => {}
     }
     let missing = Feature::from_name(feature).and_then(|known| known.missing_dependency(level, proposed));

@@ -53,7 +53,7 @@ fn check(replication_factor: i16, total: usize, unfenced: usize) -> Result<usize
     if factor > total {
         return Err(format!(
             "The target replication factor of {factor} cannot be reached because only {total} broker(s) are \
-             registered."
+             registered or some brokers have all their log directories cordoned."
         ));
     }
     Ok(factor)

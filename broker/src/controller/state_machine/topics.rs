@@ -110,7 +110,7 @@ fn check_name(image: &MetadataImage, name: &str) -> Result<(), ApiError> {
             format!("Creation of internal topic {name} is prohibited."),
         ));
     }
-    topic_names::check(name)
+    crate::topics::check_name(name)
         .map_err(|message| ApiError::new(ResponseError::InvalidTopicException, message))?;
     if image.topics.by_name(name).is_some() {
         return Err(ApiError::new(

@@ -92,6 +92,11 @@ impl ReplicaManager {
         logs
     }
 
+    /// Whether a folder is one of `log.dirs`.
+    pub(crate) fn has_directory(&self, path: &Path) -> bool {
+        self.settings.directories.iter().any(|directory| directory.path() == path)
+    }
+
     /// Begins to move a partition into another of `log.dirs`; a move to a third one that was under way is given up.
     ///
     /// # Errors

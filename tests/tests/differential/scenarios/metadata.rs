@@ -65,8 +65,10 @@ fn by_id(script: &mut Script<'_>, topic: &str, other: &str) {
         "by ids and names",
         request(json!([{ "TopicId": id(topic), "Name": null }, { "Name": other }]), false, false),
     );
-    if script.version() < 12 {
-        // Later Kafka fails with an internal error.
-        script.ask("by neither", request(json!([{ "Name": null }]), false, false));
-    }
+    script.ask("by neither", request(json!([{ "Name": null }]), false, false));
+    script.ask("by name and by neither", request(json!([{ "Name": topic }, { "Name": null }]), false, false));
+    script.ask(
+        "by id and by neither",
+        request(json!([{ "TopicId": id(topic), "Name": null }, { "Name": null }]), false, false),
+    );
 }

@@ -6,13 +6,17 @@ mod alter_partition_reassignments;
 mod alter_replica_log_dirs;
 mod alter_user_scram_credentials;
 mod api_versions;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod create_partitions;
 mod create_topics;
+mod delete_groups;
 mod delete_records;
 mod delete_topics;
 mod describe_client_quotas;
 mod describe_cluster;
 mod describe_configs;
+mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
 mod describe_quorum;
@@ -20,14 +24,24 @@ mod describe_topic_partitions;
 mod describe_user_scram_credentials;
 mod elect_leaders;
 mod fetch;
+mod find_coordinator;
+mod group;
+mod heartbeat;
 mod incremental_alter_configs;
 mod init_producer_id;
+mod join_group;
+mod leave_group;
 mod list_config_resources;
+mod list_groups;
 mod list_offsets;
 mod list_partition_reassignments;
 mod metadata;
+mod offset_commit;
+mod offset_delete;
+mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
+mod sync_group;
 mod update_features;
 
 use medallion_tests::differential::codec::print_bytes;
@@ -41,6 +55,21 @@ pub(crate) const ALL: &[Scenario] = &[
     elect_leaders::SCENARIO,
     alter_partition_reassignments::SCENARIO,
     list_partition_reassignments::SCENARIO,
+    // Before there are topics whose names forbid that of the offsets' topic.
+    find_coordinator::SCENARIO,
+    // Before there are other groups, which end their rebalances when they will.
+    list_groups::SCENARIO,
+    join_group::SCENARIO,
+    sync_group::SCENARIO,
+    consumer_group_heartbeat::SCENARIO,
+    consumer_group_describe::SCENARIO,
+    heartbeat::SCENARIO,
+    leave_group::SCENARIO,
+    offset_commit::SCENARIO,
+    offset_fetch::SCENARIO,
+    offset_delete::SCENARIO,
+    describe_groups::SCENARIO,
+    delete_groups::SCENARIO,
     api_versions::SCENARIO,
     describe_cluster::SCENARIO,
     describe_quorum::SCENARIO,
@@ -58,10 +87,11 @@ pub(crate) const ALL: &[Scenario] = &[
     fetch::SCENARIO,
     list_offsets::SCENARIO,
     offset_for_leader_epoch::SCENARIO,
+    // Before records are deleted, whose files go some time later.
+    describe_log_dirs::SCENARIO,
     delete_records::SCENARIO,
     init_producer_id::SCENARIO,
     describe_producers::SCENARIO,
-    describe_log_dirs::SCENARIO,
     alter_replica_log_dirs::SCENARIO,
     alter_client_quotas::SCENARIO,
     describe_client_quotas::SCENARIO,
@@ -70,8 +100,20 @@ pub(crate) const ALL: &[Scenario] = &[
 ];
 
 /// What a scenario is unless it says otherwise.
-pub(crate) const USUAL: Scenario =
-    Scenario { api: "", reads: false, frozen: &[], mutations_percent: 100, run: |_| {} };
+pub(crate) const USUAL: Scenario = Scenario {
+    api: "",
+    reads: false,
+    frozen: &[],
+    fresh: &[],
+    grows: false,
+    mutations_percent: 100,
+    run: |_| {},
+};
+
+/// What an API is asked for which there is no file yet: its defaults, and what is made out of them.
+pub(crate) fn of_defaults(api: &'static str) -> Scenario {
+    Scenario { api, grows: true, run: |script| script.ask("defaults", json!({})), ..USUAL }
+}
 
 /// A name of 250 characters, one too many.
 pub(crate) fn long_name() -> String {

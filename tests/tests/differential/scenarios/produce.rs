@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 /// The scenario.
 pub(crate) const SCENARIO: Scenario = Scenario {
     api: "Produce",
-    // Of a partition that is named twice, Kafka keeps only the last records. What comes with a transactional id differs
-    // until there are transactions.
+    // Of a partition that is named twice, Kafka may append one batch and answer for the other. What comes with a
+    // transactional id differs until there are transactions.
     frozen: &["TopicData[]", "PartitionData[]", "TransactionalId"],
     run,
     ..super::USUAL
@@ -35,6 +35,7 @@ fn run(script: &mut Script<'_>) {
     }
     places(script, topic, good);
     damage(script, topic, good);
+    garbage(script);
     idempotence(script, topic);
     topics_of_their_own(script, good);
     for acks in [1, 2, -2, i16::MAX] {
@@ -61,6 +62,15 @@ fn places(script: &mut Script<'_>, topic: &str, good: &Value) {
         "good and bad",
         request(-1, &[(topic, &[(0, good.clone())]), ("unheard.of", &[(0, good.clone())])]),
     );
+    let other = json!(super::records(&["other"]));
+    script.ask(
+        "a partition twice",
+        request(-1, &[(topic, &[(0, good.clone()), (1, good.clone()), (0, other.clone())])]),
+    );
+    script.ask(
+        "a topic twice",
+        request(-1, &[(topic, &[(0, good.clone())]), (topic, &[(0, other), (1, good.clone())])]),
+    );
     script.ask("no partitions", request(-1, &[(topic, &[])]));
     script.ask("no topics", request(-1, &[]));
 }
@@ -84,8 +94,6 @@ fn damage(script: &mut Script<'_>, topic: &str, good: &Value) {
         json!(print_bytes(&batch::batch(0, 0, &[]))),
         json!(print_bytes(&batch::batch(0, 1, &[1, 2, 3]))),
         json!(print_bytes(&batch::batch(0, -1, &[]))),
-        json!(print_bytes(&batch::batch(5, 1, &[0; 9]))),
-        json!(print_bytes(&batch::batch(1, 1, &[0; 9]))),
         json!(print_bytes(&batch::batch(32, 1, &[0; 9]))),
         json!(print_bytes(&batch::batch(16, 1, &[0; 9]))),
         json!(print_bytes(&batch::batch_of(&vec![0; 1_100_000]))),
@@ -93,6 +101,64 @@ fn damage(script: &mut Script<'_>, topic: &str, good: &Value) {
     for records in cases {
         script.ask("damage", request(-1, &[(topic, &[(0, records)])]));
     }
+    damaged_records(script, topic);
+}
+
+/// Batches with a right checksum around records that contradict it, or themselves.
+fn damaged_records(script: &mut Script<'_>, topic: &str) {
+    // Length 7, attributes, deltas of timestamp and offset, no key, the value `a`, no headers.
+    let good: &[u8] = &[0x0e, 0, 0, 0, 1, 2, 0x61, 0];
+    let with = |at: usize, byte: u8| {
+        let mut record = good.to_vec();
+        record[at] = byte;
+        record
+    };
+    let cases: &[(i32, Vec<u8>)] = &[
+        (1, good.to_vec()),
+        (2, good.to_vec()),
+        (1, good.repeat(2)),
+        (2, good.repeat(2)),
+        (1, [good, &[0]].concat()),
+        (1, good[..7].to_vec()),
+        (1, with(0, 0x0c)),
+        (1, with(0, 0x10)),
+        (1, with(0, 0x01)),
+        (1, with(1, 0x7f)),
+        (1, with(2, 0x09)),
+        (1, with(3, 0x0a)),
+        (1, with(3, 0x01)),
+        (1, with(4, 0x03)),
+        (1, with(4, 0x02)),
+        (1, with(5, 0x7e)),
+        (1, with(5, 0x01)),
+        (1, with(7, 0x01)),
+        (1, with(7, 0x02)),
+        (1, with(7, 0x80)),
+        (1, vec![0xff, 0xff, 0xff, 0xff, 0x0f]),
+        (1, vec![0x12, 0, 0, 0, 1, 1, 2, 1, 1, 0]),
+        (1, vec![0x12, 0, 0, 0, 1, 1, 2, 2, 0x61, 1]),
+        (1, vec![0x12, 0, 0, 0, 1, 1, 2, 2, 0x61, 2]),
+        (1, vec![0]),
+        (i32::MAX, good.to_vec()),
+    ];
+    for (count, records) in cases {
+        let records = json!(print_bytes(&batch::batch(0, *count, records)));
+        script.ask("records", request(-1, &[(topic, &[(0, records)])]));
+    }
+}
+
+/// What says that it is compressed and is not, and lengths that have no end: Kafka fails on them.
+fn garbage(script: &mut Script<'_>) {
+    let topic = &*script.create("garbage", 1, &[]);
+    for (codec, payload) in
+        [(1, &[0; 9][..]), (2, &[0; 9]), (3, &[0; 9]), (1, &[]), (5, &[0; 9]), (7, &[0; 9])]
+    {
+        let records = json!(print_bytes(&batch::batch(codec, 1, payload)));
+        script.ask_once("no codec's bytes", request(-1, &[(topic, &[(0, records)])]));
+    }
+    let records = json!(print_bytes(&batch::batch(0, 1, &[0x80; 8])));
+    script.ask_once("a length without an end", request(-1, &[(topic, &[(0, records)])]));
+    script.delete(topic);
 }
 
 fn idempotence(script: &mut Script<'_>, topic: &str) {

@@ -123,10 +123,35 @@ fn features_move_within_what_is_supported() {
     assert!(text.ends_with("because it might delete metadata information."), "{text}");
     let (_, text) = update(&mut cluster, "nonsense", 1, 1);
     assert!(text.ends_with("Local controller 1 does not support this feature."), "{text}");
-    assert_eq!(update(&mut cluster, "share.version", 0, 2), (0, String::new()));
+    let (code, text) = update(&mut cluster, "nonsense", 0, 1);
+    assert_eq!(code, E::InvalidUpdateVersion.code());
+    assert!(text.ends_with("Feature nonsense not found."), "{text}");
+    assert_eq!(update(&mut cluster, "share.version", 0, 2).0, 0);
     assert_eq!(cluster.image().features.level("share.version"), 0);
-    assert_eq!(update(&mut cluster, "share.version", 1, 1), (0, String::new()));
-    assert_eq!(update(&mut cluster, "kraft.version", 0, 1), (0, String::new()));
+    assert_eq!(update(&mut cluster, "share.version", 1, 1).0, 0);
+    assert_eq!(update(&mut cluster, "kraft.version", 0, 1).0, 0);
+}
+
+#[test]
+fn min_isr_stays_set_for_the_cluster_alone_with_eligible_leader_replicas() {
+    let mut cluster = Cluster::of_one_broker();
+    assert_eq!(cluster.image().features.level("eligible.leader.replicas.version"), 1);
+    let key = "min.insync.replicas";
+    let invalid = E::InvalidConfig.code();
+    assert_eq!(alter(&mut cluster, 4, "", &[(key, 0, Some("2"))]).0, 0);
+    assert_eq!(
+        alter(&mut cluster, 4, "", &[(key, 1, None)]),
+        (invalid, "Cluster-level min.insync.replicas cannot be removed while ELR is enabled.".to_owned())
+    );
+    for change in [(key, 0, Some("2")), (key, 1, None)] {
+        assert_eq!(
+            alter(&mut cluster, 4, "1", &[change]),
+            (invalid, "Broker-level min.insync.replicas cannot be altered while ELR is enabled.".to_owned())
+        );
+    }
+    cluster.create(topic("t", 1, 1));
+    assert_eq!(alter(&mut cluster, 2, "t", &[(key, 0, Some("2"))]).0, 0);
+    assert_eq!(alter(&mut cluster, 2, "t", &[(key, 1, None)]).0, 0);
 }
 
 fn quota(

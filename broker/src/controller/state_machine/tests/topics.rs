@@ -75,7 +75,7 @@ fn counts_are_checked_and_defaulted() {
         refused(
             E::InvalidReplicationFactor,
             "Unable to replicate the partition 2 time(s): The target replication factor of 2 cannot be reached \
-             because only 1 broker(s) are registered."
+             because only 1 broker(s) are registered or some brokers have all their log directories cordoned."
         )
     );
     assert_eq!(cluster.create(topic("t", -1, -1)), (0, None));
