@@ -31,8 +31,10 @@ const ITERATIONS_MAX: i32 = 16_384;
 /// The level of metadata.version that brought SCRAM (3.5-IV2, KIP-900).
 const SCRAM_LEVEL: i16 = 11;
 
-/// What becomes of one user: records, or why not. A user that is named twice is not altered at all.
-type Outcomes<'a> = BTreeMap<&'a str, Result<MetadataRecord, ApiError>>;
+/// What becomes of a user: a record, or none where the password makes no keys, which Kafka finds out last.
+type Change = Option<MetadataRecord>;
+/// What becomes of all users, or why not. One that is named twice is not altered at all.
+type Outcomes<'a> = BTreeMap<&'a str, Result<Change, ApiError>>;
 
 /// Changes the credentials of users; each user succeeds or fails for itself.
 pub(crate) fn alter(
@@ -50,10 +52,11 @@ pub(crate) fn alter(
     let mut results = Vec::new();
     for (user, outcome) in outcomes {
         let error = match outcome {
-            Ok(record) => {
+            Ok(Some(record)) => {
                 records.push(record);
                 None
             }
+            Ok(None) => Some(ApiError::bare(ResponseError::UnknownServerError)),
             Err(error) => Some(error),
         };
         let (code, message) = error.map_or((0, None), |error| (error.code(), error.message));
@@ -70,7 +73,7 @@ fn note<'a>(
     image: &MetadataImage,
     outcomes: &mut Outcomes<'a>,
     user: &'a str,
-    change: impl FnOnce() -> Result<MetadataRecord, ApiError>,
+    change: impl FnOnce() -> Result<Change, ApiError>,
 ) {
     let outcome = match outcomes.get(user) {
         Some(Err(_)) => return,
@@ -97,7 +100,7 @@ fn check(user: &str, mechanism: i8) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn delete(image: &MetadataImage, deletion: &ScramCredentialDeletion) -> Result<MetadataRecord, ApiError> {
+fn delete(image: &MetadataImage, deletion: &ScramCredentialDeletion) -> Result<Change, ApiError> {
     let (user, mechanism) = (deletion.name.as_str(), deletion.mechanism);
     check(user, mechanism)?;
     if !image.scram_credentials.contains_key(&(mechanism, user.into())) {
@@ -111,10 +114,10 @@ fn delete(image: &MetadataImage, deletion: &ScramCredentialDeletion) -> Result<M
         mechanism,
         ..RemoveUserScramCredentialRecord::default()
     };
-    Ok(record.into())
+    Ok(Some(record.into()))
 }
 
-fn upsert(upsertion: &ScramCredentialUpsertion) -> Result<MetadataRecord, ApiError> {
+fn upsert(upsertion: &ScramCredentialUpsertion) -> Result<Change, ApiError> {
     check(&upsertion.name, upsertion.mechanism)?;
     let unacceptable = |message| Err(ApiError::new(ResponseError::UnacceptableCredential, message));
     if upsertion.iterations < ITERATIONS_MIN {
@@ -124,7 +127,7 @@ fn upsert(upsertion: &ScramCredentialUpsertion) -> Result<MetadataRecord, ApiErr
         return unacceptable("Too many iterations");
     }
     if upsertion.salted_password.is_empty() {
-        return Err(ApiError::bare(ResponseError::UnknownServerError)); // what Kafka says of an empty key
+        return Ok(None);
     }
     let (stored_key, server_key) = if upsertion.mechanism == SCRAM_SHA_256 {
         keys::<Hmac<Sha256>, Sha256>(&upsertion.salted_password)
@@ -140,7 +143,7 @@ fn upsert(upsertion: &ScramCredentialUpsertion) -> Result<MetadataRecord, ApiErr
         iterations: upsertion.iterations,
         ..UserScramCredentialRecord::default()
     };
-    Ok(record.into())
+    Ok(Some(record.into()))
 }
 
 /// The stored key and the server key of a salted password (RFC 5802, section 3).

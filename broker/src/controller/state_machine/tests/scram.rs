@@ -81,6 +81,8 @@ fn what_kafka_refuses_is_refused() {
         upsertion("f", 1, 4_096),
         upsertion("f", 2, 4_096),
         upsertion("g", 1, 4_096).with_salted_password(Bytes::new()),
+        upsertion("h", 1, 4_096).with_salted_password(Bytes::new()),
+        upsertion("h", 2, 4_096),
     ];
     assert_eq!(
         alter(&mut cluster, deletions, upsertions),
@@ -93,6 +95,7 @@ fn what_kafka_refuses_is_refused() {
             refused("e", E::UnsupportedSaslMechanism, "Unknown SCRAM mechanism"),
             refused("f", E::DuplicateResource, twice),
             ("g".to_owned(), E::UnknownServerError.code(), None),
+            refused("h", E::DuplicateResource, twice),
         ]
     );
     assert!(cluster.image().scram_credentials.is_empty(), "who is named twice is not altered at all");
