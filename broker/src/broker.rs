@@ -99,16 +99,7 @@ impl Broker {
         directories.remove_clean_shutdown_marks()?;
         replicas.start(controller.image());
         replicas.adopt(settled);
-        let groups = GroupCoordinator::new(CoordinatorSurroundings {
-            node_id: config.node_id.get(),
-            replicas: Arc::clone(&replicas),
-            config: Arc::clone(&live),
-            image: newest_image(&handle_later),
-            clock: Arc::clone(&clock),
-            random: random_bits,
-            runtime: Handle::current(),
-            rebalances: RebalanceLog::default(),
-        });
+        let groups = coordinator(&config, &replicas, &live, &handle_later, &clock);
         let quotas = Quotas::new(&config, controller.image());
         let telemetry = Arc::new(ClientTelemetry::of(controller.image()));
         let follower = Follower {
@@ -261,6 +252,26 @@ impl Broker {
             warn!(connections = self.counter.total(), "connections did not end in time and are cut");
         }
     }
+}
+
+/// The groups of this broker, none of them led yet.
+fn coordinator(
+    config: &BrokerConfig,
+    replicas: &Arc<ReplicaManager>,
+    live: &Arc<LiveConfig>,
+    controller: &Arc<OnceLock<ControllerHandle>>,
+    clock: &Arc<dyn Clock>,
+) -> Arc<GroupCoordinator> {
+    GroupCoordinator::new(CoordinatorSurroundings {
+        node_id: config.node_id.get(),
+        replicas: Arc::clone(replicas),
+        config: Arc::clone(live),
+        image: newest_image(controller),
+        clock: Arc::clone(clock),
+        random: random_bits,
+        runtime: Handle::current(),
+        rebalances: RebalanceLog::default(),
+    })
 }
 
 /// Says in the log what is good to know of the settings.

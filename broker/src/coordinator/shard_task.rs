@@ -14,7 +14,6 @@ use medallion_group::offsets::Offsets;
 use medallion_group::{
     AssignmentJob, Caller, Environment, GroupId, JobId, Output, Reply, Request, Settings, Shard, Token,
 };
-use medallion_group::{Caller, Environment, Output, Reply, Request, Settings, Shard, Token};
 use medallion_log::{AppendOrigin, AppendRequest};
 use medallion_wire::ResponseError;
 use medallion_wire::types::Uuid;
