@@ -46,6 +46,7 @@ use crate::metrics::Metrics;
 use crate::observed::ObservedBroker;
 use crate::producer_ids::ProducerIds;
 use crate::random::random_bits;
+use crate::replica::ReplicaManager;
 use crate::replica::background::StopSignal;
 use crate::replica::fetch_session::FetchSessionCache;
 use crate::server::acceptor::{self, Shared};
