@@ -266,8 +266,7 @@ mod tests {
         (client, listener.accept().await.expect("connected").0)
     }
 
-    /// The worker that polls the sockets hangs in a write; the other one sleeps. Without the watcher nobody would see what
-    /// comes for other connections.
+    /// The worker that has polled the sockets hangs in a write; what comes for another connection is seen by the other one.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_write_that_hangs_does_not_stop_other_connections() {
         let appends = InlineAppends::start_with(&Handle::current(), Duration::MAX);
