@@ -10,8 +10,8 @@ use std::sync::Arc;
 use common::*;
 use medallion_log::producer_state::ProducerStateError;
 use medallion_log::{
-    AbortedTransaction, AppendError, AppendOrigin, LogConfig, LogError, LogReader, OpenOptions, PartitionLog,
-    ReadError,
+    AbortedTransaction, AppendError, AppendOrigin, CompressionSetting, LogConfig, LogError, LogReader,
+    OpenOptions, PartitionLog, ReadError,
 };
 use medallion_os::{FileSystem, OpenMode};
 use medallion_wire::records::{BatchBuilder, BatchOptions, EndTransactionMarker};
@@ -614,4 +614,38 @@ fn a_read_keeps_its_aborted_transactions() {
     assert_eq!(decode(slice.read_to_vec().unwrap()).len(), 3);
     let aborted = slice.aborted_transactions(Offset(0), Offset(3)).unwrap();
     assert_eq!(aborted, [AbortedTransaction { producer_id: ProducerId(5), first_offset: Offset(0) }]);
+}
+
+/// The caller writes on a thread that should not wait, so that whatever is more than a write must be told beforehand.
+#[test]
+fn a_plain_append_opens_rolls_flushes_and_decodes_nothing() {
+    let (_disk, env) = simulated();
+    let config = LogConfig { segment_bytes: 400, ..LogConfig::default() };
+    let mut log = reopen(&env, &config, OpenOptions::new(0));
+    let is_plain = |log: &PartitionLog, bytes| log.is_append_plain(bytes, LeaderEpoch(0), 1000);
+    assert!(!is_plain(&log, 100), "the files are not open, the epoch is new");
+    append(&mut log, &[(10, "a", "1")]);
+    assert!(is_plain(&log, 100));
+    assert!(!log.is_append_plain(100, LeaderEpoch(1), 1000), "the epoch has to be noted");
+    assert!(!is_plain(&log, 400), "the segment is full");
+    let old_ms = 10 + config.segment_ms + 1;
+    assert!(!log.is_append_plain(100, LeaderEpoch(0), old_ms), "the segment is old");
+    log.roll().unwrap();
+    assert!(!is_plain(&log, 100), "nothing was written to this segment");
+    append(&mut log, &[(10, "a", "1")]);
+    assert!(is_plain(&log, 100));
+
+    let mut compact = config.clone();
+    compact.cleanup_policy.compact = true;
+    for needs_more in [
+        LogConfig { flush_messages: 1000, ..config.clone() },
+        LogConfig { compression: CompressionSetting::Zstd(None), ..config.clone() },
+        LogConfig { message_timestamp_before_max_ms: 1000, ..config.clone() },
+        compact,
+    ] {
+        log.update_config(Arc::new(needs_more.clone()));
+        assert!(!is_plain(&log, 100), "{needs_more:?}");
+    }
+    log.update_config(Arc::new(config.clone()));
+    assert!(is_plain(&log, 100));
 }

@@ -30,6 +30,9 @@ const READ_BYTES_MIN: usize = 1024;
 /// Room that a frame gets before more of it has come.
 const FRAME_START_BYTES: usize = 64 * 1024;
 
+/// Room that a frame gets at once at most, where the one before it was as large.
+const ROOM_BEFOREHAND_MAX: usize = 256 * 1024;
+
 /// How much room a frame gets, at most, for each byte that has come: few enough that a claimed length costs nothing, many
 /// enough that a large frame is moved only a few times while its buffer grows.
 const GROWTH: usize = 4;
@@ -41,22 +44,28 @@ pub struct FrameDecoder {
     frame_bytes_max: usize,
     /// The length of the frame that is being read, once its length field is there (and taken out of `buf`).
     frame_bytes: Option<usize>,
+    /// The length of the frame before, with its length field: the next one is probably as large.
+    frame_bytes_before: usize,
 }
 
 impl FrameDecoder {
     /// A decoder of frames of at most `frame_bytes_max` bytes (`socket.request.max.bytes`).
     pub fn new(frame_bytes_max: usize) -> Self {
-        Self { buf: BytesMut::new(), frame_bytes_max, frame_bytes: None }
+        Self { buf: BytesMut::new(), frame_bytes_max, frame_bytes: None, frame_bytes_before: 0 }
     }
 
     /// The buffer to append received bytes to, with room for some.
     ///
     /// The room is limited: while a frame is being read it reaches to the frame's end at most, and is at most three times
-    /// what has come of the frame (64 KiB at first). So a frame costs memory as it comes, not as it claims.
+    /// what has come of the frame (64 KiB at first). So a frame costs memory as it comes, not as it claims. What a peer has
+    /// sent before, up to 256 KiB, it gets room for again at once, so that its frames are not moved from buffer to buffer.
     pub fn buffer(&mut self) -> &mut BytesMut {
+        let beforehand = self.frame_bytes_before.min(ROOM_BEFOREHAND_MAX);
         let capacity = match self.frame_bytes {
-            None => READ_BYTES,
-            Some(frame) => frame.min(self.buf.len().saturating_mul(GROWTH).max(FRAME_START_BYTES)),
+            None => READ_BYTES.max(beforehand),
+            Some(frame) => {
+                frame.min(self.buf.len().saturating_mul(GROWTH).max(FRAME_START_BYTES).max(beforehand))
+            }
         };
         let missing = self.frame_bytes.map_or(READ_BYTES_MIN, |frame| frame.saturating_sub(self.buf.len()));
         // A full buffer is exchanged rather than grown in place, which would double it beyond the frame's end.
@@ -79,6 +88,7 @@ impl FrameDecoder {
             return Ok(None);
         }
         self.frame_bytes = None;
+        self.frame_bytes_before = LENGTH_BYTES + frame;
         Ok(Some(self.buf.split_to(frame).freeze()))
     }
 
@@ -236,6 +246,32 @@ mod tests {
             decoder.buffer().put_bytes(7, now);
             come += now;
             assert_eq!(decoder.next_frame(), Ok(None));
+        }
+    }
+
+    #[test]
+    fn a_frame_as_large_as_the_one_before_is_never_moved() {
+        let mut decoder = FrameDecoder::new(200 << 20);
+        for (number, len) in [200_000, 200_000, 20_000, 300_000, 300_000].into_iter().enumerate() {
+            let stream = stream(&[vec![7; len]]);
+            let mut rest = &stream[..];
+            let mut moves = Vec::new();
+            while !rest.is_empty() {
+                let buffer = decoder.buffer();
+                let room = buffer.capacity() - buffer.len();
+                moves.push(buffer.as_ptr());
+                let (now, later) = rest.split_at(room.min(rest.len()).min(30_000));
+                buffer.extend_from_slice(now);
+                rest = later;
+                if number < 3 {
+                    assert!(buffer.capacity() <= ROOM_BEFOREHAND_MAX, "{number}");
+                }
+                assert_eq!(decoder.next_frame().unwrap().is_some(), rest.is_empty());
+            }
+            moves.dedup();
+            // Behind the length field the buffer begins four bytes later.
+            assert_eq!(moves.len() <= 2, matches!(number, 1 | 2), "frame {number}: {moves:?}");
+            decoder.release();
         }
     }
 

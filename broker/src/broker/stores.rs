@@ -17,6 +17,7 @@ use crate::controller::{
 use crate::live_config::LiveConfig;
 use crate::metrics::Metrics;
 use crate::random::random_bits;
+use crate::replica::inline_append::InlineAppends;
 use crate::replica::partition::Surroundings;
 use crate::replica::{LogDirectory, ReplicaManager, ReplicaSettings};
 use crate::storage::directories::{DirectorySettings, LogDirectories};
@@ -130,6 +131,7 @@ impl Opener<'_> {
                 runtime: runtime.clone(),
                 metrics: Arc::clone(metrics),
                 stopping: Arc::default(),
+                inline: InlineAppends::start(&runtime),
             },
             directories: loaded,
             topic_settings: Box::new(move |image: &MetadataImage, topic: &str| {

@@ -1,5 +1,6 @@
-//! Jobs on the I/O pool that write what was queued on partitions: one job for all partitions of a request, because
-//! handing work to another thread costs more than writing a small batch.
+//! Writes what a request has queued on partitions: at once where that takes no more than a write into the page cache
+//! ([`super::inline_append`]), else by jobs on the I/O pool, one for all partitions of the request, because handing work to
+//! another thread costs more than writing a small batch.
 
 use std::sync::Arc;
 
@@ -15,7 +16,6 @@ const JOB_BYTES: usize = 1 << 20;
 /// queued is forgotten.
 #[derive(Debug, Default)]
 pub(crate) struct AppendJobs {
-    runtime: Option<Handle>,
     partitions: Vec<Arc<Partition>>,
     bytes: usize,
     /// Where the time of the appends is added up, if it is.
@@ -25,12 +25,11 @@ pub(crate) struct AppendJobs {
 impl AppendJobs {
     /// No jobs yet, of a request whose time is added up where `time` says.
     pub(crate) fn timed(time: Option<AppendTime>) -> Self {
-        Self { runtime: None, partitions: Vec::new(), bytes: 0, time }
+        Self { partitions: Vec::new(), bytes: 0, time }
     }
 
     /// Drains the queue of `partition`, in which `bytes` were just put, together with others.
-    pub(super) fn add(&mut self, runtime: &Handle, partition: Arc<Partition>, bytes: usize) {
-        self.runtime.get_or_insert_with(|| runtime.clone());
+    pub(super) fn add(&mut self, partition: Arc<Partition>, bytes: usize) {
         self.partitions.push(partition);
         self.bytes += bytes;
         if self.bytes >= JOB_BYTES {
@@ -44,14 +43,38 @@ impl AppendJobs {
     }
 
     fn start(&mut self) {
-        self.bytes = 0;
-        let partitions = std::mem::take(&mut self.partitions);
-        if let Some(runtime) = &self.runtime
-            && !partitions.is_empty()
-        {
+        let bytes = std::mem::take(&mut self.bytes);
+        let mut partitions = std::mem::take(&mut self.partitions);
+        // Where the request's time is measured the pool writes, or that of the write would be counted twice.
+        if self.time.is_none() {
+            partitions = write_at_once(partitions, bytes);
+        }
+        if let Some(first) = partitions.first() {
+            let runtime = first.surroundings().runtime.clone();
             runtime.spawn_blocking(move || partitions.iter().for_each(|partition| partition.drain()));
         }
     }
+}
+
+/// Writes what can be written here and now; gives back the partitions that need a job.
+fn write_at_once(mut partitions: Vec<Arc<Partition>>, bytes: usize) -> Vec<Arc<Partition>> {
+    let Some(first) = partitions.first() else { return partitions };
+    let inline = Arc::clone(&first.surroundings().inline);
+    let Some(turn) = inline.begin(bytes) else { return partitions };
+    let mut written = Vec::with_capacity(partitions.len());
+    partitions.retain(|partition| match partition.write_now() {
+        Some(appended) => {
+            written.push((Arc::clone(partition), appended));
+            false
+        }
+        None => true,
+    });
+    drop(turn);
+    // Last, because whom a worker wakes may have to wait until it is done.
+    for (partition, appended) in written {
+        partition.finish(appended);
+    }
+    partitions
 }
 
 impl Drop for AppendJobs {
@@ -75,6 +98,7 @@ mod tests {
     use crate::config::TopicDefaults;
     use crate::controller::image::PartitionRegistration;
     use crate::metrics::Metrics;
+    use crate::replica::inline_append::InlineAppends;
     use crate::replica::partition::{AppendReply, Surroundings};
 
     fn opening(index: i32) -> Arc<Partition> {
@@ -83,6 +107,7 @@ mod tests {
             runtime: Handle::current(),
             metrics: Arc::new(Metrics::default()),
             stopping: Arc::default(),
+            inline: InlineAppends::start_with(&Handle::current(), Duration::MAX),
         };
         let id = TopicPartition::new("t", index);
         let settings = Arc::new(TopicDefaults::default().topic([]));
@@ -152,5 +177,111 @@ mod tests {
         release.send(()).expect("the holder waits");
         assert_eq!(offset(waiting).await, 0);
         holder.join().expect("no panic").expect("the log is open");
+    }
+
+    fn settle(reply: &mut Receiver<AppendReply>) -> Option<i64> {
+        let reply = reply.try_recv().ok()?;
+        Some(reply.expect("appended").base_offset.get())
+    }
+
+    /// The partition has taken a batch since it was opened, so that its files are open and its epoch is known.
+    async fn warm(index: i32) -> Arc<Partition> {
+        let partition = opening(index);
+        open(&partition);
+        let first = append(&partition, &mut AppendJobs::default());
+        assert_eq!(offset(first).await, 0);
+        partition
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_small_append_is_written_before_the_request_goes_on() {
+        let partitions = [warm(0).await, warm(1).await];
+        let mut jobs = AppendJobs::default();
+        let mut replies: Vec<_> = partitions.iter().map(|partition| append(partition, &mut jobs)).collect();
+        assert_eq!(replies.iter_mut().filter_map(settle).count(), 0, "all partitions of a request together");
+        drop(jobs);
+        assert_eq!(replies.iter_mut().filter_map(settle).collect::<Vec<_>>(), [1, 1]);
+    }
+
+    /// Keeps the only thread of the I/O pool until the sender is dropped.
+    fn occupy_pool() -> std::sync::mpsc::Sender<()> {
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        Handle::current().spawn_blocking(move || released.recv_timeout(Duration::from_secs(20)));
+        release
+    }
+
+    async fn only_the_pool_writes_what_would_wait() {
+        let (held, free) = (warm(0).await, warm(1).await);
+        let pool = occupy_pool();
+        let mut first = held
+            .with_log(|_log| {
+                let mut jobs = AppendJobs::default();
+                let (held, mut written) = (append(&held, &mut jobs), append(&free, &mut jobs));
+                drop(jobs);
+                assert_eq!(settle(&mut written), Some(1), "another partition does not wait");
+                held
+            })
+            .expect("the log is open");
+        assert_eq!(settle(&mut first), None, "somebody else was at the log");
+        drop(pool);
+        assert_eq!(offset(first).await, 1);
+
+        let pool = occupy_pool();
+        let turn = held.surroundings().inline.begin(1).expect("a turn");
+        let mut second = append(&held, &mut AppendJobs::default());
+        assert_eq!(settle(&mut second), None, "the only turn is taken");
+        drop((turn, pool));
+        assert_eq!(offset(second).await, 2);
+
+        let pool = occupy_pool();
+        let config = LogConfig { flush_messages: 1, ..LogConfig::default() };
+        held.with_log(|log| log.update_config(Arc::new(config))).expect("the log is open");
+        let mut third = append(&held, &mut AppendJobs::default());
+        assert_eq!(settle(&mut third), None, "it has to be flushed");
+        drop(pool);
+        assert_eq!(offset(third).await, 3);
+    }
+
+    #[test]
+    fn what_would_wait_goes_to_the_pool() {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime =
+            runtime.worker_threads(2).max_blocking_threads(1).enable_all().build().expect("a runtime");
+        runtime.block_on(only_the_pool_writes_what_would_wait());
+    }
+
+    /// Writers on all threads, some inline and some by jobs: each partition's offsets are given out once, and for one caller
+    /// in the order of its calls.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn inline_writes_and_jobs_keep_the_order_of_calls() {
+        let partitions = Arc::new([warm(0).await, warm(1).await]);
+        let writers = (0..4).map(|_| {
+            let partitions = Arc::clone(&partitions);
+            tokio::spawn(async move {
+                let mut offsets = [Vec::new(), Vec::new()];
+                for _round in 0..50 {
+                    let mut replies = Vec::new();
+                    for _request in 0..3 {
+                        let mut jobs = AppendJobs::default();
+                        replies.extend(partitions.iter().map(|partition| append(partition, &mut jobs)));
+                    }
+                    for (number, reply) in replies.into_iter().enumerate() {
+                        offsets[number % 2].push(offset(reply).await);
+                    }
+                }
+                offsets
+            })
+        });
+        let mut all = [Vec::new(), Vec::new()];
+        for writer in writers.collect::<Vec<_>>() {
+            for (offsets, all) in writer.await.expect("no panic").into_iter().zip(&mut all) {
+                assert!(offsets.is_sorted(), "{offsets:?}");
+                all.extend(offsets);
+            }
+        }
+        for mut offsets in all {
+            offsets.sort_unstable();
+            assert_eq!(offsets, (1..=600).collect::<Vec<i64>>());
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! - [`partition`]: one replica: the queue of appends, the log, the state;
 //! - [`append_job`]: jobs on the I/O pool that write what is queued;
 //! - [`append_time`]: how long that keeps threads busy, where it counts against a quota;
+//! - [`inline_append`]: who may write without such a job, on the thread that has read the request;
 //! - [`opening`]: the order in which logs are opened (and recovered) at start;
 //! - [`log_directory`]: one of `log.dirs` with its checkpoints;
 //! - [`fetch_session`]: incremental fetch sessions (a machine without I/O);
@@ -19,6 +20,7 @@ pub(crate) mod compaction;
 pub(crate) mod directory_move;
 pub(crate) mod fetch_session;
 pub(crate) mod fetch_waiter;
+pub(crate) mod inline_append;
 pub(crate) mod log_directory;
 pub(crate) mod opening;
 pub(crate) mod partition;

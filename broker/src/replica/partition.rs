@@ -2,7 +2,8 @@
 //!
 //! Appends are queued in the order in which requests were read and written by one job at a time on the I/O pool, so
 //! several waiting requests share one vectored write (and one flush, where `acks=all` asks for it); one job may write for
-//! several partitions ([`super::append_job`]). The queue exists before the log is open: what comes in while it recovers is
+//! several partitions ([`super::append_job`]). Where a write would not wait, the caller writes the queue at once
+//! ([`super::inline_append`]). The queue exists before the log is open: what comes in while it recovers is
 //! written when it is.
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use tokio::sync::{Notify, oneshot};
 use super::append_job::AppendJobs;
 use super::append_time::{AppendTime, TimedAppends};
 use super::fetch_waiter::WaiterList;
+use super::inline_append::{INLINE_BYTES_MAX, InlineAppends};
 use crate::config::TopicConfig;
 use crate::controller::image::PartitionRegistration;
 use crate::metrics::{Metrics, TopicMetrics};
@@ -90,6 +92,8 @@ pub(crate) struct Surroundings {
     pub(crate) metrics: Arc<Metrics>,
     /// The broker stops: nobody waits for data or for a log any longer.
     pub(crate) stopping: Arc<AtomicBool>,
+    /// Who may append without the I/O pool.
+    pub(crate) inline: Arc<InlineAppends>,
 }
 
 /// One replica on this broker.
@@ -142,6 +146,11 @@ impl Partition {
             last_flush_ms: AtomicI64::new(now_ms),
             first_dirty_offset: AtomicI64::new(0),
         })
+    }
+
+    /// What this partition shares with all others.
+    pub(super) fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
     }
 
     /// The partition's name.
@@ -400,7 +409,7 @@ impl Partition {
             State::Opening => self.wanted.store(true, Ordering::Relaxed),
             _ if is_drained => {}
             _ if durable => AppendJobs::add_alone(&self.surroundings.runtime, Arc::clone(self)),
-            _ => jobs.add(&self.surroundings.runtime, Arc::clone(self), bytes),
+            _ => jobs.add(Arc::clone(self), bytes),
         }
         receiver
     }
@@ -480,6 +489,31 @@ impl Partition {
             drop(guard);
             return self.refuse(batch);
         };
+        let written = self.append_to(log, batch);
+        drop(guard);
+        self.finish(written);
+    }
+
+    /// Writes all that waits in the queue, if that takes no more than a write into the page cache and nobody else is at
+    /// the log. What comes of it is to be given to [`Partition::finish`]; `None` where a job has to write.
+    pub(super) fn write_now(&self) -> Option<Written> {
+        let mut guard = self.log.try_lock()?;
+        let log = guard.as_mut()?;
+        self.peek_reader()?;
+        let batch = {
+            let mut queue = self.queue.lock();
+            if queue.draining {
+                return Some(Written::default()); // who drains looks into the queue once more
+            }
+            if !is_plain(log, &queue.pending, self.surroundings.clock.now_ms()) {
+                return None;
+            }
+            std::mem::take(&mut queue.pending)
+        };
+        Some(self.append_to(log, batch))
+    }
+
+    fn append_to(&self, log: &mut PartitionLog, batch: Vec<PendingAppend>) -> Written {
         let mut requests = Vec::with_capacity(batch.len());
         let mut replies = Vec::with_capacity(batch.len());
         let mut flush = false;
@@ -500,10 +534,14 @@ impl Partition {
         }
         let before = log.reader().high_watermark();
         let end = log.reader().log_end_offset();
-        let high_watermark = log.advance_high_watermark(end);
-        drop(guard);
+        let is_visible = log.advance_high_watermark(end) > before;
+        Written { outcomes, replies, is_visible }
+    }
+
+    /// Tells all who wait what was written.
+    pub(super) fn finish(&self, Written { outcomes, replies, is_visible }: Written) {
         self.count(&outcomes);
-        if high_watermark > before {
+        if is_visible {
             let bytes = outcomes.iter().flatten().map(|outcome| outcome.bytes).sum();
             self.waiters.arrived(bytes);
         }
@@ -511,6 +549,24 @@ impl Partition {
             let _ = reply.send(outcome.map_err(AppendFailure::from));
         }
     }
+}
+
+/// What a write has done, and who wants to know.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    outcomes: Vec<Result<AppendOutcome, AppendError>>,
+    replies: Vec<(bool, oneshot::Sender<AppendReply>)>,
+    /// The high watermark has moved.
+    is_visible: bool,
+}
+
+/// Whether writing all of `pending` takes one write into the page cache and nothing more.
+fn is_plain(log: &PartitionLog, pending: &[PendingAppend], now_ms: i64) -> bool {
+    let bytes: usize = pending.iter().map(|append| append.request.records.len()).sum();
+    bytes <= INLINE_BYTES_MAX
+        && pending
+            .iter()
+            .all(|append| !append.durable && log.is_append_plain(bytes, append.request.leader_epoch, now_ms))
 }
 
 fn fail_durable(

@@ -23,6 +23,7 @@ fn surroundings() -> Surroundings {
         runtime: Handle::current(),
         metrics: Arc::default(),
         stopping: Arc::default(),
+        inline: Arc::default(),
     }
 }
 

@@ -29,12 +29,12 @@ pub(crate) fn bind(address: SocketAddr, backlog: i32) -> io::Result<TcpListener>
     TcpListener::from_std(socket.into())
 }
 
-/// Kafka's default of `socket.send.buffer.bytes`, which nobody chooses: a fetch of a megabyte would wait for its reader ten
-/// times. The operating system fits the buffer to the connection instead.
-const KAFKA_SEND_BUFFER_BYTES: i32 = 102_400;
+/// Kafka's default of `socket.send.buffer.bytes` and `socket.receive.buffer.bytes`, which nobody chooses: a fetch of a
+/// megabyte would wait for its reader ten times, and a producer for room for every request. The operating system fits the
+/// buffers to the connection instead.
+const KAFKA_BUFFER_BYTES: i32 = 102_400;
 
-/// Socket options of an accepted connection; -1 leaves a buffer size to the operating system, as does Kafka's default of
-/// the send buffer.
+/// Socket options of an accepted connection; -1 leaves a buffer size to the operating system, as does Kafka's default.
 pub(crate) fn prepare(
     stream: &TcpStream,
     send_buffer_bytes: i32,
@@ -43,15 +43,18 @@ pub(crate) fn prepare(
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
-    if let Ok(bytes) = usize::try_from(send_buffer_bytes)
-        && send_buffer_bytes != KAFKA_SEND_BUFFER_BYTES
-    {
+    if let Some(bytes) = chosen(send_buffer_bytes) {
         socket.set_send_buffer_size(bytes)?;
     }
-    if let Ok(bytes) = usize::try_from(receive_buffer_bytes) {
+    if let Some(bytes) = chosen(receive_buffer_bytes) {
         socket.set_recv_buffer_size(bytes)?;
     }
     Ok(())
+}
+
+/// A buffer size that somebody has chosen.
+fn chosen(bytes: i32) -> Option<usize> {
+    usize::try_from(bytes).ok().filter(|_| bytes != KAFKA_BUFFER_BYTES)
 }
 
 /// Counts connections against `max.connections` and `max.connections.per.ip`.
@@ -150,16 +153,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_a_send_buffer_that_somebody_chose_is_set() {
+    async fn only_buffers_that_somebody_chose_are_set() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let stream = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("listening");
-        let size = || SockRef::from(&stream).send_buffer_size().expect("a size");
-        let tuned = size();
-        for left_alone in [-1, KAFKA_SEND_BUFFER_BYTES] {
-            prepare(&stream, left_alone, -1).expect("options are set");
-            assert_eq!(size(), tuned);
+        let socket = SockRef::from(&stream);
+        let sizes = || {
+            let send = socket.send_buffer_size().expect("a size");
+            (send, socket.recv_buffer_size().expect("a size"))
+        };
+        let tuned = sizes();
+        for left_alone in [-1, KAFKA_BUFFER_BYTES] {
+            prepare(&stream, left_alone, left_alone).expect("options are set");
+            assert_eq!(sizes(), tuned);
         }
-        prepare(&stream, 50_000, -1).expect("options are set");
-        assert!((50_000..=100_000).contains(&size()), "{}", size());
+        prepare(&stream, 50_000, 30_000).expect("options are set");
+        let (send, receive) = sizes();
+        assert!((50_000..=100_000).contains(&send), "{send}");
+        assert!((30_000..=60_000).contains(&receive), "{receive}");
     }
 }

@@ -87,11 +87,17 @@ pub(crate) fn run(
     })
 }
 
+/// The fewest threads that serve connections: while one writes, another one waits for requests.
+const WORKERS_MIN: usize = 2;
+
 /// The threads that serve connections, and a pool for the disk.
 fn runtime(config: &BrokerConfig) -> anyhow::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("medallion")
+        .worker_threads(
+            std::thread::available_parallelism().map_or(WORKERS_MIN, |cores| cores.get().max(WORKERS_MIN)),
+        )
         .max_blocking_threads(config.num_io_threads.max(1))
         .build()
         .context("cannot start the asynchronous runtime")

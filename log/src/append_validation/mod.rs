@@ -134,6 +134,11 @@ pub fn validate(
     Ok(stamp(checked, config, options))
 }
 
+/// Whether the records of an ordinary batch may have to be decoded under these settings.
+pub(crate) fn may_need_records(config: &LogConfig) -> bool {
+    records::Rules::may_need_records(config)
+}
+
 /// The one batch. As in Kafka, bytes behind it that are no whole batch are dropped.
 fn single_batch(mut records: Bytes) -> Result<RecordBatch, ValidationError> {
     let batch = RecordBatch::split_from(&mut records)?;

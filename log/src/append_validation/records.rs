@@ -66,6 +66,14 @@ impl Rules {
         }
     }
 
+    /// Whether these settings can ask for the records of an ordinary batch, whose timestamps are sound.
+    pub(super) fn may_need_records(config: &LogConfig) -> bool {
+        let is_create_time = config.message_timestamp_type == MessageTimestampType::CreateTime;
+        config.cleanup_policy.compact
+            || config.compression != CompressionSetting::Producer
+            || (is_create_time && config.message_timestamp_before_max_ms != i64::MAX)
+    }
+
     /// Whether the header and the largest timestamp do not suffice; see the module above for why.
     pub(super) fn need_records(&self, batch: &RecordBatch, max_timestamp: i64) -> bool {
         let timestamps_needed = self.create_time.as_ref().is_some_and(|range| {

@@ -84,7 +84,10 @@ pub(super) const SETTINGS: &[Declaration] = &[
     int("socket.receive.buffer.bytes")
         .default("102400")
         .high()
-        .doc("Receive buffer of a connection; -1 leaves it to the operating system."),
+        .doc(
+            "Receive buffer of a connection; -1 leaves it to the operating system, as does 102400, which nobody chooses \
+             because it is Kafka's default: a producer would wait for room for every request.",
+        ),
     int("socket.request.max.bytes")
         .default("104857600")
         .at_least(1)
