@@ -467,7 +467,10 @@ fn not_a_consumer_group(step: &Step<'_, '_>, group: &GroupId) -> Refusal {
 
 fn check_regex(pattern: &str) -> Result<(), Refusal> {
     regex::compile(pattern).map(drop).map_err(|error| {
-        let message = format!("SubscribedTopicRegex `{pattern}` is not a valid regular expression: {error}.");
+        let text = error.to_string(); // of several lines; the last says what is wrong
+        let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+        let message =
+            format!("SubscribedTopicRegex `{pattern}` is not a valid regular expression: {reason}.");
         refused(ResponseError::InvalidRegularExpression, message)
     })
 }

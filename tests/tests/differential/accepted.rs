@@ -106,4 +106,11 @@ pub(crate) const ACCEPTED: &[Accepted] = &[
         ["null", "\"*"],
         "Medallion says why it refuses records",
     ),
+    accept(
+        "ConsumerGroupHeartbeat",
+        "1",
+        "ErrorMessage",
+        ["\"SubscribedTopicRegex*", "\"SubscribedTopicRegex*"],
+        "each library for regular expressions says in its own words what is wrong",
+    ),
 ];
