@@ -11,7 +11,9 @@ use medallion_wire::messages::{ConsumerGroupDescribeRequest, ConsumerGroupDescri
 
 use super::authorize::{Operation, Resource, authorized_operations};
 use super::context::{BrokerState, Handler, RequestContext};
-use super::group_requests::{OPERATIONS_NOT_ASKED, ask, authorize_group, check_consumer_groups, reply_of};
+use super::group_requests::{
+    OPERATIONS_NOT_ASKED, ask, authorize_group, check_consumer_groups, check_named, reply_of,
+};
 
 /// The API.
 pub(crate) struct ConsumerGroupDescribe;
@@ -51,6 +53,7 @@ async fn describe(
 ) -> Result<DescribedGroup, ResponseError> {
     check_consumer_groups(state)?;
     authorize_group(state, context, Operation::Describe, group)?;
+    check_named(group)?;
     let request = Request::ConsumerGroupDescribe(group.as_str().into());
     let answer = ask(state, context, group, request, reply_of!(ConsumerGroupDescribe)).await;
     let described = answer.map_err(|refusal| refusal.error)?;

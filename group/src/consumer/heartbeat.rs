@@ -19,6 +19,7 @@ use crate::history::RebalanceCause;
 use crate::ids::{GroupId, InstanceId, MemberId};
 use crate::output::Token;
 use crate::request::{Caller, Refusal};
+use crate::timers::TimerKey;
 
 /// The first version in which clients choose their member ids.
 const CLIENT_CHOOSES_ID_MIN: i16 = 1;
@@ -390,6 +391,7 @@ impl Step<'_, '_> {
             }
         }
         self.write(records::current(group, &after));
+        self.timers.cancel(&TimerKey::ConsumerRebalance(group.clone(), member.id.clone()));
         self.soft.forget_member(group, &member.id);
     }
 }

@@ -66,7 +66,6 @@ impl Step<'_, '_> {
     fn write_upgraded(&mut self, id: &GroupId, generation: i32, members: &[(ConsumerMember, Assignment)]) {
         self.write_all(members.iter().map(|(member, _)| records::member(id, member)));
         // With the hash of the topics as they are, so that the upgrade alone changes nobody's assignment.
-        self.write(records::epoch(id, generation, 0));
         let hash = super::metadata_hash::metadata_hash(self.group(id), self.environment.topics);
         self.write(records::epoch(id, generation, hash));
         self.write_all(members.iter().map(|(member, target)| records::target(id, &member.id, target)));

@@ -114,7 +114,13 @@ impl Shard {
             let refused = |refusal: Refusal| join_refused(&request.member_id, refusal.error).into();
             return self.decide_request(token, environment, output, join, refused);
         }
-        if consumer.is_some() {
+        let allowed = {
+            let settings = &environment.settings.classic;
+            settings.session_timeout_ms_min..=settings.session_timeout_ms_max
+        };
+        // A join that is refused leaves the group as it is.
+        let begins = request.member_id.is_empty() && allowed.contains(&request.session_timeout_ms);
+        if consumer.is_some() && begins {
             let deleted = self.decide(environment, output, |step| step.delete(&group));
             debug_assert!(deleted.is_ok(), "{group} was without members");
         }

@@ -79,6 +79,8 @@ pub(crate) const RULES: &[Rule] = &[
     rule("FindCoordinator", "Coordinators", Keep::ByField(&["Key"])),
     rule("JoinGroup", "Members", Keep::ByField(&["MemberId"])),
     rule("DescribeGroups", "Groups", Keep::ByField(&["GroupId"])),
+    rule("ConsumerGroupDescribe", "Groups", Keep::ByField(&["GroupId"])),
+    rule("ConsumerGroupDescribe", "Groups.Members", Keep::ByField(&["MemberId"])),
     rule("DescribeGroups", "Groups.Members", Keep::ByField(&["MemberId"])),
     rule("ListGroups", "Groups", Keep::ByField(&["GroupId"])),
     rule("DeleteGroups", "Results", Keep::ByField(&["GroupId"])),

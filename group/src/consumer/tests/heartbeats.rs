@@ -125,6 +125,20 @@ fn a_static_member_comes_back_to_what_it_had() {
 }
 
 #[test]
+fn a_static_member_that_left_for_now_need_not_give_anything_up() {
+    let mut rig = Rig::new(&[("t", 4)]);
+    let with = |request: m::ConsumerGroupHeartbeatRequest| request.with_instance_id(Some(text("i")));
+    let _ = rig.beat(with(joining("a", &["t"])));
+    let _ = rig.beat(joining("b", &["t"]));
+    let _ = rig.beat(with(beating("a", 2)));
+    let _ = rig.beat(with(beating("a", -2)));
+    rig.advance(31_000);
+    let _ = rig.beat(beating("b", 3));
+    assert!(rig.beat(with(joining("new", &["t"]))).is_ok());
+    assert!(!rig.causes.contains(&"rebalance-expired"), "{:?}", rig.causes);
+}
+
+#[test]
 fn members_follow_the_topics() {
     let mut rig = alone();
     let _ = rig.topics.create("other", 1);

@@ -231,6 +231,15 @@ fn what_cannot_change_stays_as_it_is() {
 }
 
 #[test]
+fn a_join_that_is_refused_leaves_an_empty_group_as_it_is() {
+    let mut rig = Rig::new(&[("t", 4)]);
+    let _ = rig.beat(joining("b", &["t"]));
+    let _ = rig.beat(beating("b", -1));
+    assert_eq!(rig.join("somebody", None, &[]).error_code, ResponseError::UnknownMemberId.code());
+    assert!(rig.shard.consumer_groups().get("g").is_some());
+}
+
+#[test]
 fn groups_without_members_change_at_once() {
     let mut rig = Rig::new(&[("t", 4)]);
     let _ = rig.beat(joining("b", &["t"]));
