@@ -15,7 +15,7 @@ pub(super) const SETTINGS: &[Declaration] = &[
         "Free space of each log directory below which writes are refused with a retriable error, \
              so that deletes, metadata and checkpoints still find room.",
     ),
-    long("medallion.log.flush.background.interval.ms").default("10000").at_least(0).low().doc(
+    long("medallion.log.flush.background.interval.ms").default("60000").at_least(0).low().doc(
         "Time after which written records are flushed in the background, so that a restart has \
              little to recover; it promises no durability; 0: never.",
     ),
