@@ -190,7 +190,14 @@ mod tests {
         open(&partition);
         let first = append(&partition, &mut AppendJobs::default());
         assert_eq!(offset(first).await, 0);
-        partition
+        // The job has answered, and looks into the queue once more before it ends: what comes now could be its to write.
+        for _ in 0..10_000 {
+            if !partition.is_draining() {
+                return partition;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        panic!("the job does not end");
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -494,6 +494,12 @@ impl Partition {
         self.finish(written);
     }
 
+    /// Whether a job is at the queue.
+    #[cfg(test)]
+    pub(super) fn is_draining(&self) -> bool {
+        self.queue.lock().draining
+    }
+
     /// Writes all that waits in the queue, if that takes no more than a write into the page cache and nobody else is at
     /// the log. What comes of it is to be given to [`Partition::finish`]; `None` where a job has to write.
     pub(super) fn write_now(&self) -> Option<Written> {
