@@ -12,12 +12,14 @@
 //! - [`request`]: what clients ask and are answered; [`output`]: what a step asks of whoever drives it;
 //! - [`classic`]: groups of the classic protocol; [`consumer`]: groups of the consumer protocol; [`history`]: why groups rebalanced;
 //! - [`assignor`]: who of a group reads which partitions;
+//! - `embedded`: what consumers of the classic protocol say within it, which groups of both kinds read;
 //! - [`offsets`]: what groups have committed; [`lag`]: how far behind that is;
 //! - [`record`]: the records of `__consumer_offsets`; [`timers`]: what is due when.
 
 pub mod assignor;
 pub mod classic;
 pub mod consumer;
+mod embedded;
 pub mod environment;
 pub mod history;
 pub mod ids;

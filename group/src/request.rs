@@ -108,6 +108,16 @@ impl From<ResponseError> for Refusal {
     }
 }
 
+/// Text as the protocol's types hold it.
+pub(crate) fn text(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_owned())
+}
+
+/// Whether a filter of [`Request::ListGroups`] lets a name through. Upper and lower case are the same.
+pub(crate) fn is_asked_for(names: &[StrBytes], name: &str) -> bool {
+    names.is_empty() || names.iter().any(|asked| asked.trim().eq_ignore_ascii_case(name))
+}
+
 macro_rules! replies {
     ($($variant:ident($response:ty)),* $(,)?) => {
         $(impl From<$response> for Reply {

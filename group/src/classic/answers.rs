@@ -9,29 +9,26 @@ use medallion_wire::messages::join_group_response::JoinGroupResponseMember;
 use medallion_wire::messages::{JoinGroupResponse, SyncGroupResponse};
 
 use super::group::ClassicGroup;
+use crate::request::text;
 
 /// To a `JoinGroup`.
-pub(super) type JoinAnswer = JoinGroupResponse;
+pub(crate) type JoinAnswer = JoinGroupResponse;
 /// To a `SyncGroup`.
-pub(super) type SyncAnswer = SyncGroupResponse;
-
-pub(super) fn text(text: &str) -> StrBytes {
-    StrBytes::from_string(text.to_owned())
-}
+pub(crate) type SyncAnswer = SyncGroupResponse;
 
 pub(super) fn optional_text(value: Option<&Arc<str>>) -> Option<StrBytes> {
     value.map(|value| text(value))
 }
 
 /// A refusal. Most name the member again, some must not: see Kafka's `GroupMetadataManager`.
-pub(super) fn join_refused(member: &str, error: ResponseError) -> JoinAnswer {
+pub(crate) fn join_refused(member: &str, error: ResponseError) -> JoinAnswer {
     JoinGroupResponse::default()
         .with_error_code(error.code())
         .with_member_id(text(member))
         .with_protocol_name(None)
 }
 
-pub(super) fn sync_refused(error: ResponseError) -> SyncAnswer {
+pub(crate) fn sync_refused(error: ResponseError) -> SyncAnswer {
     SyncGroupResponse::default().with_error_code(error.code())
 }
 

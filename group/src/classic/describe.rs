@@ -4,11 +4,11 @@ use medallion_wire::ResponseError;
 use medallion_wire::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
 use medallion_wire::messages::list_groups_response::ListedGroup;
 
-use super::answers::text;
 use super::group::ClassicGroup;
 use super::member::ClassicMember;
 use super::state::ClassicState;
 use crate::ids::GroupId;
+use crate::request::text;
 
 /// What a group is that is not there.
 const DEAD: &str = "Dead";

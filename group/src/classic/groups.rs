@@ -24,7 +24,7 @@ use crate::history::RebalanceCause;
 use crate::ids::GroupId;
 use crate::output::{Output, Token};
 use crate::record::Record;
-use crate::request::{Caller, Refusal, Reply};
+use crate::request::{Caller, Refusal, Reply, is_asked_for};
 use crate::timers::{TimerKey, Timers};
 
 /// The classic groups of one partition of `__consumer_offsets`.
@@ -195,9 +195,6 @@ impl ClassicGroups {
 
     /// Lists groups in some states and of some types, all where none is named. Upper and lower case are the same.
     pub fn list(&self, states: &[StrBytes], types: &[StrBytes]) -> Vec<ListedGroup> {
-        let is_asked_for = |names: &[StrBytes], name: &str| {
-            names.is_empty() || names.iter().any(|asked| asked.trim().eq_ignore_ascii_case(name))
-        };
         if !is_asked_for(types, describe::GROUP_TYPE) {
             return Vec::new();
         }

@@ -36,11 +36,11 @@ mod records;
 mod state;
 mod static_member;
 mod step;
-mod subscription;
 mod sync;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use answers::{join_refused, sync_refused};
 pub use commit::{Commit, DeleteOffsets};
 pub use group::{ClassicGroup, ClassicParts};
 pub use groups::ClassicGroups;

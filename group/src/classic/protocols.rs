@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::group::ClassicGroup;
 use super::member::{ClassicMember, ClassicProtocol};
-use super::subscription;
+use crate::embedded;
 
 impl ClassicGroup {
     /// Whether someone of this kind with these protocols could be a member. An empty group takes any kind.
@@ -65,7 +65,7 @@ impl ClassicGroup {
         let protocol = self.protocol_name.as_deref()?;
         let mut topics = BTreeSet::new();
         for member in self.members.values() {
-            topics.extend(subscription::topics(member.metadata(protocol)?)?);
+            topics.extend(embedded::read_topics(member.metadata(protocol)?)?);
         }
         Some(topics)
     }

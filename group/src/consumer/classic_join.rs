@@ -6,18 +6,17 @@ use std::sync::Arc;
 use medallion_wire::ResponseError;
 use medallion_wire::messages::{JoinGroupRequest, JoinGroupResponse};
 
-use super::embedded::{self, Subscription};
-use super::heartbeat::{check_instance, unknown_instance};
+use super::checks::{check_instance, unknown_instance};
 use super::member::{ClassicPart, ConsumerMember};
 use super::soft::{Waiting, WaitingRequest};
 use super::step::{Step, refused};
-use super::target::Start;
-use crate::classic::{CONSUMER_PROTOCOL_TYPE, ClassicProtocol};
+use crate::classic::{CONSUMER_PROTOCOL_TYPE, ClassicProtocol, join_refused};
+use crate::embedded::{self, Subscription};
 use crate::environment::MigrationPolicy;
 use crate::history::RebalanceCause;
 use crate::ids::{GroupId, InstanceId, MemberId};
 use crate::output::Token;
-use crate::request::{Caller, Refusal};
+use crate::request::{Caller, Refusal, text};
 use crate::timers::TimerKey;
 
 /// The first version in which a dynamic member must come with an id that it was given.
@@ -50,11 +49,7 @@ impl Step<'_, '_> {
         self.check_protocols(&group, &id, request)?;
         let instance = request.group_instance_id.as_ref().map(InstanceId::from);
         if is_unknown && instance.is_none() && caller.version >= KNOWN_MEMBER_ID_MIN {
-            let answer = JoinGroupResponse::default()
-                .with_member_id(id.to_str_bytes())
-                .with_generation_id(-1)
-                .with_error_code(ResponseError::MemberIdRequired.code());
-            return Ok(Some(answer));
+            return Ok(Some(join_refused(id.as_str(), ResponseError::MemberIdRequired)));
         }
         let subscription = subscription_of(request, &id)?;
         let replaced = instance.as_ref().and_then(|instance| self.holder(&group, instance));
@@ -63,8 +58,8 @@ impl Step<'_, '_> {
         let updated = updated(&member, caller, request, &subscription, instance);
         let is_new = member.topics.is_empty() && member.regex.is_empty();
         let cause = if is_new { RebalanceCause::MemberJoined } else { RebalanceCause::MetadataChanged };
-        let changed = self.write_member(&group, &member, updated, cause);
-        if !changed.subscription {
+        let has_changed = self.write_member(&group, &member, updated, cause);
+        if !has_changed {
             self.bump_if_topics_changed(&group);
         }
         let join = WaitingJoin {
@@ -75,16 +70,16 @@ impl Step<'_, '_> {
             rebalance_timeout_ms: request.rebalance_timeout_ms,
         };
         if let Some(old) = replaced.filter(|_| downgrades) {
-            return self.join_downgrading(&group, &id, &old.id, &join, changed.subscription).map(Some);
+            return self.join_downgrading(&group, &id, &old.id, &join, has_changed).map(Some);
         }
         self.hear_of(&group, &id);
-        if matches!(self.may_start(&group), Start::Yes) {
+        if self.may_start(&group) {
             let request = WaitingRequest::Join(Box::new(join));
-            let has_subscription_changed = changed.subscription;
+            let has_subscription_changed = has_changed;
             self.start(&group, Some(Waiting { token, member: id, request, has_subscription_changed }));
             return Ok(None);
         }
-        self.finish_join(&group, &id, &join, changed.subscription).map(Some)
+        self.finish_join(&group, &id, &join, has_changed).map(Some)
     }
 
     fn check_migration(&self, group: &GroupId) -> Result<(), Refusal> {
@@ -191,7 +186,6 @@ impl Step<'_, '_> {
 }
 
 fn joined(member: &ConsumerMember, join: &WaitingJoin) -> JoinGroupResponse {
-    let text = |text: &str| medallion_wire::kafka_protocol::protocol::StrBytes::from_string(text.to_owned());
     JoinGroupResponse::default()
         .with_member_id(member.id.to_str_bytes())
         .with_generation_id(member.epoch)

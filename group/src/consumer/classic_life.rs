@@ -9,11 +9,11 @@ use medallion_wire::messages::{
     HeartbeatRequest, LeaveGroupRequest, LeaveGroupResponse, SyncGroupRequest, SyncGroupResponse,
 };
 
-use super::embedded;
 use super::group::ConsumerGroup;
 use super::member::{ClassicPart, ConsumerMember, MemberState, without_epochs};
 use super::step::Step;
 use crate::classic::CONSUMER_PROTOCOL_TYPE;
+use crate::embedded;
 use crate::history::RebalanceCause;
 use crate::ids::{GroupId, InstanceId};
 use crate::timers::TimerKey;
@@ -67,7 +67,7 @@ impl Step<'_, '_> {
         self.set_session(&group, &member);
         // Nobody else may come to notice that topics have changed.
         self.bump_if_topics_changed(&group);
-        if matches!(self.may_start(&group), super::target::Start::Yes) {
+        if self.may_start(&group) {
             self.start(&group, None);
         }
         let of = self.group(&group);

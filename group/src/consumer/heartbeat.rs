@@ -6,32 +6,24 @@ use medallion_wire::messages::consumer_group_heartbeat_response::{
     Assignment as AnsweredAssignment, TopicPartitions,
 };
 use medallion_wire::messages::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
+use medallion_wire::types::Uuid;
 use medallion_wire::{ResponseError, TopicId};
 
+use super::checks::{
+    UNCHANGED, check_epoch, check_instance, check_regex, not_a_consumer_group, unknown_instance,
+    unknown_member, validate,
+};
 use super::member::{ConsumerMember, LEAVING_EPOCH, PartitionEpochs, STATIC_LEAVING_EPOCH, TopicNames};
 use super::reconcile::Reconciliation;
+use super::records;
 use super::soft::{LastHeartbeat, Waiting, WaitingRequest};
 use super::step::{Step, Trigger, refused};
-use super::target::Start;
-use super::{records, regex};
 use crate::assignor::Assignment;
 use crate::history::RebalanceCause;
 use crate::ids::{GroupId, InstanceId, MemberId};
 use crate::output::Token;
 use crate::request::{Caller, Refusal};
 use crate::timers::TimerKey;
-
-/// The first version in which clients choose their member ids.
-const CLIENT_CHOOSES_ID_MIN: i16 = 1;
-/// Stands for "as before".
-const UNCHANGED: i32 = -1;
-
-/// What a member's new words change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Changed {
-    /// What it is subscribed to.
-    pub(super) subscription: bool,
-}
 
 impl Step<'_, '_> {
     /// Takes a heartbeat. `None` is answered when an assignment is there.
@@ -58,22 +50,22 @@ impl Step<'_, '_> {
         self.check_room(&group, &request.member_id)?;
         let id = self.id_for(request);
         let member = self.find_or_make(&group, &id, request)?;
-        let changed = self.update(&group, &member, caller, request);
-        if !changed.subscription {
+        let has_changed = self.update(&group, &member, caller, request);
+        if !has_changed {
             self.bump_if_topics_changed(&group);
         }
         self.hear_of(&group, &id);
-        if matches!(self.may_start(&group), Start::Yes) {
+        if self.may_start(&group) {
             let waiting = Waiting {
                 token,
                 member: id,
                 request: WaitingRequest::Heartbeat(Box::new(request.clone())),
-                has_subscription_changed: changed.subscription,
+                has_subscription_changed: has_changed,
             };
             self.start(&group, Some(waiting));
             return Ok(None);
         }
-        self.finish_heartbeat(&group, &id, request, changed.subscription).map(Some)
+        self.finish_heartbeat(&group, &id, request, has_changed).map(Some)
     }
 
     /// The group is there, or is made for who joins: out of nothing, or out of a classic group.
@@ -99,24 +91,13 @@ impl Step<'_, '_> {
         }
     }
 
-    pub(super) fn check_room(&self, id: &GroupId, member: &str) -> Result<(), Refusal> {
-        let members_max = self.environment.settings.consumer.members_max;
-        let Some(group) = self.groups.get(id.as_str()) else { return Ok(()) };
-        if group.len() < members_max || (!member.is_empty() && group.member(member).is_some()) {
-            return Ok(());
-        }
-        let message =
-            format!("The consumer group has reached its maximum capacity of {members_max} members.");
-        Err(refused(ResponseError::GroupMaxSizeReached, message))
-    }
-
     fn id_for(&mut self, request: &ConsumerGroupHeartbeatRequest) -> MemberId {
         if request.member_id.is_empty() { self.new_id() } else { MemberId::from(&request.member_id) }
     }
 
     /// As Kafka's: 16 bytes in URL-safe base 64, which never begins with a dash.
     pub(super) fn new_id(&mut self) -> MemberId {
-        MemberId::from(base64_uuid((self.environment.random)()))
+        MemberId::from(random_id((self.environment.random)()))
     }
 
     fn find_or_make(
@@ -202,14 +183,14 @@ impl Step<'_, '_> {
         new
     }
 
-    /// Notes what a member says. What it is subscribed to, where that is new, begins another epoch.
+    /// Notes what a member says; whether it is subscribed to something else now, which begins another epoch.
     fn update(
         &mut self,
         group: &GroupId,
         member: &ConsumerMember,
         caller: &Caller,
         request: &ConsumerGroupHeartbeatRequest,
-    ) -> Changed {
+    ) -> bool {
         let mut updated = member.clone();
         let text =
             |text: &medallion_wire::kafka_protocol::protocol::StrBytes| Arc::<str>::from(text.as_str());
@@ -245,17 +226,17 @@ impl Step<'_, '_> {
         self.write_member(group, member, updated, cause)
     }
 
-    /// Writes a member's new words, and begins another epoch where its subscription is another.
+    /// Writes a member's new words; whether its subscription is another now, which begins another epoch.
     pub(super) fn write_member(
         &mut self,
         group: &GroupId,
         before: &ConsumerMember,
         after: ConsumerMember,
         cause: RebalanceCause,
-    ) -> Changed {
+    ) -> bool {
         let is_known = self.member(group, &after.id).is_some();
         if is_known && after == *before {
-            return Changed { subscription: false };
+            return false;
         }
         let subscription = after.topics != before.topics || after.regex != before.regex;
         let id = after.id.clone();
@@ -274,7 +255,7 @@ impl Step<'_, '_> {
             };
             self.bump(group, Trigger { cause, member: Some(&after), reason });
         }
-        Changed { subscription }
+        subscription
     }
 
     /// Takes the member on towards the target, and answers it.
@@ -415,131 +396,13 @@ fn answered(assigned: &PartitionEpochs) -> AnsweredAssignment {
     AnsweredAssignment::default().with_topic_partitions(topics.collect())
 }
 
-/// A member may be one epoch behind: the answer that told it of its epoch was lost. Kafka refuses that where the request
-/// does not list what is owned; here that counts as unchanged, and so it is part of what the member has.
-fn check_epoch(member: &ConsumerMember, epoch: i32, owned: Option<&Assignment>) -> Result<(), Refusal> {
-    if epoch == 0 || epoch == member.epoch {
-        return Ok(());
-    }
-    let (order, is_repeated) = if epoch > member.epoch {
-        ("greater", false)
-    } else {
-        let is_part = owned.is_none_or(|owned| member.has_all(owned));
-        ("smaller", epoch == member.previous_epoch && is_part)
-    };
-    if is_repeated {
-        return Ok(());
-    }
-    let message = format!(
-        "The consumer group member has a {order} member epoch ({epoch}) than the one known by the group coordinator ({}). The \
-         member must abandon all its partitions and rejoin.",
-        member.epoch
-    );
-    Err(refused(ResponseError::FencedMemberEpoch, message))
-}
-
-pub(super) fn check_instance(
-    holder: &ConsumerMember,
-    id: &MemberId,
-    instance: &InstanceId,
-) -> Result<(), Refusal> {
-    if holder.id == *id {
-        return Ok(());
-    }
-    let message =
-        format!("Static member {id} with instance id {instance} was fenced by member {}.", holder.id);
-    Err(refused(ResponseError::FencedInstanceId, message))
-}
-
-pub(super) fn unknown_member(group: &GroupId, id: &MemberId) -> Refusal {
-    refused(ResponseError::UnknownMemberId, format!("Member {id} is not a member of group {group}."))
-}
-
-pub(super) fn unknown_instance(instance: &InstanceId) -> Refusal {
-    refused(ResponseError::UnknownMemberId, format!("Instance id {instance} is unknown."))
-}
-
-fn not_a_consumer_group(step: &Step<'_, '_>, group: &GroupId) -> Refusal {
-    let message = match step.classic.get(group.as_str()) {
-        Some(_) => format!("Group {group} is not a consumer group."),
-        None => format!("Group {group} not found."),
-    };
-    refused(ResponseError::GroupIdNotFound, message)
-}
-
-fn check_regex(pattern: &str) -> Result<(), Refusal> {
-    regex::compile(pattern).map(drop).map_err(|error| {
-        let text = error.to_string(); // of several lines; the last says what is wrong
-        let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
-        let message =
-            format!("SubscribedTopicRegex `{pattern}` is not a valid regular expression: {reason}.");
-        refused(ResponseError::InvalidRegularExpression, message)
-    })
-}
-
-/// What every request must obey. Source: Kafka's `GroupCoordinatorService`.
-fn validate(
-    request: &ConsumerGroupHeartbeatRequest,
-    version: i16,
-    assignors: &[String],
-) -> Result<(), Refusal> {
-    let invalid = |message: &str| Err(refused(ResponseError::InvalidRequest, message));
-    let is_blank = |text: Option<&str>| text.is_some_and(|text| text.trim().is_empty());
-    let epoch = request.member_epoch;
-    let is_named = version >= CLIENT_CHOOSES_ID_MIN || epoch > 0 || epoch == LEAVING_EPOCH;
-    if is_named && is_blank(Some(&request.member_id)) {
-        return invalid("MemberId can't be empty.");
-    }
-    if is_blank(Some(&request.group_id)) {
-        return invalid("GroupId can't be empty.");
-    }
-    if is_blank(request.instance_id.as_deref()) {
-        return invalid("InstanceId can't be empty.");
-    }
-    if is_blank(request.rack_id.as_deref()) {
-        return invalid("RackId can't be empty.");
-    }
-    match epoch {
-        0 if request.rebalance_timeout_ms == UNCHANGED => {
-            return invalid("RebalanceTimeoutMs must be provided in first request.");
-        }
-        0 if request.topic_partitions.as_ref().is_none_or(|owned| !owned.is_empty()) => {
-            return invalid("TopicPartitions must be empty when (re-)joining.");
-        }
-        0 if request.subscribed_topic_names.is_none() && request.subscribed_topic_regex.is_none() => {
-            return invalid(
-                "Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.",
-            );
-        }
-        STATIC_LEAVING_EPOCH if request.instance_id.is_none() => return invalid("InstanceId can't be null."),
-        ..STATIC_LEAVING_EPOCH => return invalid("MemberEpoch is invalid."),
-        _ => {}
-    }
-    match &request.server_assignor {
-        Some(asked) if !assignors.iter().any(|known| known == asked.as_str()) => {
-            let message = format!(
-                "ServerAssignor {asked} is not supported. Supported assignors: {}.",
-                assignors.join(", ")
-            );
-            Err(refused(ResponseError::UnsupportedAssignor, message))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// A random id in the form of Kafka's `Uuid`: version 4, URL-safe base 64 without padding.
-fn base64_uuid(random: u128) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+/// A random id as Kafka writes its UUIDs, all of them as topics' ids.
+fn random_id(random: u128) -> String {
     const VERSION: u128 = 0x4000 << 64;
     const VARIANT: u128 = 0x8 << 60;
     // A first bit of 0 keeps the first character off "-" and "_", which tools would take for options.
     let bits = (random & !(0xf000 << 64) & !(0xc << 60) & (u128::MAX >> 1)) | VERSION | VARIANT;
-    let digits = (0..22).map(|index| {
-        let shift = 122 - index * 6;
-        let digit = if shift >= 0 { bits >> shift } else { bits << -shift } & 0x3f;
-        char::from(ALPHABET[usize::try_from(digit).unwrap_or(0)])
-    });
-    digits.collect()
+    TopicId(Uuid::from_u128(bits)).to_string()
 }
 
 #[cfg(test)]
@@ -549,13 +412,13 @@ mod tests {
     #[test]
     fn new_ids_look_like_those_of_kafka() {
         for random in [0, 1, u128::MAX, 0x1234_5678_9abc_def0_1234_5678_9abc_def0] {
-            let id = base64_uuid(random);
+            let id = random_id(random);
             assert_eq!(id.len(), 22);
             assert!(
                 !id.starts_with('-')
                     && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
             );
         }
-        assert_eq!(base64_uuid(0), "AAAAAAAAQACAAAAAAAAAAA");
+        assert_eq!(random_id(0), "AAAAAAAAQACAAAAAAAAAAA");
     }
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use medallion_wire::ResponseError;
 
-use super::embedded;
 use super::group::ConsumerGroup;
 use super::member::{ClassicPart, ConsumerMember, with_epoch};
 use super::records;
 use super::step::{Step, refused};
 use crate::assignor::Assignment;
 use crate::classic::{ClassicGroup, ClassicMember, ClassicParts, MemberParts};
+use crate::embedded;
 use crate::environment::Topics;
 use crate::ids::{GroupId, MemberId};
 use crate::request::Refusal;

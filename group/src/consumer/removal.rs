@@ -74,7 +74,7 @@ impl Step<'_, '_> {
                     self.fence(group, member, RebalanceCause::RebalanceExpired, why);
                 }
             }
-            TimerKey::ConsumerAssignment(group) => self.assign_in_time(group),
+            TimerKey::ConsumerAssignment(group) => self.assign_again(group),
             _ => {}
         }
     }
@@ -82,13 +82,6 @@ impl Step<'_, '_> {
     fn fence(&mut self, group: &GroupId, member: &MemberId, cause: RebalanceCause, why: &str) {
         if let Some(member) = self.member(group, member) {
             self.take_out(group, &[member], cause, why);
-        }
-    }
-
-    fn assign_in_time(&mut self, group: &GroupId) {
-        let is_wanted = self.groups.get(group.as_str()).is_some_and(|group| !group.is_empty());
-        if is_wanted && matches!(self.may_start(group), super::target::Start::Yes) {
-            self.start(group, None);
         }
     }
 }

@@ -15,28 +15,21 @@ use crate::ids::GroupId;
 use crate::output::AssignmentJob;
 use crate::timers::TimerKey;
 
-/// Whether an assignment begins.
-pub(super) enum Start {
-    /// The target is of the group's epoch, or it must wait: for its interval, or for one that is being computed.
-    No,
-    /// It may begin, and who asked waits for it.
-    Yes,
-}
-
 impl Step<'_, '_> {
-    /// Whether the group needs another target now. Where it must wait for its interval a timer is set.
-    pub(super) fn may_start(&mut self, id: &GroupId) -> Start {
+    /// Whether an assignment may begin: the target is of an older epoch than the group, none is being computed, and the
+    /// interval since the last one is over. Where it is not, a timer is set.
+    pub(super) fn may_start(&mut self, id: &GroupId) -> bool {
         let group = self.group(id);
         if group.assignment_epoch >= group.epoch || self.soft.running.contains_key(id) {
-            return Start::No;
+            return false;
         }
         let left_ms = self.until_interval(group);
         if left_ms <= 0 {
-            return Start::Yes;
+            return true;
         }
         let deadline_ms = self.environment.monotonic_ms + left_ms;
         self.timers.set(TimerKey::ConsumerAssignment(id.clone()), deadline_ms);
-        Start::No
+        false
     }
 
     /// How long the group must wait for its next assignment. A clock that went back does not make it wait longer.

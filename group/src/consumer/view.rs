@@ -2,7 +2,6 @@
 
 use medallion_wire::ResponseError;
 use medallion_wire::TopicId;
-use medallion_wire::kafka_protocol::protocol::StrBytes;
 use medallion_wire::messages::TopicName;
 use medallion_wire::messages::consumer_group_describe_response::{
     Assignment as DescribedAssignment, DescribedGroup, Member, TopicPartitions,
@@ -15,15 +14,12 @@ use super::member::{ConsumerMember, without_epochs};
 use crate::assignor::Assignment;
 use crate::classic::{CONSUMER_PROTOCOL_TYPE, Commit};
 use crate::environment::Topics;
+use crate::request::text;
 
 /// How `ListGroups` names the protocol (KIP-848).
 pub(crate) const GROUP_TYPE: &str = "consumer";
 /// The first version of `OffsetCommit` that members of the consumer protocol may use.
 const COMMIT_MIN: i16 = 9;
-
-fn text(text: &str) -> StrBytes {
-    StrBytes::from_string(text.to_owned())
-}
 
 impl ConsumerGroup {
     /// The group with its members; `default_assignor` where no member likes one best.

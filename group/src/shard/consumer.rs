@@ -6,18 +6,19 @@ use medallion_wire::messages::consumer_group_describe_response::DescribedGroup a
 use medallion_wire::messages::describe_groups_response::DescribedGroup;
 use medallion_wire::messages::list_groups_response::ListedGroup;
 use medallion_wire::messages::{
-    ConsumerGroupHeartbeatRequest, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse,
-    LeaveGroupRequest, SyncGroupRequest, SyncGroupResponse,
+    ConsumerGroupHeartbeatRequest, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, LeaveGroupRequest,
+    SyncGroupRequest,
 };
 
 use super::Shard;
 use crate::assignor::GroupAssignment;
+use crate::classic::{join_refused, sync_refused};
 use crate::consumer::{Step, view};
 use crate::environment::Environment;
 use crate::ids::GroupId;
 use crate::output::{JobId, Output, Token};
 use crate::record::Record;
-use crate::request::{Caller, Refusal, Reply};
+use crate::request::{Caller, Refusal, Reply, is_asked_for, text};
 
 impl Shard {
     /// Makes one decision on consumer groups; its records are one batch.
@@ -138,8 +139,7 @@ impl Shard {
             return self.classic.sync(token, request, environment, &mut self.timers, output);
         }
         let answer = self.decide(environment, output, |step| step.sync(request));
-        let refused = |error: ResponseError| SyncGroupResponse::default().with_error_code(error.code());
-        output.reply(token, answer.unwrap_or_else(refused));
+        output.reply(token, answer.unwrap_or_else(sync_refused));
     }
 
     pub(super) fn heartbeat(
@@ -202,9 +202,6 @@ impl Shard {
     /// Lists groups of both kinds.
     pub(super) fn list(&self, states: &[StrBytes], types: &[StrBytes]) -> Vec<ListedGroup> {
         let mut listed = self.classic.list(states, types);
-        let is_asked_for = |names: &[StrBytes], name: &str| {
-            names.is_empty() || names.iter().any(|asked| asked.trim().eq_ignore_ascii_case(name))
-        };
         if is_asked_for(types, view::GROUP_TYPE) {
             let groups = self.state.consumer.iter();
             let groups = groups.filter(|group| is_asked_for(states, group.state().as_str()));
@@ -241,16 +238,4 @@ impl Shard {
         }
         Ok(())
     }
-}
-
-fn text(text: &str) -> StrBytes {
-    StrBytes::from_string(text.to_owned())
-}
-
-fn join_refused(member: &str, error: ResponseError) -> JoinGroupResponse {
-    JoinGroupResponse::default()
-        .with_error_code(error.code())
-        .with_member_id(text(member))
-        .with_generation_id(-1)
-        .with_protocol_name(None)
 }

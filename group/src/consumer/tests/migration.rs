@@ -42,7 +42,7 @@ fn assignment(partitions: &[i32], user_data: &[u8]) -> Bytes {
 
 /// The partitions in an assignment of one topic.
 fn partitions_in(assignment: &[u8]) -> Vec<i32> {
-    let read = super::super::embedded::read_assignment(assignment).expect("an assignment");
+    let read = crate::embedded::read_assignment(assignment).expect("an assignment");
     read.partitions.into_iter().flat_map(|(_, partitions)| partitions).collect()
 }
 

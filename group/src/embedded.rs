@@ -18,26 +18,30 @@ use crate::environment::Topics;
 
 /// What a member subscribes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Subscription {
-    pub(super) version: i16,
-    pub(super) topics: Vec<Arc<str>>,
+pub(crate) struct Subscription {
+    pub(crate) version: i16,
+    pub(crate) topics: Vec<Arc<str>>,
     /// What it still owns; nothing before version 1.
-    pub(super) owned: Vec<(Arc<str>, Vec<i32>)>,
-    pub(super) rack: Option<Arc<str>>,
+    pub(crate) owned: Vec<(Arc<str>, Vec<i32>)>,
+    pub(crate) rack: Option<Arc<str>>,
 }
 
 /// What a member was given by another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ClientAssignment {
-    pub(super) partitions: Vec<(Arc<str>, Vec<i32>)>,
-    pub(super) has_user_data: bool,
+pub(crate) struct ClientAssignment {
+    pub(crate) partitions: Vec<(Arc<str>, Vec<i32>)>,
+    pub(crate) has_user_data: bool,
+}
+
+/// The topics of a subscription; `None` where they cannot be read. As in Kafka, what follows the user's data is not looked
+/// at.
+pub(crate) fn read_topics(mut bytes: &[u8]) -> Option<Vec<Arc<str>>> {
+    read_head(&mut bytes).map(|(_, topics)| topics)
 }
 
 /// Reads a subscription; `None` where it is none.
-pub(super) fn read_subscription(mut bytes: &[u8]) -> Option<Subscription> {
-    let version = bytes.try_get_i16().ok().filter(|version| *version >= 0)?;
-    let topics = read_list(&mut bytes, read_text)?;
-    let _ = read_bytes(&mut bytes)?;
+pub(crate) fn read_subscription(mut bytes: &[u8]) -> Option<Subscription> {
+    let (version, topics) = read_head(&mut bytes)?;
     let owned = if version >= 1 { read_list(&mut bytes, read_partitions)? } else { Vec::new() };
     if version >= 2 {
         let _ = bytes.try_get_i32().ok()?;
@@ -46,8 +50,16 @@ pub(super) fn read_subscription(mut bytes: &[u8]) -> Option<Subscription> {
     Some(Subscription { version, topics, owned, rack: rack.filter(|rack| !rack.is_empty()) })
 }
 
+/// What all versions of a subscription begin with: the version, the topics, and the user's data, which is skipped.
+fn read_head(bytes: &mut &[u8]) -> Option<(i16, Vec<Arc<str>>)> {
+    let version = bytes.try_get_i16().ok().filter(|version| *version >= 0)?;
+    let topics = read_list(bytes, read_text)?;
+    let _ = read_bytes(bytes)?;
+    Some((version, topics))
+}
+
 /// Reads an assignment; `None` where it is none.
-pub(super) fn read_assignment(mut bytes: &[u8]) -> Option<ClientAssignment> {
+pub(crate) fn read_assignment(mut bytes: &[u8]) -> Option<ClientAssignment> {
     let _ = bytes.try_get_i16().ok().filter(|version| *version >= 0)?;
     let partitions = read_list(&mut bytes, read_partitions)?;
     let has_user_data = read_bytes(&mut bytes)? > 0;
@@ -55,7 +67,7 @@ pub(super) fn read_assignment(mut bytes: &[u8]) -> Option<ClientAssignment> {
 }
 
 /// Partitions by id; topics that are not there are left out.
-pub(super) fn by_id(partitions: &[(Arc<str>, Vec<i32>)], topics: &dyn Topics) -> Assignment {
+pub(crate) fn by_id(partitions: &[(Arc<str>, Vec<i32>)], topics: &dyn Topics) -> Assignment {
     let mut assignment = Assignment::new();
     for (name, partitions) in partitions {
         if let Some(topic) = topics.by_name(name).filter(|_| !partitions.is_empty()) {
@@ -66,7 +78,7 @@ pub(super) fn by_id(partitions: &[(Arc<str>, Vec<i32>)], topics: &dyn Topics) ->
 }
 
 /// Writes an assignment in the version of the member's subscription; topics that are not there are left out.
-pub(super) fn write_assignment(assignment: &Assignment, version: i16, topics: &dyn Topics) -> Bytes {
+pub(crate) fn write_assignment(assignment: &Assignment, version: i16, topics: &dyn Topics) -> Bytes {
     /// The last version there is.
     const VERSION_MAX: i16 = 3;
     let mut bytes = BytesMut::new();
@@ -153,5 +165,32 @@ mod tests {
     fn huge_counts_take_no_memory() {
         assert_eq!(read_subscription(b"\0\x01\x7f\xff\xff\xff"), None);
         assert_eq!(read_assignment(b"\0\x01\x7f\xff\xff\xff\0\x01a\x7f\xff\xff\xff"), None);
+    }
+
+    #[test]
+    fn topics_of_every_version_are_read() {
+        let body = b"\0\0\0\x02\0\x01a\0\x03b.c\xff\xff\xff\xff";
+        for version in [0_u8, 1, 3, 9] {
+            let mut metadata = vec![0, version];
+            metadata.extend_from_slice(body);
+            if version > 0 {
+                metadata.extend_from_slice(&[0, 0, 0, 0]);
+            }
+            let topics = read_topics(&metadata).expect("a subscription");
+            assert_eq!(topics.iter().map(|topic| &**topic).collect::<Vec<_>>(), ["a", "b.c"]);
+        }
+    }
+
+    #[test]
+    fn what_is_no_subscription_has_no_topics() {
+        let whole = b"\0\0\0\0\0\x01\0\x01a\0\0\0\x02xy";
+        assert!(read_topics(whole).is_some());
+        for end in 0..whole.len() {
+            assert_eq!(read_topics(&whole[..end]), None, "{end} bytes");
+        }
+        assert_eq!(read_topics(b"\xff\xff\0\0\0\0\xff\xff\xff\xff"), None, "a negative version");
+        assert_eq!(read_topics(b"\0\0\x7f\xff\xff\xff"), None, "more topics than bytes");
+        assert_eq!(read_topics(b"\0\0\xff\xff\xff\xff\xff\xff\xff\xff"), None, "a negative count");
+        assert_eq!(read_topics(b"\0\0\0\0\0\x01\0\x01\xff\xff\xff\xff\xff"), None, "no UTF-8");
     }
 }

@@ -51,10 +51,11 @@ impl Step<'_, '_> {
         }
     }
 
-    /// Begins the next assignment where the group has changed while the last one was computed.
+    /// Begins the next assignment where the target is stale: the group has changed while the last one was computed, or its
+    /// interval is over.
     pub(crate) fn assign_again(&mut self, id: &GroupId) {
         let is_wanted = self.groups.get(id.as_str()).is_some_and(|group| !group.is_empty());
-        if is_wanted && matches!(self.may_start(id), super::target::Start::Yes) {
+        if is_wanted && self.may_start(id) {
             self.start(id, None);
         }
     }
