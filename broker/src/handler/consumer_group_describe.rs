@@ -9,11 +9,9 @@ use medallion_wire::messages::consumer_group_describe_response::{
 };
 use medallion_wire::messages::{ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, GroupId};
 
-use super::authorize::{Operation, Resource, authorized_operations};
+use super::authorize::{Operation, Resource};
 use super::context::{BrokerState, Handler, RequestContext};
-use super::group_requests::{
-    OPERATIONS_NOT_ASKED, ask, authorize_group, check_consumer_groups, check_named, reply_of,
-};
+use super::group_requests::{ask, authorize_group, check_consumer_groups, check_named, operations, reply_of};
 
 /// The API.
 pub(crate) struct ConsumerGroupDescribe;
@@ -34,12 +32,8 @@ impl Handler for ConsumerGroupDescribe {
         for group in request.group_ids {
             let described = describe(&state, &context, &group).await;
             let mut described = described.unwrap_or_else(|error| refused(group.clone(), error));
-            described.authorized_operations =
-                if request.include_authorized_operations && described.error_code == 0 {
-                    authorized_operations(&*state.authorizer, &context.principal, Resource::Group(&group))
-                } else {
-                    OPERATIONS_NOT_ASKED
-                };
+            let are_asked = request.include_authorized_operations && described.error_code == 0;
+            described.authorized_operations = operations(&state, &context, &group, are_asked);
             groups.push(described);
         }
         ConsumerGroupDescribeResponse::default().with_groups(groups)

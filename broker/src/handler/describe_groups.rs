@@ -8,9 +8,9 @@ use medallion_wire::kafka_protocol::protocol::StrBytes;
 use medallion_wire::messages::describe_groups_response::DescribedGroup;
 use medallion_wire::messages::{DescribeGroupsRequest, DescribeGroupsResponse, GroupId};
 
-use super::authorize::{Operation, Resource, authorized_operations};
+use super::authorize::Operation;
 use super::context::{BrokerState, Handler, RequestContext};
-use super::group_requests::{OPERATIONS_NOT_ASKED, ask, authorize_group, reply_of};
+use super::group_requests::{ask, authorize_group, operations, reply_of};
 
 /// The API.
 pub(crate) struct DescribeGroups;
@@ -31,12 +31,8 @@ impl Handler for DescribeGroups {
         for group in request.groups {
             let described = describe(&state, &context, &group).await;
             let mut described = described.unwrap_or_else(|error| refused(group.clone(), error));
-            described.authorized_operations =
-                if request.include_authorized_operations && described.error_code == 0 {
-                    authorized_operations(&*state.authorizer, &context.principal, Resource::Group(&group))
-                } else {
-                    OPERATIONS_NOT_ASKED
-                };
+            let are_asked = request.include_authorized_operations && described.error_code == 0;
+            described.authorized_operations = operations(&state, &context, &group, are_asked);
             groups.push(described);
         }
         DescribeGroupsResponse::default().with_groups(groups)

@@ -6,11 +6,11 @@ use medallion_wire::ResponseError;
 use medallion_wire::internal_records::Feature;
 use medallion_wire::kafka_protocol::protocol::StrBytes;
 
-use super::authorize::{Operation, Resource};
+use super::authorize::{Operation, Resource, authorized_operations};
 use super::context::{BrokerState, RequestContext};
 
 /// Means "operations were not asked for".
-pub(crate) const OPERATIONS_NOT_ASKED: i32 = i32::MIN;
+const OPERATIONS_NOT_ASKED: i32 = i32::MIN;
 
 /// Who asks, as groups see it.
 pub(crate) fn caller(context: &RequestContext) -> Caller {
@@ -19,6 +19,14 @@ pub(crate) fn caller(context: &RequestContext) -> Caller {
         client_host: StrBytes::from_string(format!("/{}", context.client_address)),
         version: context.version,
     }
+}
+
+/// What whoever asks may do to a group, as bits of Kafka's operations; that they were not asked for is a number of its own.
+pub(crate) fn operations(state: &BrokerState, context: &RequestContext, group: &str, are_asked: bool) -> i32 {
+    if !are_asked {
+        return OPERATIONS_NOT_ASKED;
+    }
+    authorized_operations(&*state.authorizer, &context.principal, Resource::Group(group))
 }
 
 /// Whether whoever asks may do this to a group.
