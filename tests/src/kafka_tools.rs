@@ -65,6 +65,15 @@ pub(crate) fn run_steps(bootstrap: &str, steps: &[Value]) -> Result<Vec<Value>, 
     Ok(answer["results"].as_array().expect("KafkaTools answers with results").clone())
 }
 
+/// Has Kafka's own server-side assignors assign (see `tests/clients/java/Assignors.java`).
+///
+/// # Errors
+/// Where there is no Java or no Kafka on this machine.
+pub(crate) fn assign(groups: &[Value]) -> Result<Vec<Value>, Missing> {
+    let answer = exchange(&json!({ "assign": groups }))?;
+    Ok(answer["results"].as_array().expect("Assignors answers with results").clone())
+}
+
 /// Whether the tools can run here.
 ///
 /// # Errors

@@ -4,10 +4,11 @@
 //!   size go to one member;
 //! - [`uniform`]: sizes that differ by one at most where subscriptions allow it, and as few moves as that takes.
 //!
-//! Both give what Apache Kafka's assignors of these names give, where those do not depend on the order of a hash map; what
-//! is free is settled by members' ids, and by racks: a member gets partitions with a replica in its own rack where that costs neither
-//! balance nor moves.
+//! Both give what Apache Kafka's assignors of these names give. Where those go by the order of a hash map, members and topics
+//! are taken in the order of their ids; and of equals a member gets partitions with a replica in its own rack, where that costs
+//! neither balance nor moves (Kafka 4.3 does not look at racks). A test holds both against Kafka's own.
 
+mod levels;
 mod range;
 mod spec;
 #[cfg(test)]

@@ -52,11 +52,15 @@ impl GroupSpec {
     }
 
     /// Whether a partition has a replica in the member's rack.
-    pub(super) fn is_near(&self, member: &MemberSpec, (topic, partition): (TopicId, i32)) -> bool {
-        let Some(rack) = &member.rack else { return false };
+    pub(super) fn is_near(&self, member: &MemberSpec, partition: (TopicId, i32)) -> bool {
+        member.rack.as_ref().is_some_and(|rack| self.racks_of(partition).contains(rack))
+    }
+
+    /// The racks of a partition's replicas.
+    pub(super) fn racks_of(&self, (topic, partition): (TopicId, i32)) -> &[Arc<str>] {
         let racks =
             self.topics.get(&topic).and_then(|topic| topic.racks.get(usize::try_from(partition).ok()?));
-        racks.is_some_and(|racks| racks.contains(rack))
+        racks.map_or(&[], Vec::as_slice)
     }
 
     /// Whether racks can make a difference.

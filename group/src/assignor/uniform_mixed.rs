@@ -1,11 +1,12 @@
 //! Shares as equal as different subscriptions allow: keep what is owned, give what is free to who has least, then move
-//! from who has most to who has least while that evens out.
+//! from who has most to who has least while that evens out. Source: Kafka's `UniformHeterogeneousAssignmentBuilder`.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use medallion_wire::TopicId;
 
+use super::levels::Levels;
 use super::{GroupAssignment, GroupSpec};
 
 /// After so many rounds over all topics what is left uneven stays so (as in Kafka).
@@ -33,12 +34,7 @@ pub(super) fn assign(spec: &GroupSpec) -> GroupAssignment {
     for topic in 0..shares.topics.len() {
         shares.give_free(topic);
     }
-    for _ in 0..ROUNDS_MAX {
-        let moved = (0..shares.topics.len()).map(|topic| shares.even_out(topic)).sum::<usize>();
-        if moved == 0 {
-            break;
-        }
-    }
+    shares.even_out_all();
     shares.into_assignment()
 }
 
@@ -65,7 +61,7 @@ impl<'a> Shares<'a> {
             other_share
                 .cmp(&one_share)
                 .then(one.subscribers.len().cmp(&other.subscribers.len()))
-                .then(one.id.cmp(&other.id))
+                .then(signed_halves(one.id).cmp(&signed_halves(other.id)))
         });
         Self { spec, topics, sizes: vec![0; spec.members.len()] }
     }
@@ -85,75 +81,126 @@ impl<'a> Shares<'a> {
         }
     }
 
+    /// Gives what nobody has to who has least; of those with as many to who came first when the topic's turn began.
     fn give_free(&mut self, topic: usize) {
         let topic = &mut self.topics[topic];
-        let mut least: BinaryHeap<Reverse<(usize, usize)>> =
-            topic.subscribers.iter().map(|index| Reverse((self.sizes[*index], *index))).collect();
-        for partition in 0..topic.owners.len() {
-            if topic.owners[partition].is_some() {
+        topic.subscribers.sort_by_key(|index| (self.sizes[*index], *index));
+        let ranked = topic.subscribers.iter().enumerate();
+        let mut least: BinaryHeap<Least> =
+            ranked.map(|(rank, index)| Reverse((self.sizes[*index], rank, *index))).collect();
+        for (at, owner) in (0..).zip(&mut topic.owners) {
+            if owner.is_some() {
                 continue;
             }
-            let at = (topic.id, i32::try_from(partition).unwrap_or(i32::MAX));
-            let Some(index) = take_least(self.spec, &mut least, at) else { return };
-            topic.owners[partition] = Some(index);
+            let Some(Reverse((size, rank, index))) = take_least(self.spec, &mut least, (topic.id, at)) else {
+                return;
+            };
+            *owner = Some(index);
             self.sizes[index] += 1;
-            least.push(Reverse((self.sizes[index], index)));
+            least.push(Reverse((size + 1, rank, index)));
         }
     }
 
-    /// Moves partitions of one topic; tells how many.
-    fn even_out(&mut self, topic: usize) -> usize {
+    /// Goes over the topics until all others have moved nothing since one has.
+    fn even_out_all(&mut self) {
+        let movable: Vec<usize> =
+            (0..self.topics.len()).filter(|topic| self.topics[*topic].subscribers.len() > 1).collect();
+        let mut last_moved = None;
+        for topic in movable.iter().copied().cycle().take(ROUNDS_MAX * movable.len()) {
+            if last_moved == Some(topic) {
+                return;
+            }
+            if self.even_out(topic) || last_moved.is_none() {
+                last_moved = Some(topic);
+            }
+        }
+    }
+
+    /// Moves partitions of one topic from who has most to who has least; whether there was one to move.
+    fn even_out(&mut self, topic: usize) -> bool {
         let topic = &mut self.topics[topic];
-        let mut moved = 0;
-        loop {
-            let least = topic.subscribers.iter().copied().min_by_key(|index| (self.sizes[*index], *index));
-            let owned = topic.owners.iter().enumerate().filter_map(|(at, owner)| Some((at, (*owner)?)));
-            let most = owned.max_by_key(|(at, index)| (self.sizes[*index], *at));
-            let (Some(least), Some((partition, most))) = (least, most) else { return moved };
-            if self.sizes[most] <= self.sizes[least] + 1 {
-                return moved;
+        topic.subscribers.sort_by_key(|index| (self.sizes[*index], *index));
+        let size_of = |member: Option<&usize>| member.map_or(0, |member| self.sizes[*member]);
+        if size_of(topic.subscribers.last()) <= size_of(topic.subscribers.first()) + 1 {
+            return false;
+        }
+        let mut levels = Levels::new(&topic.subscribers, &self.sizes);
+        // What each member gives away, its last partition first. What it gets here it keeps.
+        let mut to_give: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (partition, owner) in topic.owners.iter().enumerate() {
+            owner.into_iter().for_each(|owner| to_give.entry(*owner).or_default().push(partition));
+        }
+        let mut has_moved = false;
+        while !levels.are_even() {
+            let Some((most, partition)) = next_to_give(&mut levels, &self.sizes, &mut to_give) else { break };
+            let least = levels.next_least(&self.sizes);
+            if levels.are_even() {
+                break;
             }
             topic.owners[partition] = Some(least);
             self.sizes[most] -= 1;
             self.sizes[least] += 1;
-            moved += 1;
+            has_moved = true;
         }
+        has_moved
     }
 
     fn into_assignment(self) -> GroupAssignment {
-        let mut assignment: GroupAssignment =
-            self.spec.members.iter().map(|member| (member.id.clone(), BTreeMap::new())).collect();
+        let mut assigned = vec![super::Assignment::new(); self.sizes.len()];
         for topic in self.topics {
             for (partition, owner) in (0..).zip(topic.owners) {
                 let Some(owner) = owner else { continue };
-                let own = assignment.entry(self.spec.members[owner].id.clone()).or_default();
-                let _ = own.entry(topic.id).or_default().insert(partition);
+                let _ = assigned[owner].entry(topic.id).or_default().insert(partition);
             }
         }
-        assignment
+        self.spec.members.iter().map(|member| member.id.clone()).zip(assigned).collect()
+    }
+}
+
+/// Size, rank and index of a member.
+type Least = Reverse<(usize, usize, usize)>;
+
+/// Kafka's order of ids: as two signed numbers.
+fn signed_halves(id: TopicId) -> (i64, i64) {
+    let (most, least) = id.0.as_u64_pair();
+    (most.cast_signed(), least.cast_signed())
+}
+
+/// Who has most and still has a partition to give away, with that partition.
+fn next_to_give(
+    levels: &mut Levels,
+    sizes: &[usize],
+    to_give: &mut BTreeMap<usize, Vec<usize>>,
+) -> Option<(usize, usize)> {
+    loop {
+        let most = levels.next_most(sizes)?;
+        if let Some(partition) = to_give.get_mut(&most).and_then(Vec::pop) {
+            return Some((most, partition));
+        }
+        levels.leave_out_most();
     }
 }
 
 /// Who has least of all; of those the first that is near the partition, else the first.
-fn take_least(
-    spec: &GroupSpec,
-    least: &mut BinaryHeap<Reverse<(usize, usize)>>,
-    partition: (TopicId, i32),
-) -> Option<usize> {
-    let Reverse((size, first)) = least.pop()?;
-    if !spec.has_racks() || spec.is_near(&spec.members[first], partition) {
+fn take_least(spec: &GroupSpec, least: &mut BinaryHeap<Least>, partition: (TopicId, i32)) -> Option<Least> {
+    let first = least.pop()?;
+    let Reverse((size, _, index)) = first;
+    if !spec.has_racks() || spec.is_near(&spec.members[index], partition) {
         return Some(first);
     }
-    let mut passed = vec![first];
-    let mut chosen = first;
-    while let Some(Reverse((_, index))) = least.peek().copied().filter(|Reverse((other, _))| *other == size) {
+    let mut passed = Vec::new();
+    let mut chosen = None;
+    while let Some(next) = least.peek().copied().filter(|Reverse((other, ..))| *other == size) {
         let _ = least.pop();
-        passed.push(index);
-        if spec.is_near(&spec.members[index], partition) {
-            chosen = index;
+        if spec.is_near(&spec.members[next.0.2], partition) {
+            chosen = Some(next);
             break;
         }
+        passed.push(next);
     }
-    least.extend(passed.into_iter().filter(|index| *index != chosen).map(|index| Reverse((size, index))));
-    Some(chosen)
+    least.extend(passed);
+    if chosen.is_some() {
+        least.push(first);
+    }
+    chosen.or(Some(first))
 }

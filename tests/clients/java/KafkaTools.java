@@ -40,7 +40,7 @@ import org.apache.kafka.common.utils.Exit;
  * Runs Kafka's command-line tools and Kafka's own client in one JVM.
  *
  * <p>Each line of the standard input is a JSON object: {"tool": class, "args": [...], "stdin": text} answers {"status", "out", "err"};
- * {"bootstrap": ..., "steps": [...]} answers {"results": [...]}. See tests/clients/README.md.
+ * {"bootstrap": ..., "steps": [...]} answers {"results": [...]}, see tests/clients/README.md; {"assign": [...]} is for {@link Assignors}.
  */
 public final class KafkaTools {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -76,11 +76,18 @@ public final class KafkaTools {
         BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line = lines.readLine(); line != null; line = lines.readLine()) {
             JsonNode request = JSON.readTree(line);
-            ObjectNode answer = request.has("tool") ? runTool(request, answers, errors) : runClient(request);
+            ObjectNode answer = answer(request, answers, errors);
             answers.println(JSON.writeValueAsString(answer));
             answers.flush();
         }
         Runtime.getRuntime().halt(0); // clients that were left open on purpose must not hold the JVM
+    }
+
+    private static ObjectNode answer(JsonNode request, PrintStream answers, PrintStream errors) throws Exception {
+        if (request.has("tool")) {
+            return runTool(request, answers, errors);
+        }
+        return request.has("assign") ? Assignors.run(request.get("assign"), JSON) : runClient(request);
     }
 
     private static ObjectNode runTool(JsonNode request, PrintStream answers, PrintStream errors) throws Exception {
