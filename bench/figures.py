@@ -31,10 +31,10 @@ def spread(values):
     return {"median": statistics.median(values), "min": min(values), "max": max(values), "count": len(values)}
 
 
-def summarize(pairs):
+def summarize(pairs, listed=FIGURES):
     """Median and spread of each figure, of both servers and of the ratio within each pair."""
     summary = {}
-    for name, unit, goal in FIGURES:
+    for name, unit, goal in listed:
         seen = [(m[name], k[name]) for m, k in pairs if name in m and name in k]
         if not seen:
             continue

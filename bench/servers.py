@@ -124,6 +124,9 @@ class Medallion(Server):
     name = "Medallion"
     binary = None
 
+    def properties(self):
+        return super().properties() + f"medallion.metrics.listener=127.0.0.1:{free_port()}\n"
+
     def command(self, file):
         return [self.binary, "broker", file]
 
