@@ -136,7 +136,7 @@ impl History {
 
     /// Notes a rebalance, and forgets the oldest when there are too many.
     pub fn note(&mut self, mut rebalance: Rebalance) {
-        cut(&mut rebalance.reason);
+        rebalance.reason = shortened(rebalance.reason);
         *self.counts.entry(rebalance.cause).or_default() += 1;
         if self.last.len() == self.kept_max {
             let _ = self.last.pop_front();
@@ -166,9 +166,10 @@ impl History {
 }
 
 /// Shortens a reason between two characters.
-fn cut(reason: &mut String) {
+pub(crate) fn shortened(mut reason: String) -> String {
     let end = (0..=REASON_BYTES_MAX.min(reason.len())).rev().find(|end| reason.is_char_boundary(*end));
     reason.truncate(end.unwrap_or(0));
+    reason
 }
 
 #[cfg(test)]

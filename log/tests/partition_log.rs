@@ -622,14 +622,19 @@ fn a_plain_append_opens_rolls_flushes_and_decodes_nothing() {
     let (_disk, env) = simulated();
     let config = LogConfig { segment_bytes: 400, ..LogConfig::default() };
     let mut log = reopen(&env, &config, OpenOptions::new(0));
-    let is_plain = |log: &PartitionLog, bytes| log.is_append_plain(bytes, LeaderEpoch(0), 1000);
+    let is_plain_by =
+        |log: &PartitionLog, bytes, origin| log.is_append_plain(bytes, LeaderEpoch(0), origin, 1000);
+    let is_plain = |log: &PartitionLog, bytes| is_plain_by(log, bytes, AppendOrigin::Client);
     assert!(!is_plain(&log, 100), "the files are not open, the epoch is new");
     append(&mut log, &[(10, "a", "1")]);
     assert!(is_plain(&log, 100));
-    assert!(!log.is_append_plain(100, LeaderEpoch(1), 1000), "the epoch has to be noted");
+    assert!(
+        !log.is_append_plain(100, LeaderEpoch(1), AppendOrigin::Client, 1000),
+        "the epoch has to be noted"
+    );
     assert!(!is_plain(&log, 400), "the segment is full");
     let old_ms = 10 + config.segment_ms + 1;
-    assert!(!log.is_append_plain(100, LeaderEpoch(0), old_ms), "the segment is old");
+    assert!(!log.is_append_plain(100, LeaderEpoch(0), AppendOrigin::Client, old_ms), "the segment is old");
     log.roll().unwrap();
     assert!(!is_plain(&log, 100), "nothing was written to this segment");
     append(&mut log, &[(10, "a", "1")]);
@@ -641,10 +646,12 @@ fn a_plain_append_opens_rolls_flushes_and_decodes_nothing() {
         LogConfig { flush_messages: 1000, ..config.clone() },
         LogConfig { compression: CompressionSetting::Zstd(None), ..config.clone() },
         LogConfig { message_timestamp_before_max_ms: 1000, ..config.clone() },
-        compact,
+        compact.clone(),
     ] {
         log.update_config(Arc::new(needs_more.clone()));
         assert!(!is_plain(&log, 100), "{needs_more:?}");
+        let quickly_checked = needs_more == compact;
+        assert_eq!(is_plain_by(&log, 100, AppendOrigin::Coordinator), quickly_checked, "{needs_more:?}");
     }
     log.update_config(Arc::new(config.clone()));
     assert!(is_plain(&log, 100));

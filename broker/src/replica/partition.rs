@@ -569,10 +569,11 @@ pub(super) struct Written {
 /// Whether writing all of `pending` takes one write into the page cache and nothing more.
 fn is_plain(log: &PartitionLog, pending: &[PendingAppend], now_ms: i64) -> bool {
     let bytes: usize = pending.iter().map(|append| append.request.records.len()).sum();
-    bytes <= INLINE_BYTES_MAX
-        && pending
-            .iter()
-            .all(|append| !append.durable && log.is_append_plain(bytes, append.request.leader_epoch, now_ms))
+    let is_plain = |append: &PendingAppend| {
+        let AppendRequest { leader_epoch, origin, .. } = &append.request;
+        !append.durable && log.is_append_plain(bytes, *leader_epoch, *origin, now_ms)
+    };
+    bytes <= INLINE_BYTES_MAX && pending.iter().all(is_plain)
 }
 
 fn fail_durable(

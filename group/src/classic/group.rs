@@ -8,7 +8,6 @@ use bytes::Bytes;
 use super::CONSUMER_PROTOCOL_TYPE;
 use super::member::ClassicMember;
 use super::state::{ClassicState, Phase};
-use crate::history::History;
 use crate::ids::{GroupId, InstanceId, MemberId};
 
 /// A group and its members.
@@ -22,7 +21,7 @@ pub struct ClassicGroup {
     pub(super) protocol_name: Option<Arc<str>>,
     pub(super) generation: i32,
     pub(super) leader: Option<MemberId>,
-    pub(super) members: BTreeMap<MemberId, ClassicMember>,
+    pub(super) members: BTreeMap<MemberId, Box<ClassicMember>>,
     pub(super) static_members: BTreeMap<InstanceId, MemberId>,
     /// Who was told an id to join with, and did not yet (KIP-394).
     pub(super) pending_join: BTreeSet<MemberId>,
@@ -34,7 +33,6 @@ pub struct ClassicGroup {
     pub(super) supported: BTreeMap<Arc<str>, usize>,
     /// What the members read, as far as that is known.
     pub(super) subscribed_topics: Option<BTreeSet<Arc<str>>>,
-    pub(super) history: History,
 }
 
 /// What makes a stable group of members that had been in one of the consumer protocol.
@@ -68,7 +66,6 @@ impl ClassicGroup {
             awaiting_join: 0,
             supported: BTreeMap::new(),
             subscribed_topics: None,
-            history: History::default(),
         }
     }
 
@@ -131,17 +128,17 @@ impl ClassicGroup {
 
     /// Its members in the order of their ids, with protocols and assignments.
     pub fn members(&self) -> impl ExactSizeIterator<Item = &ClassicMember> {
-        self.members.values()
+        self.members.values().map(|member| &**member)
     }
 
     /// One member.
     pub fn member(&self, id: &str) -> Option<&ClassicMember> {
-        self.members.get(id)
+        self.members.get(id).map(|member| &**member)
     }
 
     /// The member that holds an instance id.
     pub fn static_member(&self, instance: &str) -> Option<&ClassicMember> {
-        self.members.get(self.static_members.get(instance)?)
+        self.member(self.static_members.get(instance)?.as_str())
     }
 
     /// Whether it is in the state `Empty`: without members, and without a rebalance that waits for some.
@@ -170,11 +167,6 @@ impl ClassicGroup {
             Some(topics) => topics.contains(topic),
             None => self.uses_consumer_protocol(),
         }
-    }
-
-    /// Why it rebalanced since it was loaded.
-    pub fn history(&self) -> &History {
-        &self.history
     }
 
     /// How long a rebalance waits for members: as long as the most patient of them asks.

@@ -93,7 +93,7 @@ impl ClassicGroup {
         match self.phase {
             Phase::Empty => true,
             Phase::Preparing { .. } => {
-                known.is_some_and(ClassicMember::is_awaiting_join) || self.awaiting_join < members_max
+                known.is_some_and(|member| member.is_awaiting_join()) || self.awaiting_join < members_max
             }
             Phase::Completing | Phase::Stable => known.is_some() || self.members.len() < members_max,
         }

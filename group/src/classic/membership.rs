@@ -31,7 +31,7 @@ impl ClassicGroup {
         if self.leader.is_none() {
             self.leader = Some(member.id.clone());
         }
-        let _ = self.members.insert(member.id.clone(), member);
+        let _ = self.members.insert(member.id.clone(), Box::new(member));
     }
 
     /// Takes out a member, or someone who was about to become one. Whatever of it waits is answered that it is unknown.

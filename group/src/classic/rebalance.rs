@@ -7,7 +7,7 @@ use super::answers;
 use super::group::ClassicGroup;
 use super::state::{InitialDelay, Phase};
 use super::step::Step;
-use crate::history::{MemberClient, Rebalance, RebalanceCause};
+use crate::history::{MemberClient, Rebalance, RebalanceCause, shortened};
 use crate::ids::MemberId;
 use crate::timers::TimerKey;
 
@@ -93,11 +93,10 @@ impl ClassicGroup {
             cause: trigger.cause,
             member: trigger.member,
             client,
-            reason: trigger.reason,
+            reason: shortened(trigger.reason),
             time_ms: step.environment.now_ms,
         };
-        self.history.note(rebalance);
-        step.output.rebalances.extend(self.history.last().next_back().cloned());
+        step.output.rebalances.push(rebalance);
     }
 
     /// Ends the wait for members if all are there. The first rebalance of an empty group always waits its time.

@@ -29,8 +29,7 @@ impl ClassicGroup {
         self.update(id, joining.protocols(), request.rebalance_timeout_ms, request.session_timeout_ms);
         let reason = match self.state() {
             ClassicState::Stable if self.protocol_name.as_ref() == Some(&self.select_protocol()) => {
-                let written =
-                    Written::Replaced { group: self.group_id(), before: Box::new(before), after: id.clone() };
+                let written = Written::Replaced { group: self.group_id(), before, after: id.clone() };
                 step.journal.note(written);
                 step.output.append(vec![self.to_record()]);
                 return self.answer_replacing(joining, id, &leader_before, step);

@@ -15,21 +15,22 @@ use crate::record::Record;
 const NO_TARGET_EPOCH: i32 = -1;
 
 /// The consumer groups of one partition of `__consumer_offsets`: a persistent map, changed by
-/// [`ConsumerGroups::apply`] alone.
+/// [`ConsumerGroups::apply`] alone. Groups are shared between versions of the map one by one: a node of the map that is copied
+/// for a change of one of its groups copies pointers to the others.
 #[derive(Debug, Clone, Default)]
 pub struct ConsumerGroups {
-    groups: OrdMap<GroupId, ConsumerGroup>,
+    groups: OrdMap<GroupId, Arc<ConsumerGroup>>,
 }
 
 impl ConsumerGroups {
     /// A group.
     pub fn get(&self, id: &str) -> Option<&ConsumerGroup> {
-        self.groups.get(id)
+        self.groups.get(id).map(|group| &**group)
     }
 
     /// All groups in the order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = &ConsumerGroup> {
-        self.groups.values()
+        self.groups.values().map(|group| &**group)
     }
 
     /// Forgets a group that a record of another kind shows to be over.
@@ -38,7 +39,11 @@ impl ConsumerGroups {
     }
 
     fn change(&mut self, id: &str) -> &mut ConsumerGroup {
-        self.groups.entry(GroupId::from(id)).or_insert_with(|| ConsumerGroup::new(GroupId::from(id)))
+        if !self.groups.contains_key(id) {
+            let id = GroupId::from(id);
+            let _ = self.groups.insert(id.clone(), Arc::new(ConsumerGroup::new(id)));
+        }
+        Arc::make_mut(self.groups.get_mut(id).expect("it was just made"))
     }
 
     /// Takes a record, live or from the log; gives the group that it set something of. Records of other things than
@@ -142,7 +147,7 @@ impl ConsumerGroups {
 
     fn with(&mut self, id: &str, change: impl FnOnce(&mut ConsumerGroup)) {
         if let Some(group) = self.groups.get_mut(id) {
-            change(group);
+            change(Arc::make_mut(group));
         }
     }
 

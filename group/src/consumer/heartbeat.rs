@@ -16,7 +16,7 @@ use super::checks::{
 use super::member::{ConsumerMember, LEAVING_EPOCH, PartitionEpochs, STATIC_LEAVING_EPOCH, TopicNames};
 use super::reconcile::Reconciliation;
 use super::records;
-use super::soft::{LastHeartbeat, Waiting, WaitingRequest};
+use super::soft::{Waiting, WaitingRequest};
 use super::step::{Step, Trigger, refused};
 use crate::assignor::Assignment;
 use crate::history::RebalanceCause;
@@ -285,8 +285,11 @@ impl Step<'_, '_> {
             || before.assigned != after.assigned
             || is_behind
             || is_repeated;
-        let last = LastHeartbeat { request: request.clone(), had_assignment: with_assignment };
-        let _ = self.soft.last.entry(group.clone()).or_default().insert(id.clone(), last);
+        if with_assignment {
+            self.soft.remember(group, id, request);
+        } else {
+            self.soft.forget_member(group, id);
+        }
         Ok(ConsumerGroupHeartbeatResponse::default()
             .with_member_id(Some(id.to_str_bytes()))
             .with_member_epoch(after.epoch)
@@ -297,7 +300,7 @@ impl Step<'_, '_> {
     /// Whether the last request of the member comes again, whose answer held an assignment.
     fn is_repeated(&self, group: &GroupId, id: &MemberId, request: &ConsumerGroupHeartbeatRequest) -> bool {
         let last = self.soft.last.get(group).and_then(|members| members.get(id));
-        last.is_some_and(|last| last.had_assignment && last.request == *request)
+        last.is_some_and(|last| **last == *request)
     }
 
     pub(super) fn reconcile(

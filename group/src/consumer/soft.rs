@@ -1,7 +1,7 @@
 //! What a coordinator knows of consumer groups that no record holds: assignments under way, who waits for them, and what
 //! was last asked and answered.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use medallion_wire::messages::ConsumerGroupHeartbeatRequest;
 
@@ -35,13 +35,6 @@ pub(super) enum WaitingRequest {
     Join(Box<super::classic_join::WaitingJoin>),
 }
 
-/// A member's last heartbeat, to answer it alike when it comes again.
-#[derive(Debug)]
-pub(super) struct LastHeartbeat {
-    pub(super) request: ConsumerGroupHeartbeatRequest,
-    pub(super) had_assignment: bool,
-}
-
 /// What is not in records.
 #[derive(Debug, Default)]
 pub struct Soft {
@@ -52,7 +45,9 @@ pub struct Soft {
     staged: usize,
     /// The version of the metadata that a group's hash was last computed for.
     pub(super) checked: HashMap<GroupId, i64>,
-    pub(super) last: HashMap<GroupId, HashMap<MemberId, LastHeartbeat>>,
+    /// The last heartbeats of members whose answers held an assignment, to answer them alike when they come again. Most
+    /// members' do not, and need no place here.
+    pub(super) last: HashMap<GroupId, BTreeMap<MemberId, Box<ConsumerGroupHeartbeatRequest>>>,
     pub(super) regexes: RegexCache,
 }
 
@@ -70,7 +65,18 @@ impl Soft {
         self.running.remove(group)
     }
 
-    /// Forgets a member.
+    /// Notes a member's heartbeat whose answer holds an assignment.
+    pub(super) fn remember(
+        &mut self,
+        group: &GroupId,
+        member: &MemberId,
+        request: &ConsumerGroupHeartbeatRequest,
+    ) {
+        let members = self.last.entry(group.clone()).or_default();
+        let _ = members.insert(member.clone(), Box::new(request.clone()));
+    }
+
+    /// Forgets a member's last heartbeat.
     pub(super) fn forget_member(&mut self, group: &GroupId, member: &MemberId) {
         if let Some(members) = self.last.get_mut(group) {
             let _ = members.remove(member);

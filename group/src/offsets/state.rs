@@ -31,7 +31,7 @@ pub(super) struct Placed {
 pub(super) type Partition = (Arc<str>, i32);
 
 /// One group's commits in the order of topics and partitions.
-pub(super) type GroupOffsets = OrdMap<Partition, Placed>;
+pub(super) type GroupOffsets = OrdMap<Partition, Arc<Placed>>;
 
 /// All committed offsets of a shard. A clone is cheap and shares what is not changed.
 #[derive(Debug, Clone, Default)]
@@ -55,7 +55,7 @@ impl Offsets {
         match (value, producer) {
             (Some(value), None) => {
                 let placed = Placed { committed: CommittedOffset::from_value(value), order: self.applied };
-                let _ = self.by_group.entry(group).or_default().insert(partition, placed);
+                let _ = self.by_group.entry(group).or_default().insert(partition, Arc::new(placed));
             }
             (Some(value), Some(producer)) => {
                 let placed = Placed { committed: CommittedOffset::from_value(value), order: self.applied };
@@ -78,7 +78,7 @@ impl Offsets {
             let committed = self.by_group.entry(group).or_default();
             let partition = (topic, index);
             if committed.get(&partition).is_none_or(|before| before.order < placed.order) {
-                let _ = committed.insert(partition, placed);
+                let _ = committed.insert(partition, Arc::new(placed));
             }
         }
         self.by_group.retain(|_, offsets| !offsets.is_empty());

@@ -135,8 +135,8 @@ pub fn validate(
 }
 
 /// Whether the records of an ordinary batch may have to be decoded under these settings.
-pub(crate) fn may_need_records(config: &LogConfig) -> bool {
-    records::Rules::may_need_records(config)
+pub(crate) fn may_need_records(config: &LogConfig, origin: AppendOrigin) -> bool {
+    records::Rules::may_need_records(config, origin)
 }
 
 /// The one batch. As in Kafka, bytes behind it that are no whole batch are dropped.

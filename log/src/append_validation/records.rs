@@ -8,6 +8,7 @@ use medallion_wire::records::{
 
 use super::ValidationOptions;
 use super::error::{RecordFailure, ValidationError};
+use crate::append_origin::AppendOrigin;
 use crate::config::{CompressionSetting, LogConfig, MessageTimestampType};
 
 /// Records that an answer names: a batch can hold a million, each with a message.
@@ -66,10 +67,11 @@ impl Rules {
         }
     }
 
-    /// Whether these settings can ask for the records of an ordinary batch, whose timestamps are sound.
-    pub(super) fn may_need_records(config: &LogConfig) -> bool {
+    /// Whether these settings can ask for the records of an ordinary batch, whose timestamps are sound. That each record has a
+    /// key is quickly seen in a coordinator's batches, which are small.
+    pub(super) fn may_need_records(config: &LogConfig, origin: AppendOrigin) -> bool {
         let is_create_time = config.message_timestamp_type == MessageTimestampType::CreateTime;
-        config.cleanup_policy.compact
+        (config.cleanup_policy.compact && origin != AppendOrigin::Coordinator)
             || config.compression != CompressionSetting::Producer
             || (is_create_time && config.message_timestamp_before_max_ms != i64::MAX)
     }

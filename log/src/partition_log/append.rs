@@ -110,13 +110,19 @@ impl PartitionLog {
     /// Whether an append of `size_bytes` in this epoch would be one write into the active segment and nothing more: no new
     /// segment, no flush, no checkpoint, no records to decode, no file to open. An estimate: a batch of unusual timestamps
     /// can still need more.
-    pub fn is_append_plain(&self, size_bytes: usize, leader_epoch: LeaderEpoch, now_ms: i64) -> bool {
+    pub fn is_append_plain(
+        &self,
+        size_bytes: usize,
+        leader_epoch: LeaderEpoch,
+        origin: AppendOrigin,
+        now_ms: i64,
+    ) -> bool {
         let knows_epoch =
             || self.shared.epochs.lock().latest().is_some_and(|latest| latest.epoch == leader_epoch);
         // Indexes are opened, and the first timestamp is read, when something is appended to a segment for the first time.
         let is_warm = || self.active.size_bytes() > 0 && self.active.end().first_timestamp_ms.is_some();
         self.config.flush_messages == i64::MAX
-            && !may_need_records(&self.config)
+            && !may_need_records(&self.config, origin)
             && knows_epoch()
             && is_warm()
             && matches!(self.roll_is_due(true, size_bytes, self.end_offset(), now_ms), Ok(false))
