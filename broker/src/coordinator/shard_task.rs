@@ -61,8 +61,8 @@ pub(super) enum Message {
     Request { caller: Caller, request: Box<Request>, reply: oneshot::Sender<Reply> },
     /// Topics were created, changed or deleted; those that were deleted, by id and name.
     TopicsChanged { deleted: Arc<[(Uuid, Arc<str>)]> },
-    /// An assignment was computed.
-    Assigned { group: GroupId, job: JobId, assignment: GroupAssignment },
+    /// An assignment was computed; `None` where the assignor failed.
+    Assigned { group: GroupId, job: JobId, assignment: Option<GroupAssignment> },
     /// Somebody wants to see what is committed.
     Offsets { reply: oneshot::Sender<Offsets> },
 }
@@ -215,7 +215,7 @@ impl ShardTask {
             }
             Message::Assigned { group, job, assignment } => {
                 self.step(turn, |shard, environment, output| {
-                    shard.assigned(&group, job, &assignment, environment, output);
+                    shard.assigned(&group, job, assignment.as_ref(), environment, output);
                 });
             }
             Message::Offsets { reply } => {
@@ -259,7 +259,10 @@ impl ShardTask {
     fn compute(&self, job: AssignmentJob) {
         let own = self.own.clone();
         let work = move || {
-            let assignment = job.run();
+            let assignment = outcome_of(|| job.run());
+            if assignment.is_none() {
+                error!(group = %job.group, assignor = job.assignor.name(), "the assignor failed; it is asked again later");
+            }
             if let Some(own) = own.upgrade() {
                 let _ = own.send(Message::Assigned { group: job.group, job: job.id, assignment });
             }
@@ -331,6 +334,11 @@ impl ShardTask {
     }
 }
 
+/// What a computation gives; `None` where it panics, which must not leave the group without any other.
+fn outcome_of(compute: impl FnOnce() -> GroupAssignment) -> Option<GroupAssignment> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(compute)).ok()
+}
+
 /// What a shard does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
@@ -360,5 +368,16 @@ fn coordinator_code(error: ResponseError) -> ResponseError {
             ResponseError::UnknownServerError
         }
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_assignor_that_panics_has_failed() {
+        assert_eq!(outcome_of(GroupAssignment::new), Some(GroupAssignment::new()));
+        assert_eq!(outcome_of(|| panic!("on purpose")), None);
     }
 }

@@ -12,18 +12,25 @@ use crate::output::JobId;
 use crate::record::Record;
 use crate::request::{Refusal, Reply};
 
+/// After an assignor has failed it is not asked again for so long.
+const RETRY_MS: i64 = 5_000;
+
 impl Step<'_, '_> {
-    /// An assignment has come back: it becomes the target. Who waits for it is given back, to be answered by
-    /// [`Step::answer_waiting`] as a decision of its own.
+    /// An assignment has come back: it becomes the target. Without one, because the assignor failed, the target stays as it is
+    /// and is computed again after a while. Who waits for it is given back, to be answered by [`Step::answer_waiting`] as a
+    /// decision of its own.
     pub(crate) fn assigned(
         &mut self,
         id: &GroupId,
         job: JobId,
-        assignment: &GroupAssignment,
+        assignment: Option<&GroupAssignment>,
     ) -> Option<WaitingMember> {
         let running = self.soft.take_job(id, job)?;
         if self.groups.get(id.as_str()).is_some() {
-            self.write_target(id, running.epoch, assignment);
+            match assignment {
+                Some(assignment) => self.write_target(id, running.epoch, assignment),
+                None => self.soft.postpone(id, self.environment.monotonic_ms + RETRY_MS),
+            }
         }
         running.waiting.map(WaitingMember)
     }

@@ -39,6 +39,8 @@ pub(super) enum WaitingRequest {
 #[derive(Debug, Default)]
 pub struct Soft {
     pub(super) running: HashMap<GroupId, Running>,
+    /// Until when, by the monotonic clock, no assignment of a group begins whose last one has failed.
+    postponed: HashMap<GroupId, i64>,
     last_job: u64,
     /// Jobs that began since the last commit, and how many of them are staged.
     uncommitted: Vec<(GroupId, JobId)>,
@@ -59,6 +61,21 @@ impl Soft {
         id
     }
 
+    /// A group's assignment has failed: the next one begins at a time of the monotonic clock.
+    pub(super) fn postpone(&mut self, group: &GroupId, until_ms: i64) {
+        let _ = self.postponed.insert(group.clone(), until_ms);
+    }
+
+    /// How long a group's next assignment is still postponed.
+    pub(super) fn postponed_ms(&self, group: &GroupId, monotonic_ms: i64) -> i64 {
+        self.postponed.get(group).map_or(0, |until_ms| (until_ms - monotonic_ms).max(0))
+    }
+
+    /// A group's next assignment begins.
+    pub(super) fn begin(&mut self, group: &GroupId) {
+        let _ = self.postponed.remove(group);
+    }
+
     /// Takes a job that has come back; `None` for one that nobody waits for any more.
     pub(super) fn take_job(&mut self, group: &GroupId, id: JobId) -> Option<Running> {
         self.running.get(group).filter(|running| running.id == id)?;
@@ -76,6 +93,11 @@ impl Soft {
         let _ = members.insert(member.clone(), Box::new(request.clone()));
     }
 
+    /// What was seen of topics may have led to decisions that were taken back: groups look at them again.
+    pub(crate) fn look_again(&mut self) {
+        self.checked.clear();
+    }
+
     /// Forgets a member's last heartbeat.
     pub(super) fn forget_member(&mut self, group: &GroupId, member: &MemberId) {
         if let Some(members) = self.last.get_mut(group) {
@@ -90,6 +112,7 @@ impl Soft {
     pub(super) fn forget_group(&mut self, group: &GroupId) -> Option<Waiting> {
         let _ = self.checked.remove(group);
         let _ = self.last.remove(group);
+        let _ = self.postponed.remove(group);
         self.running.remove(group)?.waiting
     }
 
@@ -108,7 +131,7 @@ impl Soft {
         self.staged = self.staged.min(begin);
         let jobs = self.uncommitted.split_off(begin);
         let taken = jobs.into_iter().filter_map(|(group, id)| self.take_job(&group, id)?.waiting).collect();
-        self.checked.clear();
+        self.look_again();
         self.last.clear();
         taken
     }

@@ -17,7 +17,7 @@ use crate::timers::TimerKey;
 
 impl Step<'_, '_> {
     /// Whether an assignment may begin: the target is of an older epoch than the group, none is being computed, and the
-    /// interval since the last one is over. Where it is not, a timer is set.
+    /// interval since the last one is over, and the pause after one that failed. Where it is not, a timer is set.
     pub(super) fn may_start(&mut self, id: &GroupId) -> bool {
         let group = self.group(id);
         if group.assignment_epoch >= group.epoch || self.soft.running.contains_key(id) {
@@ -34,6 +34,11 @@ impl Step<'_, '_> {
 
     /// How long the group must wait for its next assignment. A clock that went back does not make it wait longer.
     fn until_interval(&self, group: &ConsumerGroup) -> i64 {
+        self.until_interval_is_over(group)
+            .max(self.soft.postponed_ms(&group.id, self.environment.monotonic_ms))
+    }
+
+    fn until_interval_is_over(&self, group: &ConsumerGroup) -> i64 {
         let own = (self.environment.overrides)(group.id.as_str()).assignment_interval_ms;
         let interval_ms = own.unwrap_or(self.environment.settings.consumer.assignment_interval_ms);
         let since_ms = self.environment.now_ms - group.assignment_timestamp_ms;
@@ -49,6 +54,7 @@ impl Step<'_, '_> {
         let assignor = named.or_else(|| self.default_assignor()).unwrap_or(Assignor::Uniform);
         let spec = spec_of(group, self.environment.topics);
         self.timers.cancel(&TimerKey::ConsumerAssignment(id.clone()));
+        self.soft.begin(id);
         let _ = self.soft.running.insert(id.clone(), Running { id: job, epoch, waiting });
         self.output.assignments.push(AssignmentJob { id: job, group: id.clone(), epoch, assignor, spec });
     }

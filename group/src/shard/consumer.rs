@@ -43,7 +43,8 @@ impl Shard {
         outcome
     }
 
-    /// The same, for a request: a refusal, which `refused` puts into words, takes back what was decided on the way to it.
+    /// The same, for a request: a refusal, which `refused` puts into words, takes back what was decided on the way to it, as if
+    /// nothing had been seen or begun.
     fn decide_request(
         &mut self,
         token: Token,
@@ -53,10 +54,13 @@ impl Shard {
         refused: impl FnOnce(Refusal) -> Reply,
     ) {
         let before = self.state.consumer.clone();
+        let rebalances_before = output.rebalances.len();
         let outcome = self.decide(environment, output, |step| {
             let outcome = work(step);
-            if outcome.is_err() {
+            if outcome.is_err() && !step.records.is_empty() {
                 step.records.clear();
+                step.output.rebalances.truncate(rebalances_before);
+                step.soft.look_again();
             }
             outcome
         });
@@ -70,12 +74,13 @@ impl Shard {
         }
     }
 
-    /// An assignment has come back from where it was computed. One that nobody waits for any more is dropped.
+    /// An assignment has come back from where it was computed; `None` where that failed. One that nobody waits for any more is
+    /// dropped.
     pub fn assigned(
         &mut self,
         group: &GroupId,
         job: JobId,
-        assignment: &GroupAssignment,
+        assignment: Option<&GroupAssignment>,
         environment: &mut Environment<'_>,
         output: &mut Output,
     ) {

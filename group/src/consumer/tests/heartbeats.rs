@@ -1,6 +1,7 @@
 //! Members that join, share, give up, leave, and ask twice.
 
 use medallion_wire::ResponseError;
+use medallion_wire::internal_records::{GroupRecordKey, GroupRecordValue};
 use medallion_wire::messages as m;
 use medallion_wire::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
@@ -215,10 +216,64 @@ fn a_failed_append_takes_everything_back() {
         if *answered == token && refusal.error == error));
     let job = &output.assignments[0];
     let ((), late) = rig.step(|shard, environment, output| {
-        shard.assigned(&job.group, job.id, &job.run(), environment, output);
+        shard.assigned(&job.group, job.id, Some(&job.run()), environment, output);
     });
     assert!(late.batches.is_empty() && late.replies.is_empty(), "nobody waits for it any more");
     assert_eq!(given(&rig.beat(beating("a", 2))), None);
+}
+
+#[test]
+fn an_assignor_that_fails_is_asked_again_after_a_while() {
+    let mut rig = alone();
+    let asked = rig.ask(1, Request::ConsumerGroupHeartbeat(joining("b", &["t"])));
+    assert!(asked.is_empty(), "b waits for the assignment");
+    let answered = rig.fail();
+    let [(_, Reply::ConsumerGroupHeartbeat(joined))] = &answered[..] else { panic!("{answered:?}") };
+    assert_eq!((joined.error_code, joined.member_epoch), (0, 2), "b is in, and has nothing yet");
+    assert_eq!(joined.assignment.as_ref().map(|given| given.topic_partitions.len()), Some(0));
+    assert!(rig.jobs.is_empty(), "not at once");
+    assert_eq!(epoch(&rig.beat(beating("b", 2))), 2);
+    rig.advance(4_999);
+    assert_eq!(epoch(&rig.beat(beating("a", 2))), 2, "nor by a heartbeat");
+    rig.advance(1);
+    assert_eq!(given(&rig.beat(beating("a", 2))).map(|topics| topics[0].1.len()), Some(2));
+}
+
+/// A member is found in a state of a later version of Kafka, in which most of its requests are refused.
+fn forget_states(rig: &mut Rig, of: &str) {
+    for record in &mut rig.log {
+        if let (
+            GroupRecordKey::ConsumerGroupCurrentMemberAssignment(key),
+            Some((GroupRecordValue::ConsumerGroupCurrentMemberAssignment(value), _)),
+        ) = (&record.key, &mut record.value)
+            && key.member_id == of
+        {
+            value.state = 99;
+        }
+    }
+    rig.restart();
+    rig.settings.consumer.assignment_interval_ms = 60_000;
+}
+
+#[test]
+fn topics_that_a_refused_request_saw_change_are_looked_at_again() {
+    let mut rig = joined_by_b();
+    forget_states(&mut rig, "a");
+    rig.topics.grow("t", 5);
+    assert_eq!(error(&rig.beat(beating("a", 2))), ResponseError::FencedMemberEpoch);
+    let before = rig.causes.len();
+    let _ = rig.beat(beating("b", 3));
+    assert_eq!(rig.causes[before..], ["topics-changed"]);
+}
+
+#[test]
+fn a_rebalance_that_was_refused_did_not_happen() {
+    let mut rig = alone();
+    forget_states(&mut rig, "a");
+    let before = rig.causes.len();
+    let changed = beating("a", 2).with_subscribed_topic_names(Some(vec![text("other").into()]));
+    assert_eq!(error(&rig.beat(changed)), ResponseError::FencedMemberEpoch);
+    assert_eq!(rig.causes[before..], [] as [&str; 0]);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use medallion_wire::messages::consumer_group_heartbeat_request::TopicPartitions;
 use medallion_wire::types::Uuid;
 use medallion_wire::{ResponseError, TopicId};
 
+use crate::assignor::GroupAssignment;
 use crate::environment::{ConsumerOverrides, Environment, Settings};
 use crate::output::{AssignmentJob, Output, Token};
 use crate::record::Record;
@@ -97,8 +98,22 @@ impl Rig {
     pub(super) fn work(&mut self) -> Vec<(Token, Reply)> {
         let Some(job) = self.jobs.pop_front() else { return Vec::new() };
         let assignment = job.run();
+        self.come_back(&job, Some(&assignment))
+    }
+
+    /// One job fails; gives the answers that waited for it.
+    pub(super) fn fail(&mut self) -> Vec<(Token, Reply)> {
+        let job = self.jobs.pop_front().expect("a job");
+        self.come_back(&job, None)
+    }
+
+    fn come_back(
+        &mut self,
+        job: &AssignmentJob,
+        assignment: Option<&GroupAssignment>,
+    ) -> Vec<(Token, Reply)> {
         let ((), mut output) = self.step(|shard, environment, output| {
-            shard.assigned(&job.group, job.id, &assignment, environment, output);
+            shard.assigned(&job.group, job.id, assignment, environment, output);
         });
         self.commit(&mut output);
         output.replies

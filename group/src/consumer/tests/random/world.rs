@@ -195,7 +195,7 @@ impl World {
         for (_, job) in due {
             let assignment = job.run();
             self.turn(|shard, environment, output| {
-                shard.assigned(&job.group, job.id, &assignment, environment, output);
+                shard.assigned(&job.group, job.id, Some(&assignment), environment, output);
             });
         }
     }
