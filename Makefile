@@ -2,10 +2,10 @@
 cache := $(or $(MEDALLION_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/medallion)
 export CARGO_TARGET_DIR ?= $(cache)/target
 
-.PHONY: help demo test setup verify fix bench soak fuzz differential
+.PHONY: help demo test setup verify fix bench bench-groups soak fuzz differential
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
 
 demo: ## Show a pipeline of taxi trips (TRIPS=file, REPEAT=n, DEMO=once ends by itself)
 	@bash scripts/demo.sh
@@ -27,6 +27,9 @@ fix: ## Format, and mend what clippy can
 
 bench: setup ## Compare with Apache Kafka on this machine (PAIRS=7)
 	@python3 bench/run.py
+
+bench-groups: setup ## The same where groups are large or many (PAIRS=1)
+	@python3 bench/groups.py
 
 soak: setup ## Crash and restart for long (ROUNDS=1000, RESTART_GIB=10)
 	cargo build --bins

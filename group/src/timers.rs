@@ -37,10 +37,17 @@ pub struct Timers {
 impl Timers {
     /// Sets a timer, or sets it anew.
     pub fn set(&mut self, key: TimerKey, deadline_ms: i64) {
-        if let Some(before) = self.deadlines.insert(key.clone(), deadline_ms) {
-            let _ = self.order.remove(&(before, key.clone()));
+        let mut timer = (deadline_ms, key);
+        match self.deadlines.get_mut(&timer.1) {
+            Some(before) if *before == deadline_ms => return,
+            Some(before) => {
+                timer.0 = std::mem::replace(before, deadline_ms);
+                let _ = self.order.remove(&timer);
+                timer.0 = deadline_ms;
+            }
+            None => drop(self.deadlines.insert(timer.1.clone(), deadline_ms)),
         }
-        let _ = self.order.insert((deadline_ms, key));
+        let _ = self.order.insert(timer);
     }
 
     /// Cancels a timer, if it is set.

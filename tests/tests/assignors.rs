@@ -118,8 +118,7 @@ fn size(assignment: &Assignment) -> usize {
 
 #[test]
 fn uniform_is_as_even_and_as_sticky_where_all_subscribe_to_the_same() {
-    let mut kinds = kinds(|kind| (kind.racks, kind.random_ids) = (true, true));
-    kinds.iter_mut().for_each(|kind| kind.same = true);
+    let kinds = kinds(|kind| (kind.racks, kind.random_ids, kind.same) = (true, true, true));
     let compared = need!(compare(&kinds, 40, Assignor::Uniform, Order::ByHash, |both| {
         assert_eq!(quality(both.spec, &both.ours), quality(both.spec, &both.kafkas), "{:#?}", both.spec);
     }));
@@ -142,8 +141,7 @@ fn assert_even(spec: &GroupSpec, assignment: &GroupAssignment) {
 
 #[test]
 fn uniform_is_as_even_and_as_sticky_where_subscriptions_differ() {
-    let mut kinds = kinds(|kind| (kind.racks, kind.random_ids) = (true, true));
-    kinds.iter_mut().for_each(|kind| kind.same = false);
+    let kinds = kinds(|kind| (kind.racks, kind.random_ids, kind.same) = (true, true, false));
     let (mut ours, mut kafkas, mut different) = (Quality::default(), Quality::default(), 0);
     let add = |sum: &mut Quality, quality: Quality| {
         sum.unevenness += quality.unevenness;

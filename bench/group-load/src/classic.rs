@@ -127,7 +127,9 @@ fn assignments(member: &Member, joined: &JoinGroupResponse) -> Vec<SyncGroupRequ
         assignment.put_i32(1);
         put_text(&mut assignment, &member.topic);
         assignment.put_i32(i32::try_from(own.len()).unwrap_or(i32::MAX));
-        own.iter().for_each(|partition| assignment.put_i32(i32::try_from(*partition).unwrap_or(i32::MAX)));
+        for partition in own {
+            assignment.put_i32(i32::try_from(partition).unwrap_or(i32::MAX));
+        }
         assignment.put_i32(-1);
         assignment.freeze()
     };

@@ -287,7 +287,9 @@ impl Driver {
             member.task.await?;
             groups.push(member.group);
         }
-        groups.iter().for_each(|group| self.board.forget(group));
+        for group in &groups {
+            self.board.forget(group);
+        }
         self.shared.clear();
         self.groups = 0;
         Ok(self.with_counts(json!({ "seconds": begin.elapsed().as_secs_f64() })))

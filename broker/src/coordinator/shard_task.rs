@@ -29,6 +29,8 @@ use crate::replica::Partition;
 
 /// At most this many waiting messages share one turn.
 const TURN_MAX: usize = 500;
+/// An assignment of no more members and partitions than this is computed in microseconds: sooner than a thread wakes for it.
+const SMALL_ASSIGNMENT_MAX: usize = 128;
 /// How long a shard without timers sleeps.
 const IDLE: Duration = Duration::from_secs(60);
 
@@ -255,9 +257,10 @@ impl ShardTask {
         }
     }
 
-    /// Computes an assignment on a thread for such work; the result is a message like any other.
+    /// Computes an assignment, on a thread for such work unless it is a small one; the result is a message like any other.
     fn compute(&self, job: AssignmentJob) {
         let own = self.own.clone();
+        let is_small = job.spec.size() <= SMALL_ASSIGNMENT_MAX;
         let work = move || {
             let assignment = outcome_of(|| job.run());
             if assignment.is_none() {
@@ -267,7 +270,11 @@ impl ShardTask {
                 let _ = own.send(Message::Assigned { group: job.group, job: job.id, assignment });
             }
         };
-        drop(self.surroundings.runtime.spawn_blocking(work));
+        if is_small {
+            work();
+        } else {
+            drop(self.surroundings.runtime.spawn_blocking(work));
+        }
     }
 
     fn encode(&self, output: &Output, turn: &mut Turn) -> Result<(), batches::BatchError> {

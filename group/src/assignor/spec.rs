@@ -51,6 +51,12 @@ impl GroupSpec {
         members.all(|member| Arc::ptr_eq(&member.topics, &first.topics) || member.topics == first.topics)
     }
 
+    /// How much there is to assign: members and partitions.
+    pub fn size(&self) -> usize {
+        let partitions = self.topics.values().map(|topic| usize::try_from(topic.partitions).unwrap_or(0));
+        partitions.sum::<usize>() + self.members.len()
+    }
+
     /// Whether a partition has a replica in the member's rack.
     pub(super) fn is_near(&self, member: &MemberSpec, partition: (TopicId, i32)) -> bool {
         member.rack.as_ref().is_some_and(|rack| self.racks_of(partition).contains(rack))

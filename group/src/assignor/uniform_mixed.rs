@@ -128,7 +128,9 @@ impl<'a> Shares<'a> {
         // What each member gives away, its last partition first. What it gets here it keeps.
         let mut to_give: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (partition, owner) in topic.owners.iter().enumerate() {
-            owner.into_iter().for_each(|owner| to_give.entry(*owner).or_default().push(partition));
+            if let Some(owner) = owner {
+                to_give.entry(*owner).or_default().push(partition);
+            }
         }
         let mut has_moved = false;
         while !levels.are_even() {
