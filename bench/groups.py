@@ -23,8 +23,6 @@ SETTINGS = {
     "group.consumer.min.heartbeat.interval.ms": 100,
     "group.consumer.assignors": "uniform,range",
 }
-FAST_MS = 500  # between heartbeats, where a group is to settle as fast as the server lets it
-DEFAULT_MS = 5000  # what servers ask for by default
 
 
 class Load:
@@ -86,31 +84,33 @@ class Bench:
     def idle(self, name, seconds):
         answer = self.ask(None, "idle", seconds=seconds)
         self.figures[f"{name}: CPU of heartbeats"] = answer["cpu_s"] * 1e6 / max(1, answer["counts"]["requests"])
-        self.figures[f"{name}: CPU at rest"] = answer["cpu_s"] * 1000 / seconds
         progress(f"{self.server.name}: {name}: {answer['counts']['requests'] / seconds:.0f} heartbeats/s, CPU {answer['cpu_s']:.2f} s")
 
-    def one_group(self, name, changes, **join):
-        """A group forms; it gets a member more and loses one, if there are to be changes; it rests."""
+    def one_group(self, name, **join):
+        """A group forms, gets a member more, loses one, rests."""
         self.ask(f"{name}, all join", "join", **join)
         self.memory(name)
-        if changes:
-            self.ask(f"{name}, one more joins", "join", **{**join, "members": 1})
-            self.ask(f"{name}, one leaves", "leave", group=join["group"])
+        self.ask(f"{name}, one more joins", "join", **{**join, "members": 1})
+        self.ask(f"{name}, one leaves", "leave", group=join["group"])
         self.idle(name, 4)
         self.load.ask("close")
 
     def classic_group(self, members, partitions):
         name = f"classic, {members} members"
-        self.one_group(name, True, protocol="classic", group="classic", members=self.of(members), topic=TOPIC,
-                       partitions=partitions, heartbeat_ms=FAST_MS)
+        self.one_group(name, protocol="classic", group="classic", members=self.of(members), topic=TOPIC,
+                       partitions=partitions, heartbeat_ms=500)
 
-    def consumer_group(self, name, members, partitions, assignor, **settings):
+    def consumer_group(self, name, members, partitions, assignor, **intervals_ms):
         group = name.replace(" ", "-").replace(",", "")
-        for setting, value in {"heartbeat": FAST_MS, **settings}.items():
+        for setting, value in intervals_ms.items():
             self.load.ask("set", group=group, name=f"consumer.{setting}.interval.ms", value=str(value))
-        changes = settings.get("heartbeat") != DEFAULT_MS  # with the default interval they are a wait for that
-        self.one_group(name, changes, protocol="consumer", group=group, members=self.of(members), topic=TOPIC,
-                       partitions=partitions, assignor=assignor)
+        join = dict(protocol="consumer", group=group, members=self.of(members), topic=TOPIC, partitions=partitions,
+                    assignor=assignor)
+        if intervals_ms:
+            self.one_group(name, **join)
+        else:  # with the default intervals changes are a wait for these
+            self.ask(f"{name}, all join", "join", **join)
+            self.load.ask("close")
 
     def many_groups(self, protocol, groups, members):
         name = f"{protocol}, {groups} groups of {members}"
@@ -152,13 +152,12 @@ def measure(kind, options):
 
 def cases(bench, partitions):
     bench.classic_group(2000, partitions)
-    bench.consumer_group("consumer, 2000 members", 2000, partitions, "uniform")
-    bench.consumer_group("consumer, 2000 members, assigned at once", 2000, partitions, "uniform", assignment=0)
-    bench.consumer_group("consumer, 2000 members, default intervals", 2000, partitions, "uniform", heartbeat=DEFAULT_MS)
-    bench.consumer_group("uniform, 1000 partitions to 100", 100, partitions, "uniform")
-    bench.consumer_group("range, 1000 partitions to 100", 100, partitions, "range")
-    bench.consumer_group("uniform, 1000 partitions to 1000", 1000, partitions, "uniform")
-    bench.consumer_group("range, 1000 partitions to 1000", 1000, partitions, "range")
+    bench.consumer_group("consumer, 2000 members", 2000, partitions, "uniform", heartbeat=500)
+    bench.consumer_group("consumer, 2000 members, assigned at once", 2000, partitions, "uniform", heartbeat=500, assignment=0)
+    bench.consumer_group("consumer, 2000 members, default intervals", 2000, partitions, "uniform")
+    for assignor in ("uniform", "range"):
+        bench.consumer_group(f"{assignor}, 1000 partitions to 100", 100, partitions, assignor, heartbeat=100, assignment=0)
+        bench.consumer_group(f"{assignor}, 1000 partitions to 1000", 1000, partitions, assignor, heartbeat=500, assignment=0)
     bench.many_groups("classic", 5000, 1)
     bench.many_groups("consumer", 5000, 2)
 
@@ -168,7 +167,6 @@ UNITS = {
     "server CPU": "ms",
     "memory": "MiB",
     "CPU of heartbeats": "µs each",
-    "CPU at rest": "ms/s",
     "commits": "1/s",
     "CPU of commits": "µs each",
 }
