@@ -83,3 +83,40 @@ impl Levels {
 fn level(sizes: &[usize], member: usize) -> isize {
     isize::try_from(sizes[member]).unwrap_or(isize::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_move_as_in_the_example() {
+        let mut sizes = [0, 0, 3, 5];
+        let mut levels = Levels::new(&[0, 1, 2, 3], &sizes);
+        let mut moves = Vec::new();
+        while !levels.are_even() {
+            let most = levels.next_most(&sizes).expect("nobody is left out");
+            let least = levels.next_least(&sizes);
+            if levels.are_even() {
+                break;
+            }
+            sizes[most] -= 1;
+            sizes[least] += 1;
+            moves.push((most, least));
+        }
+        assert_eq!(moves, [(3, 0), (3, 1), (3, 0), (2, 1)]);
+        assert_eq!(sizes, [2, 2, 2, 2]);
+    }
+
+    #[test]
+    fn who_has_nothing_to_give_is_left_out() {
+        let sizes = [0, 4, 4];
+        let mut levels = Levels::new(&[0, 1, 2], &sizes);
+        assert_eq!(levels.next_most(&sizes), Some(2));
+        levels.leave_out_most();
+        assert_eq!(levels.next_most(&sizes), Some(1));
+        levels.leave_out_most();
+        assert_eq!(levels.next_most(&sizes), Some(0));
+        levels.leave_out_most();
+        assert_eq!(levels.next_most(&sizes), None);
+    }
+}
