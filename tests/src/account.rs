@@ -1,0 +1,176 @@
+//! What all members of a group saw together, held against what a group promises.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use crate::member::{Event, What};
+
+/// What all members of a group saw together, held against what a group promises.
+#[derive(Debug, Default)]
+pub struct Account {
+    members: Vec<(String, Vec<Event>)>,
+}
+
+/// Events of a member, each with whether it was woken by then and has not learned since that its session was over.
+fn with_fencing(events: &[Event]) -> impl Iterator<Item = (&Event, bool)> {
+    events.iter().scan(false, |is_fenced, event| {
+        match event.what {
+            What::Woken => *is_fenced = true,
+            What::Assigned { .. } => *is_fenced = false,
+            _ => {}
+        }
+        Some((event, *is_fenced))
+    })
+}
+
+/// A record that came to someone.
+#[derive(Debug, Clone)]
+struct Delivery {
+    at: Instant,
+    member: usize,
+    value: String,
+}
+
+impl Account {
+    /// Adds a member that has ended.
+    pub fn add(&mut self, name: &str, events: Vec<Event>) {
+        self.members.push((name.to_owned(), events));
+    }
+
+    /// What counts as delivered: not what a woken member still took out of its memory before it learned that its session
+    /// was over, because it could not commit that.
+    fn deliveries(&self) -> BTreeMap<(i32, i64), Vec<Delivery>> {
+        let mut found: BTreeMap<(i32, i64), Vec<Delivery>> = BTreeMap::new();
+        for (member, (_, events)) in self.members.iter().enumerate() {
+            for (event, is_fenced) in with_fencing(events) {
+                if let What::Record(partition, offset, value) = &event.what
+                    && !is_fenced
+                {
+                    let delivery = Delivery { at: event.at, member, value: value.clone() };
+                    found.entry((*partition, *offset)).or_default().push(delivery);
+                }
+            }
+        }
+        for deliveries in found.values_mut() {
+            deliveries.sort_by_key(|delivery| delivery.at);
+        }
+        found
+    }
+
+    /// Every offset below the ends came to someone; none came after it was committed; and what came twice came to `fallible`
+    /// members first. Returns how many came twice.
+    pub fn check(&self, ends: &[i64], fallible: &[&str]) -> usize {
+        let found = self.deliveries();
+        for (partition, end) in (0..).zip(ends) {
+            let missing: Vec<_> =
+                (0..*end).filter(|offset| !found.contains_key(&(partition, *offset))).collect();
+            assert!(
+                missing.is_empty(),
+                "{} records of partition {partition} came to nobody, first {:?}",
+                missing.len(),
+                missing.first()
+            );
+        }
+        self.check_late_commits(&found);
+        let again = found.iter().filter(|(_, deliveries)| deliveries.len() > 1);
+        again.inspect(|(at, deliveries)| self.check_again(**at, deliveries, fallible)).count()
+    }
+
+    /// As [`Account::check`] for one member that was stopped until its session ended: only what came to it before that, and
+    /// was not committed by then, came again, and it came while the member stood still or later.
+    pub fn check_paused(&self, ends: &[i64], paused: &str) -> usize {
+        let count = self.check(ends, &[paused]);
+        let (_, events) = self.members.iter().find(|(name, _)| name == paused).expect("the member is there");
+        let when =
+            |what| events.iter().find(|event| event.what == what).expect("it was stopped and woken").at;
+        let (stopped, woken) = (when(What::Stopped), when(What::Woken));
+        for ((partition, offset), deliveries) in self.deliveries() {
+            for pair in deliveries.windows(2) {
+                // The test may learn a little after the stop what the member printed before it.
+                assert!(
+                    pair[0].at <= woken && stopped < pair[1].at,
+                    "offset {offset} of partition {partition} came again without the pause: {pair:?}\n{}",
+                    self.story(partition)
+                );
+            }
+        }
+        count
+    }
+
+    /// What a woken member says that it committed before it learned of its session's end was taken before that end: nobody
+    /// who went on from what was committed has read it.
+    fn check_late_commits(&self, found: &BTreeMap<(i32, i64), Vec<Delivery>>) {
+        for (member, (name, events)) in self.members.iter().enumerate() {
+            for (event, _) in with_fencing(events).filter(|(_, is_fenced)| *is_fenced) {
+                let What::Committed(offsets) = &event.what else { continue };
+                for (partition, offset) in offsets {
+                    let deliveries = found.get(&(*partition, offset - 1)).into_iter().flatten();
+                    let other = deliveries.into_iter().find(|d| d.member != member && d.at < event.at);
+                    assert!(
+                        other.is_none(),
+                        "{name} committed {offset} of partition {partition} after its session: {other:?}\n{}",
+                        self.story(*partition)
+                    );
+                }
+            }
+        }
+    }
+
+    fn check_again(&self, (partition, offset): (i32, i64), deliveries: &[Delivery], fallible: &[&str]) {
+        for pair in deliveries.windows(2) {
+            let (first, again) = (&pair[0], &pair[1]);
+            assert_eq!(first.value, again.value, "offset {offset} of partition {partition}");
+            let name = self.members[first.member].0.as_str();
+            assert!(
+                fallible.contains(&name),
+                "offset {offset} of partition {partition} came to {name}, and again to {} {:?} later\n{}",
+                self.members[again.member].0,
+                again.at - first.at,
+                self.story(partition)
+            );
+            let committed = self.members.iter().flat_map(|(_, events)| events).find(|event| {
+                let What::Committed(offsets) = &event.what else { return false };
+                event.at < again.at && offsets.iter().any(|(p, o)| *p == partition && *o > offset)
+            });
+            assert!(
+                committed.is_none(),
+                "offset {offset} of partition {partition} came again although {committed:?}\n{}",
+                self.story(partition)
+            );
+        }
+    }
+
+    /// What happened to all members, in order and in milliseconds, with runs of records of one partition and without
+    /// commits: for messages.
+    fn story(&self, partition: i32) -> String {
+        let mut all: Vec<(Instant, String)> = Vec::new();
+        for (name, events) in &self.members {
+            all.extend(
+                runs(events, partition).into_iter().map(|(at, text)| (at, format!("{name}: {text}\n"))),
+            );
+        }
+        all.sort_by_key(|(at, _)| *at);
+        let start = all.first().map(|(at, _)| *at);
+        let since = |at: Instant| start.map_or(0, |start| (at - start).as_millis());
+        all.iter().map(|(at, text)| format!("{} {text}", since(*at))).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// When, and what in words; records that follow each other are one entry.
+fn runs(events: &[Event], partition: i32) -> Vec<(Instant, String)> {
+    let is_shown = |event: &&Event| match &event.what {
+        What::Record(of, _, _) => *of == partition,
+        What::Committed(_) => false,
+        _ => true,
+    };
+    let shown: Vec<_> = events.iter().filter(is_shown).collect();
+    let follows = |a: &&Event, b: &&Event| match (&a.what, &b.what) {
+        (What::Record(_, offset, _), What::Record(_, next, _)) => offset + 1 == *next,
+        _ => false,
+    };
+    let text = |run: &[&Event]| match (&run[0].what, &run[run.len() - 1].what) {
+        (What::Record(_, first, _), What::Record(_, last, _)) => format!("records {first} to {last}"),
+        (other, _) => format!("{other:?}"),
+    };
+    shown.chunk_by(follows).map(|run| (run[0].at, text(run))).collect()
+}
