@@ -174,3 +174,87 @@ fn runs(events: &[Event], partition: i32) -> Vec<(Instant, String)> {
     };
     shown.chunk_by(follows).map(|run| (run[0].at, text(run))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A member's events, each so many milliseconds after the start.
+    fn events(start: Instant, all: &[(u64, What)]) -> Vec<Event> {
+        let event =
+            |(ms, what): &(u64, What)| Event { at: start + Duration::from_millis(*ms), what: what.clone() };
+        all.iter().map(event).collect()
+    }
+
+    fn record(offset: i64) -> What {
+        What::Record(0, offset, offset.to_string())
+    }
+
+    fn committed(offset: i64) -> What {
+        What::Committed(vec![(0, offset)])
+    }
+
+    fn assigned(partitions: &[i32]) -> What {
+        What::Assigned { partitions: partitions.to_vec(), member: None, generation: None }
+    }
+
+    /// Offset 0 is committed and 1 is not when the sleeper is stopped; the witness has all from 1 on, then the sleeper,
+    /// which first says `still`, has it back.
+    fn account(still: &[What]) -> Account {
+        let start = Instant::now();
+        let mut sleeper =
+            vec![(0, assigned(&[0])), (1, record(0)), (2, committed(1)), (3, record(1)), (4, What::Stopped)];
+        sleeper.push((20, What::Woken));
+        sleeper.extend(still.iter().map(|what| (21, what.clone())));
+        sleeper.extend([(22, assigned(&[])), (31, assigned(&[0])), (32, record(3))]);
+        let witness =
+            [(10, assigned(&[0])), (11, record(1)), (12, record(2)), (13, committed(3)), (30, assigned(&[]))];
+        let mut account = Account::default();
+        account.add("sleeper", events(start, &sleeper));
+        account.add("witness", events(start, &witness));
+        account
+    }
+
+    #[test]
+    fn what_was_not_committed_before_a_pause_may_come_again() {
+        assert_eq!(account(&[]).check_paused(&[4], "sleeper"), 1);
+    }
+
+    #[test]
+    fn what_a_woken_member_takes_out_of_its_memory_does_not_count() {
+        assert_eq!(account(&[record(2)]).check_paused(&[4], "sleeper"), 1);
+        assert_eq!(
+            account(&[committed(1)]).check_paused(&[4], "sleeper"),
+            1,
+            "it was taken before the pause"
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "1 records of partition 0 came to nobody, first Some(4)")]
+    fn a_record_that_only_a_woken_member_saw_is_lost() {
+        account(&[record(4)]).check_paused(&[5], "sleeper");
+    }
+
+    #[test]
+    #[should_panic(expected = "sleeper committed 2 of partition 0 after its session")]
+    fn a_commit_after_the_session_is_found() {
+        account(&[committed(2)]).check_paused(&[4], "sleeper");
+    }
+
+    #[test]
+    #[should_panic(expected = "offset 1 of partition 0 came to sleeper, and again to witness")]
+    fn a_record_that_comes_twice_from_one_that_may_not_is_found() {
+        account(&[]).check(&[4], &["witness"]);
+    }
+
+    #[test]
+    #[should_panic(expected = "offset 3 of partition 0 came again without the pause")]
+    fn a_record_that_comes_twice_after_the_pause_is_found() {
+        let mut account = account(&[]);
+        account.add("late", events(Instant::now() + Duration::from_secs(1), &[(0, record(3))]));
+        account.check_paused(&[4], "sleeper");
+    }
+}

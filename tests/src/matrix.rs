@@ -61,7 +61,7 @@ macro_rules! features {
 }
 
 features! { $
-    /// What it writes, all readers read: each codec, headers, nulls, records of 900 kB, idempotent and not, every kind of acks
+    /// What it writes, all readers read: each codec, headers, nulls where it can send them, records of 900 kB, idempotent and not, every kind of acks
     Writes by tests_of_writing {
         java: Java, confluent: Confluent, kafka_python: KafkaPython, aiokafka: Aiokafka, franz_go: FranzGo, sarama: Sarama,
         kafkajs: KafkaJs, kcat: Kcat, rdkafka: Rdkafka;
@@ -77,7 +77,7 @@ features! { $
         java: Java, confluent: Confluent, kafka_python: KafkaPython, aiokafka: Aiokafka, franz_go: FranzGo, sarama: Sarama,
         kafkajs: KafkaJs, kcat: Kcat, rdkafka: Rdkafka;
     }
-    /// Goes on writing while the server restarts: nothing acknowledged is lost, and nothing is there twice where it is idempotent
+    /// Goes on writing while the server restarts and is killed: nothing acknowledged is lost, and nothing is there twice where it is idempotent
     WritesThroughRestarts by tests_of_writing_through_restarts {
         java: Java, confluent: Confluent, kafka_python: KafkaPython, aiokafka: Aiokafka, franz_go: FranzGo, sarama: Sarama,
         kafkajs: KafkaJs, rdkafka: Rdkafka;
@@ -94,14 +94,14 @@ features! { $
     SharesEagerly by tests_of_sharing_eagerly {
         java: Java, confluent: Confluent, kafka_python: KafkaPython, aiokafka: Aiokafka, franz_go: FranzGo, sarama: Sarama,
         kafkajs: KafkaJs, rdkafka: Rdkafka;
-        Kcat: "its members join and leave; it commits what it has not printed yet, so that nothing can be held against one that is killed"
+        Kcat: "its members join under load and leave at rest; it commits what it has not printed yet, so that nothing can be held against one that ends while records come"
     }
     /// The same, rebalancing cooperatively
     SharesCooperatively by tests_of_sharing_cooperatively {
         java: Java, confluent: Confluent, kafka_python: KafkaPython, franz_go: FranzGo, sarama: Sarama, rdkafka: Rdkafka;
         Aiokafka: "it has no cooperative assignor",
         KafkaJs: "it has no cooperative assignor",
-        Kcat: "its members join and leave; it commits what it has not printed yet, so that nothing can be held against one that is killed"
+        Kcat: "its members join under load and leave at rest; it commits what it has not printed yet, so that nothing can be held against one that ends while records come"
     }
     /// The same by the consumer protocol (KIP-848)
     SharesByTheConsumerProtocol by tests_of_sharing_by_the_consumer_protocol {
@@ -132,7 +132,7 @@ features! { $
     IsPaused by tests_of_pauses {
         java: Java, confluent: Confluent, kafka_python: KafkaPython, aiokafka: Aiokafka, franz_go: FranzGo, sarama: Sarama,
         kafkajs: KafkaJs, rdkafka: Rdkafka;
-        Kcat: "its members join and leave; it commits what it has not printed yet, so that nothing can be held against one that is killed"
+        Kcat: "its members join under load and leave at rest; it commits what it has not printed yet, so that nothing can be held against one that ends while records come"
     }
     /// The same by the consumer protocol
     IsPausedByTheConsumerProtocol by tests_of_pauses_by_the_consumer_protocol {

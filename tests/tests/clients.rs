@@ -161,7 +161,7 @@ mod finds_offsets_by_time {
     medallion_tests::tests_of_offsets_by_time!(super::finds_offsets_by_time);
 }
 
-/// An idempotent and a plain producer keep sending while the server restarts. (kcat ends when its only server is away.)
+/// An idempotent and a plain producer keep sending while the server restarts, and while it is killed. (kcat ends when its only server is away.)
 fn lives_through_restarts(client: Client) {
     need!(client.available());
     let mut server = need!(Server::start_default());
@@ -170,9 +170,13 @@ fn lives_through_restarts(client: Client) {
         admin::create_topic(&server, topic, 2, &[]);
         let shape = Shape { topic, partitions: 2, acks: "all", idempotent, rate: 500 };
         let load = Load::start(client, &bootstrap, shape);
-        for _ in 0..2 {
+        for round in 0..2 {
             thread::sleep(Duration::from_secs(1));
-            server.stop();
+            if round == 0 {
+                server.stop();
+            } else {
+                server.kill();
+            }
             thread::sleep(Duration::from_millis(200));
             server.start();
         }

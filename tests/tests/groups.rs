@@ -138,8 +138,8 @@ fn shares_by_the_consumer_protocol(client: Client) {
     need!(shares_a_topic(client, CONSUMER_PROTOCOL));
 }
 
-/// kcat's members come and go. They commit what they have taken before they have printed it, so that nothing can be held
-/// against one that is killed, and they end when their only server is away.
+/// kcat's members join under load and leave at rest. They commit what they have taken before they have printed it, so that
+/// nothing can be held against one that is told to end while records come, and they end when their only server is away.
 #[test]
 fn members_of_kcat_join_and_leave() {
     need!(Client::Kcat.available());
@@ -157,9 +157,12 @@ fn members_of_kcat_join_and_leave() {
     second.wait_for_partitions(2);
     first.wait_for_partitions(2);
     second.wait_for_records(50);
+    assert_eq!(need!(load.finish()).failed, 0);
+    need!(wait_until_committed(&server, group, topic));
     let mut account = Account::default();
     account.add("first", first.stop());
     second.wait_for_partitions(4);
+    let load = Load::start(Client::FranzGo, &bootstrap, shape(topic));
     second.wait_for_records(50);
     assert_eq!(need!(load.finish()).failed, 0);
     need!(wait_until_committed(&server, group, topic));

@@ -113,6 +113,7 @@ func load(bootstrap string, s scenario.Step) (any, error) {
 
 func read(bootstrap string, s scenario.Step) (any, error) {
 	c := config()
+	c.Consumer.MaxWaitTime = 20 * time.Millisecond // it is waited for when a partition is left
 	if s.Isolation == "read_committed" {
 		c.Consumer.IsolationLevel = sarama.ReadCommitted
 	}
