@@ -1,7 +1,7 @@
 //! What all members of a group saw together, held against what a group promises.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::member::{Event, What};
 
@@ -116,6 +116,21 @@ impl Account {
         }
     }
 
+    /// What else the member of a delivery saw shortly before and after it, a line for each.
+    fn around(&self, delivery: &Delivery) -> String {
+        let near = |event: &&Event| {
+            let distance = event.at.max(delivery.at) - event.at.min(delivery.at);
+            distance < Duration::from_secs(2) && !matches!(event.what, What::Record(..))
+        };
+        let (_, events) = &self.members[delivery.member];
+        let lines = events.iter().filter(near).map(|event| {
+            let sign = if event.at < delivery.at { '-' } else { '+' };
+            let distance = event.at.max(delivery.at) - event.at.min(delivery.at);
+            format!("{sign}{distance:?} {:?}", event.what)
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     fn check_again(&self, (partition, offset): (i32, i64), deliveries: &[Delivery], fallible: &[&str]) {
         for pair in deliveries.windows(2) {
             let (first, again) = (&pair[0], &pair[1]);
@@ -123,9 +138,10 @@ impl Account {
             let name = self.members[first.member].0.as_str();
             assert!(
                 fallible.contains(&name),
-                "offset {offset} of partition {partition} came to {name}, and again to {} {:?} later\n{}",
+                "offset {offset} of partition {partition} came to {name}, and again to {} {:?} later; around it {name} saw\n{}\nand in all\n{}",
                 self.members[again.member].0,
                 again.at - first.at,
+                self.around(first),
                 self.story(partition)
             );
             let committed = self.members.iter().flat_map(|(_, events)| events).find(|event| {
@@ -177,8 +193,6 @@ fn runs(events: &[Event], partition: i32) -> Vec<(Instant, String)> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     /// A member's events, each so many milliseconds after the start.

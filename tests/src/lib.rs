@@ -7,6 +7,7 @@
 
 pub mod account;
 pub mod admin;
+pub mod application;
 pub mod batch;
 pub mod client;
 pub mod connection;
