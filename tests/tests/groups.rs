@@ -76,6 +76,8 @@ fn shares_a_topic(client: Client, assignor: &str) -> Result<(), Missing> {
     second.wait_for_partitions(2);
     first.wait_for_partitions(2);
     assert_disjoint(&first.events(), &second.events());
+    // It knows where to begin: librdkafka 2.12 does not ask again for committed offsets that a stopping server refuses.
+    second.wait_for_records(20);
     server.stop();
     server.start();
     first.wait_for_records(50);
