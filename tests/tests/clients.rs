@@ -182,7 +182,7 @@ fn lives_through_restarts(client: Client) {
         }
         thread::sleep(Duration::from_millis(700));
         let outcome = need!(load.finish());
-        assert_eq!(outcome.failed, 0, "{client:?} gave up records of {topic}");
+        assert_eq!(outcome.failed, 0, "{client:?} gave up records of {topic}: {}", outcome.why);
         assert!(outcome.acknowledged.len() > 500, "{client:?} sent only {}", outcome.acknowledged.len());
         let reader = if client == Client::KafkaJs { Client::Confluent } else { client };
         let found = need!(outcome.check(reader, &bootstrap, shape, &admin::ends(&server, topic, 2)));

@@ -115,6 +115,7 @@ type Loaded struct {
 	lock         sync.Mutex
 	Acknowledged [][3]int64 `json:"acknowledged"`
 	Failed       int        `json:"failed"`
+	Why          string     `json:"why"` // the last error
 }
 
 // Add counts a record that was sent.
@@ -123,6 +124,7 @@ func (l *Loaded) Add(partition int32, offset, id int64, err error) {
 	defer l.lock.Unlock()
 	if err != nil {
 		l.Failed++
+		l.Why = err.Error()
 		return
 	}
 	l.Acknowledged = append(l.Acknowledged, [3]int64{int64(partition), offset, id})
