@@ -18,12 +18,14 @@ test: setup ## Run all tests and print their counts
 
 verify: ## Check format, lints and documentation; writes nothing
 	cargo fmt --all --check
+	cargo fmt --manifest-path tests/clients/rust/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --document-private-items --quiet
 
 fix: ## Format, and mend what clippy can
 	cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
 	cargo fmt --all
+	cargo fmt --manifest-path tests/clients/rust/Cargo.toml
 
 bench: setup ## Compare with Apache Kafka on this machine (PAIRS=7)
 	@python3 bench/run.py

@@ -88,7 +88,7 @@ setup_java() {
 setup_python() {
   local now
   now=$(stamp "$clients/python/requirements.txt")
-  fresh python "$now" && "$cache/python/bin/python" -c 'import confluent_kafka, kafka' 2>/dev/null && return 0
+  fresh python "$now" && "$cache/python/bin/python" -c 'import aiokafka, confluent_kafka, kafka' 2>/dev/null && return 0
   have python3 || { missing python "needs python3 with venv"; return; }
   say "Python clients"
   rm -rf "$cache/python"
@@ -112,13 +112,26 @@ setup_node() {
 
 setup_go() {
   local now
-  now=$(stamp "$clients"/go/*.go "$clients/go/go.mod" "$clients/go/go.sum")
-  fresh go "$now" && [ -x "$cache/franz-go" ] && return 0
+  now=$(stamp "$clients"/go/*/*.go "$clients/go/go.mod" "$clients/go/go.sum")
+  fresh go "$now" && [ -x "$cache/franz-go" ] && [ -x "$cache/sarama" ] && return 0
   have go || { missing go "needs golang"; return; }
-  say "Go client"
-  (cd "$clients/go" && quietly go go build -o "$cache/franz-go" .) \
-    || { missing go "the franz-go client does not build ($(go version | cut -d' ' -f3); it needs the Go of tests/clients/go/go.mod)"; return; }
+  say "Go clients"
+  (cd "$clients/go" && quietly go go build -o "$cache/franz-go" ./franz && quietly go go build -o "$cache/sarama" ./sarama) \
+    || { missing go "the Go clients do not build ($(go version | cut -d' ' -f3); they need the Go of tests/clients/go/go.mod)"; return; }
   echo "$now" >"$cache/go.stamp"
+}
+
+# A build of its own, which compiles librdkafka once.
+setup_rust() {
+  local now
+  now=$(stamp "$clients"/rust/src/*.rs "$clients/rust/Cargo.toml" "$clients/rust/Cargo.lock")
+  fresh rust "$now" && [ -x "$cache/rdkafka-client" ] && return 0
+  { have cargo && have gcc && have make; } || { missing rust "needs cargo, gcc and make"; return; }
+  say "Rust client (librdkafka takes a minute)"
+  quietly rust cargo build --locked --manifest-path "$clients/rust/Cargo.toml" --target-dir "$cache/rust" \
+    && install "$cache/rust/debug/rdkafka-client" "$cache/rdkafka-client" \
+    || { missing rust "the client on the rdkafka crate does not build"; return; }
+  echo "$now" >"$cache/rust.stamp"
 }
 
 # Only the one program is unpacked: installing the package would start a server.
@@ -143,6 +156,7 @@ setup_java
 setup_python
 setup_node
 setup_go
+setup_rust
 setup_promtool
 have kcat || missing kcat "needs kcat"
 exit 0

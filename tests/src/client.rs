@@ -18,17 +18,19 @@ pub enum Client {
     Confluent,
     /// kafka-python.
     KafkaPython,
+    /// aiokafka.
+    Aiokafka,
     /// franz-go.
     FranzGo,
+    /// sarama.
+    Sarama,
     /// KafkaJS, as producer, admin and member of groups: it does not read by partition.
     KafkaJs,
     /// kcat, on librdkafka.
     Kcat,
+    /// The `rdkafka` crate, on librdkafka.
+    Rdkafka,
 }
-
-/// The clients that read by partition.
-pub const READERS: [Client; 5] =
-    [Client::Java, Client::Confluent, Client::KafkaPython, Client::FranzGo, Client::Kcat];
 
 /// A produce step.
 #[derive(Debug, Clone)]
@@ -81,7 +83,7 @@ impl Client {
     pub fn can_send(self, record: &Record) -> bool {
         let empty = |field: &Option<Hex>| field.as_ref().is_some_and(|bytes| bytes.0.is_empty());
         match self {
-            Self::KafkaPython => {
+            Self::KafkaPython | Self::Aiokafka => {
                 let headers = record.headers.iter().all(|(_, value)| value.is_some());
                 headers && (record.key.is_some() || record.value.is_some())
             }
@@ -143,13 +145,18 @@ impl Client {
         let clients = tests_folder().join("clients");
         let mut command;
         match self {
-            Self::Confluent | Self::KafkaPython => {
-                let script =
-                    if self == Self::Confluent { "confluent_client.py" } else { "kafka_python_client.py" };
+            Self::Confluent | Self::KafkaPython | Self::Aiokafka => {
+                let script = match self {
+                    Self::Confluent => "confluent_client.py",
+                    Self::KafkaPython => "kafka_python_client.py",
+                    _ => "aiokafka_client.py",
+                };
                 command = Command::new(cached("python/bin/python", "python")?);
                 command.arg("-B").arg(clients.join("python").join(script));
             }
             Self::FranzGo => command = Command::new(cached("franz-go", "go")?),
+            Self::Sarama => command = Command::new(cached("sarama", "go")?),
+            Self::Rdkafka => command = Command::new(cached("rdkafka-client", "rust")?),
             Self::KafkaJs => {
                 let modules = cached("node/node_modules", "node")?;
                 command = Command::new(program("node")?);

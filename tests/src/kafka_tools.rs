@@ -82,31 +82,34 @@ pub fn available() -> Result<(), Missing> {
     command().map(drop)
 }
 
+/// The tools that are run, and their classes.
+pub(crate) const TOOLS: [(&str, &str); 21] = [
+    ("kafka-topics", "org.apache.kafka.tools.TopicCommand"),
+    ("kafka-configs", "kafka.admin.ConfigCommand"),
+    ("kafka-console-producer", "org.apache.kafka.tools.ConsoleProducer"),
+    ("kafka-console-consumer", "org.apache.kafka.tools.consumer.ConsoleConsumer"),
+    ("kafka-get-offsets", "org.apache.kafka.tools.GetOffsetShell"),
+    ("kafka-delete-records", "org.apache.kafka.tools.DeleteRecordsCommand"),
+    ("kafka-log-dirs", "org.apache.kafka.tools.LogDirsCommand"),
+    ("kafka-metadata-quorum", "org.apache.kafka.tools.MetadataQuorumCommand"),
+    ("kafka-features", "org.apache.kafka.tools.FeatureCommand"),
+    ("kafka-producer-perf-test", "org.apache.kafka.tools.ProducerPerformance"),
+    ("kafka-broker-api-versions", "org.apache.kafka.tools.BrokerApiVersionsCommand"),
+    ("kafka-dump-log", "org.apache.kafka.tools.DumpLogSegments"),
+    ("kafka-leader-election", "org.apache.kafka.tools.LeaderElectionCommand"),
+    ("kafka-reassign-partitions", "org.apache.kafka.tools.reassign.ReassignPartitionsCommand"),
+    ("kafka-cluster", "org.apache.kafka.tools.ClusterTool"),
+    ("kafka-consumer-groups", "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"),
+    ("kafka-groups", "org.apache.kafka.tools.GroupsCommand"),
+    ("kafka-consumer-perf-test", "org.apache.kafka.tools.ConsumerPerformance"),
+    ("kafka-e2e-latency", "org.apache.kafka.tools.EndToEndLatency"),
+    ("kafka-client-metrics", "org.apache.kafka.tools.ClientMetricsCommand"),
+    ("kafka-transactions", "org.apache.kafka.tools.TransactionsCommand"),
+];
+
 fn class(tool: &str) -> &'static str {
-    match tool {
-        "kafka-topics" => "org.apache.kafka.tools.TopicCommand",
-        "kafka-configs" => "kafka.admin.ConfigCommand",
-        "kafka-console-producer" => "org.apache.kafka.tools.ConsoleProducer",
-        "kafka-console-consumer" => "org.apache.kafka.tools.consumer.ConsoleConsumer",
-        "kafka-get-offsets" => "org.apache.kafka.tools.GetOffsetShell",
-        "kafka-delete-records" => "org.apache.kafka.tools.DeleteRecordsCommand",
-        "kafka-log-dirs" => "org.apache.kafka.tools.LogDirsCommand",
-        "kafka-metadata-quorum" => "org.apache.kafka.tools.MetadataQuorumCommand",
-        "kafka-features" => "org.apache.kafka.tools.FeatureCommand",
-        "kafka-producer-perf-test" => "org.apache.kafka.tools.ProducerPerformance",
-        "kafka-broker-api-versions" => "org.apache.kafka.tools.BrokerApiVersionsCommand",
-        "kafka-dump-log" => "org.apache.kafka.tools.DumpLogSegments",
-        "kafka-leader-election" => "org.apache.kafka.tools.LeaderElectionCommand",
-        "kafka-reassign-partitions" => "org.apache.kafka.tools.reassign.ReassignPartitionsCommand",
-        "kafka-cluster" => "org.apache.kafka.tools.ClusterTool",
-        "kafka-consumer-groups" => "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
-        "kafka-groups" => "org.apache.kafka.tools.GroupsCommand",
-        "kafka-consumer-perf-test" => "org.apache.kafka.tools.ConsumerPerformance",
-        "kafka-e2e-latency" => "org.apache.kafka.tools.EndToEndLatency",
-        "kafka-client-metrics" => "org.apache.kafka.tools.ClientMetricsCommand",
-        "kafka-transactions" => "org.apache.kafka.tools.TransactionsCommand",
-        other => panic!("no such tool: {other}"),
-    }
+    let found = TOOLS.into_iter().find(|(name, _)| *name == tool);
+    found.unwrap_or_else(|| panic!("no such tool: {tool}")).1
 }
 
 #[derive(Debug)]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::environment::{Missing, program};
+use crate::member::Join;
 use crate::record::{Hex, Record};
 
 /// Runs kcat with these arguments and waits for its end.
@@ -19,17 +20,11 @@ pub fn run(bootstrap: &str, arguments: &[&str]) -> Result<Output, Missing> {
 }
 
 /// kcat as a member of a group, which commits by itself and prints `partition offset value`.
-pub(crate) fn member(
-    bootstrap: &str,
-    group: &str,
-    topic: &str,
-    assignor: &str,
-    session_timeout_ms: u32,
-) -> Result<Command, Missing> {
+pub(crate) fn member(bootstrap: &str, join: Join<'_>, session_timeout_ms: u32) -> Result<Command, Missing> {
     let mut command = Command::new(program("kcat")?);
-    command.args(["-b", bootstrap, "-G", group, topic, "-u", "-f", "%p %o %s\n"]);
+    command.args(["-b", bootstrap, "-G", join.group, join.topic, "-u", "-f", "%p %o %s\n"]);
     for setting in [
-        &format!("partition.assignment.strategy={assignor}"),
+        &format!("partition.assignment.strategy={}", join.assignor),
         &format!("session.timeout.ms={session_timeout_ms}"),
         "heartbeat.interval.ms=300",
         "auto.offset.reset=earliest",
@@ -38,6 +33,9 @@ pub(crate) fn member(
         "reconnect.backoff.max.ms=200",
     ] {
         command.args(["-X", setting]);
+    }
+    if let Some(instance) = join.instance {
+        command.args(["-X", &format!("group.instance.id={instance}")]);
     }
     Ok(command)
 }

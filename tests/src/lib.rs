@@ -5,6 +5,7 @@
 //! `make setup` brings; a test whose programs are absent says so through [`need!`] and is counted as skipped.
 //! `MEDALLION_TESTS_PEER=kafka` runs the tests against Apache Kafka instead, to test the tests.
 
+pub mod account;
 pub mod admin;
 pub mod application;
 pub mod assignors;
@@ -17,6 +18,7 @@ pub mod http;
 pub mod kafka_tools;
 pub mod kcat;
 pub mod load;
+pub mod matrix;
 pub mod member;
 pub mod memory;
 pub mod metrics;

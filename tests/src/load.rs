@@ -40,6 +40,9 @@ pub struct Outcome {
     pub acknowledged: Vec<(i32, i64, i64)>,
     /// How many records the client gave up.
     pub failed: u64,
+    /// Why, where the client's program tells it.
+    #[serde(default)]
+    pub why: String,
 }
 
 impl Load {

@@ -1,6 +1,5 @@
 //! Members of groups that run while the test does something to them, to others, or to the server.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Stdio};
@@ -35,6 +34,22 @@ pub struct Join<'a> {
 /// The members' `session.timeout.ms`: the least that brokers take.
 pub const SESSION_TIMEOUT_MS: u32 = 6000;
 
+/// How a member commits while it reads. What it has to give away it commits and waits.
+#[derive(Debug, Clone, Copy)]
+enum Commit {
+    Sync,
+    Async,
+}
+
+impl Commit {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::Async => "async",
+        }
+    }
+}
+
 /// What a member saw, and when the test learned of it.
 #[derive(Debug, Clone)]
 pub struct Event {
@@ -62,6 +77,10 @@ pub enum What {
     Committed(Vec<(i32, i64)>),
     /// The server, or the client, refused something.
     Refused(String),
+    /// Its process was stopped.
+    Stopped,
+    /// Its process goes on, after its session had ended.
+    Woken,
     /// It has left the group.
     Left,
 }
@@ -83,7 +102,15 @@ impl Member {
     /// # Errors
     /// Where the client is not on this machine.
     pub fn start(client: Client, bootstrap: &str, join: Join<'_>) -> Result<Self, Missing> {
-        Self::start_with_session(client, bootstrap, join, SESSION_TIMEOUT_MS)
+        Self::start_with(client, bootstrap, join, SESSION_TIMEOUT_MS, Commit::Sync)
+    }
+
+    /// As [`Member::start`], with commits that it does not wait for.
+    ///
+    /// # Errors
+    /// Where the client is not on this machine.
+    pub fn start_committing_later(client: Client, bootstrap: &str, join: Join<'_>) -> Result<Self, Missing> {
+        Self::start_with(client, bootstrap, join, SESSION_TIMEOUT_MS, Commit::Async)
     }
 
     /// As [`Member::start`], with a session that outlasts the start of any server.
@@ -91,20 +118,19 @@ impl Member {
     /// # Errors
     /// Where the client is not on this machine.
     pub fn start_patient(client: Client, bootstrap: &str, join: Join<'_>) -> Result<Self, Missing> {
-        Self::start_with_session(client, bootstrap, join, 10 * SESSION_TIMEOUT_MS)
+        Self::start_with(client, bootstrap, join, 10 * SESSION_TIMEOUT_MS, Commit::Sync)
     }
 
-    fn start_with_session(
+    fn start_with(
         client: Client,
         bootstrap: &str,
         join: Join<'_>,
         session_timeout_ms: u32,
+        commit: Commit,
     ) -> Result<Self, Missing> {
         let folder = TempDir::new().expect("a temporary folder can be made");
         let mut command = match client {
-            Client::Kcat => {
-                kcat::member(bootstrap, join.group, join.topic, join.assignor, session_timeout_ms)?
-            }
+            Client::Kcat => kcat::member(bootstrap, join, session_timeout_ms)?,
             _ => client.command()?,
         };
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -112,7 +138,7 @@ impl Member {
             command.spawn().map_err(|error| Missing(format!("{client:?} does not start: {error}")))?;
         let step = json!({
             "do": "member", "group": join.group, "topic": join.topic, "assignor": join.assignor, "instance": join.instance,
-            "session_timeout_ms": session_timeout_ms, "stop": folder.path().join("stop"), "seconds": 170,
+            "session_timeout_ms": session_timeout_ms, "commit": commit.name(), "stop": folder.path().join("stop"), "seconds": 170,
         });
         let mut input = child.stdin.take().expect("piped");
         if client != Client::Kcat {
@@ -185,6 +211,30 @@ impl Member {
         self.wait_for(&format!("{count} partitions"), |events| {
             assigned(events).is_some_and(|p| p.len() == count)
         });
+    }
+
+    /// Waits until the member has as many partitions as this by what it learned after it was woken.
+    pub fn wait_for_partitions_since_woken(&self, count: usize) {
+        self.wait_for(&format!("{count} partitions since it was woken"), |events| {
+            let woken = events.iter().rposition(|event| event.what == What::Woken);
+            assigned(&events[woken.expect("it was woken")..]).is_some_and(|p| p.len() == count)
+        });
+    }
+
+    /// Stops the member's process (SIGSTOP), so that it does nothing at all.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+        self.push(What::Stopped);
+    }
+
+    /// Lets the member's process go on; the test knows that its session has ended.
+    pub fn wake(&self) {
+        self.push(What::Woken);
+        self.signal(Signal::CONT);
+    }
+
+    fn push(&self, what: What) {
+        lock(&self.events.0).push(Event { at: Instant::now(), what });
     }
 
     /// Waits until records come from now on.
@@ -306,97 +356,4 @@ fn parse_kcat_notice(line: &str) -> Vec<What> {
     let partition = |entry: &str| entry.split_once('[')?.1.trim_end_matches(']').parse().ok();
     let partitions = list.split(", ").filter_map(partition).collect();
     vec![What::Assigned { partitions, member: None, generation: None }]
-}
-
-/// What all members of a group saw together, held against what a group promises.
-#[derive(Debug, Default)]
-pub struct Account {
-    members: Vec<(String, Vec<Event>)>,
-}
-
-/// A record that came to someone.
-#[derive(Debug, Clone)]
-struct Delivery {
-    at: Instant,
-    member: usize,
-    value: String,
-}
-
-impl Account {
-    /// Adds a member that has ended.
-    pub fn add(&mut self, name: &str, events: Vec<Event>) {
-        self.members.push((name.to_owned(), events));
-    }
-
-    fn deliveries(&self) -> BTreeMap<(i32, i64), Vec<Delivery>> {
-        let mut found: BTreeMap<(i32, i64), Vec<Delivery>> = BTreeMap::new();
-        for (member, (_, events)) in self.members.iter().enumerate() {
-            for event in events {
-                if let What::Record(partition, offset, value) = &event.what {
-                    let delivery = Delivery { at: event.at, member, value: value.clone() };
-                    found.entry((*partition, *offset)).or_default().push(delivery);
-                }
-            }
-        }
-        for deliveries in found.values_mut() {
-            deliveries.sort_by_key(|delivery| delivery.at);
-        }
-        found
-    }
-
-    /// Every offset below the ends came to someone; none came after it was committed; and what came twice came to `fallible`
-    /// members first. Returns how many came twice.
-    pub fn check(&self, ends: &[i64], fallible: &[&str]) -> usize {
-        let found = self.deliveries();
-        for (partition, end) in (0..).zip(ends) {
-            let missing: Vec<_> =
-                (0..*end).filter(|offset| !found.contains_key(&(partition, *offset))).collect();
-            assert!(
-                missing.is_empty(),
-                "{} records of partition {partition} came to nobody, first {:?}",
-                missing.len(),
-                missing.first()
-            );
-        }
-        let again = found.iter().filter(|(_, deliveries)| deliveries.len() > 1);
-        again.inspect(|(at, deliveries)| self.check_again(**at, deliveries, fallible)).count()
-    }
-
-    /// What else the member of a delivery saw shortly before and after it, a line for each.
-    fn around(&self, delivery: &Delivery) -> String {
-        let near = |event: &&Event| {
-            let distance = event.at.max(delivery.at) - event.at.min(delivery.at);
-            distance < Duration::from_secs(2) && !matches!(event.what, What::Record(..))
-        };
-        let (_, events) = &self.members[delivery.member];
-        let lines = events.iter().filter(near).map(|event| {
-            let sign = if event.at < delivery.at { '-' } else { '+' };
-            let distance = event.at.max(delivery.at) - event.at.min(delivery.at);
-            format!("{sign}{distance:?} {:?}", event.what)
-        });
-        lines.collect::<Vec<_>>().join("\n")
-    }
-
-    fn check_again(&self, (partition, offset): (i32, i64), deliveries: &[Delivery], fallible: &[&str]) {
-        for pair in deliveries.windows(2) {
-            let (first, again) = (&pair[0], &pair[1]);
-            assert_eq!(first.value, again.value, "offset {offset} of partition {partition}");
-            let name = self.members[first.member].0.as_str();
-            assert!(
-                fallible.contains(&name),
-                "offset {offset} of partition {partition} came to {name}, and again to {} {:?} later; around it {name} saw\n{}",
-                self.members[again.member].0,
-                again.at - first.at,
-                self.around(first)
-            );
-            let committed = self.members.iter().flat_map(|(_, events)| events).find(|event| {
-                let What::Committed(offsets) = &event.what else { return false };
-                event.at < again.at && offsets.iter().any(|(p, o)| *p == partition && *o > offset)
-            });
-            assert!(
-                committed.is_none(),
-                "offset {offset} of partition {partition} came again although {committed:?}"
-            );
-        }
-    }
 }

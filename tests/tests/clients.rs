@@ -6,9 +6,10 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use medallion_tests::client::{Client, Produce, READERS, read_step, records_of};
+use medallion_tests::client::{Client, Produce, read_step, records_of};
 use medallion_tests::environment::{Missing, skip};
 use medallion_tests::load::{Load, Shape};
+use medallion_tests::matrix::Feature;
 use medallion_tests::record::{LARGE_BYTES, Record, SAMPLE_START_MS, number, sample};
 use medallion_tests::server::Server;
 use medallion_tests::{admin, kcat, need};
@@ -56,8 +57,8 @@ fn written_by(client: Client) {
     let until = i64::try_from(records.len()).unwrap();
     let all_there = || admin::ends(&server, "matrix", partitions).iter().all(|end| *end == until);
     assert!(eventually(all_there), "{:?} of {until}", admin::ends(&server, "matrix", partitions));
-    let (present, absent): (Vec<_>, Vec<_>) =
-        READERS.into_iter().map(|reader| (reader, reader.available())).partition(|(_, found)| found.is_ok());
+    let readers = Feature::Reads.clients().iter().map(|reader| (*reader, reader.available()));
+    let (present, absent): (Vec<_>, Vec<_>) = readers.partition(|(_, found)| found.is_ok());
     for (reader, _) in present {
         read_by(reader, &server, partitions, &records);
     }
@@ -99,34 +100,35 @@ fn read_by(reader: Client, server: &Server, partitions: i32, expected: &[Record]
     }
 }
 
-#[test]
-fn what_java_writes_all_read() {
-    written_by(Client::Java);
+mod writes {
+    medallion_tests::tests_of_writing!(super::written_by);
 }
 
-#[test]
-fn what_confluent_writes_all_read() {
-    written_by(Client::Confluent);
+/// Reading begins within a batch of each codec; what the batch holds before that is not delivered.
+fn reads_from_within_a_batch(client: Client) {
+    need!(Client::FranzGo.available());
+    need!(client.available());
+    let server = need!(Server::start_default());
+    let codecs = Client::FranzGo.codecs();
+    let partitions = i32::try_from(codecs.len()).unwrap();
+    admin::create_topic(&server, "batches", partitions, &[]);
+    let records = number(sample());
+    let produce = |(partition, codec): (i32, &&str)| {
+        let (topic, records) = ("batches", records.as_slice());
+        Produce { topic, partition, codec, acks: "all", idempotent: true, records }.step()
+    };
+    let steps: Vec<_> = (0..).zip(codecs).map(produce).collect();
+    need!(Client::FranzGo.run_well(&server.bootstrap(), &steps));
+    let until = i64::try_from(records.len()).unwrap();
+    let steps: Vec<_> = (0..partitions).map(|p| read_step("batches", p, 3, until)).collect();
+    let answers = need!(client.run_well(&server.bootstrap(), &steps));
+    for (codec, answer) in codecs.iter().zip(&answers) {
+        assert_eq!(records_of(answer), records[3..], "{client:?}, {codec}");
+    }
 }
 
-#[test]
-fn what_kafka_python_writes_all_read() {
-    written_by(Client::KafkaPython);
-}
-
-#[test]
-fn what_franz_go_writes_all_read() {
-    written_by(Client::FranzGo);
-}
-
-#[test]
-fn what_kafkajs_writes_all_read() {
-    written_by(Client::KafkaJs);
-}
-
-#[test]
-fn what_kcat_writes_all_read() {
-    written_by(Client::Kcat);
+mod reads {
+    medallion_tests::tests_of_reading!(super::reads_from_within_a_batch);
 }
 
 /// Offsets by time: before all, on a record, between two, on the last, after all.
@@ -155,37 +157,11 @@ fn finds_offsets_by_time(client: Client) {
     assert_eq!(found, questions.map(|(_, offset)| offset), "{client:?}");
 }
 
-#[test]
-fn java_finds_offsets_by_time() {
-    finds_offsets_by_time(Client::Java);
+mod finds_offsets_by_time {
+    medallion_tests::tests_of_offsets_by_time!(super::finds_offsets_by_time);
 }
 
-#[test]
-fn confluent_finds_offsets_by_time() {
-    finds_offsets_by_time(Client::Confluent);
-}
-
-#[test]
-fn kafka_python_finds_offsets_by_time() {
-    finds_offsets_by_time(Client::KafkaPython);
-}
-
-#[test]
-fn franz_go_finds_offsets_by_time() {
-    finds_offsets_by_time(Client::FranzGo);
-}
-
-#[test]
-fn kafkajs_finds_offsets_by_time() {
-    finds_offsets_by_time(Client::KafkaJs);
-}
-
-#[test]
-fn kcat_finds_offsets_by_time() {
-    finds_offsets_by_time(Client::Kcat);
-}
-
-/// An idempotent and a plain producer keep sending while the server restarts. (kcat ends when its only server is away.)
+/// An idempotent and a plain producer keep sending while the server restarts, and while it is killed. (kcat ends when its only server is away.)
 fn lives_through_restarts(client: Client) {
     need!(client.available());
     let mut server = need!(Server::start_default());
@@ -194,15 +170,19 @@ fn lives_through_restarts(client: Client) {
         admin::create_topic(&server, topic, 2, &[]);
         let shape = Shape { topic, partitions: 2, acks: "all", idempotent, rate: 500 };
         let load = Load::start(client, &bootstrap, shape);
-        for _ in 0..2 {
+        for round in 0..2 {
             thread::sleep(Duration::from_secs(1));
-            server.stop();
+            if round == 0 {
+                server.stop();
+            } else {
+                server.kill();
+            }
             thread::sleep(Duration::from_millis(200));
             server.start();
         }
         thread::sleep(Duration::from_millis(700));
         let outcome = need!(load.finish());
-        assert_eq!(outcome.failed, 0, "{client:?} gave up records of {topic}");
+        assert_eq!(outcome.failed, 0, "{client:?} gave up records of {topic}: {}", outcome.why);
         assert!(outcome.acknowledged.len() > 500, "{client:?} sent only {}", outcome.acknowledged.len());
         let reader = if client == Client::KafkaJs { Client::Confluent } else { client };
         let found = need!(outcome.check(reader, &bootstrap, shape, &admin::ends(&server, topic, 2)));
@@ -210,29 +190,8 @@ fn lives_through_restarts(client: Client) {
     }
 }
 
-#[test]
-fn java_lives_through_restarts() {
-    lives_through_restarts(Client::Java);
-}
-
-#[test]
-fn confluent_lives_through_restarts() {
-    lives_through_restarts(Client::Confluent);
-}
-
-#[test]
-fn kafka_python_lives_through_restarts() {
-    lives_through_restarts(Client::KafkaPython);
-}
-
-#[test]
-fn franz_go_lives_through_restarts() {
-    lives_through_restarts(Client::FranzGo);
-}
-
-#[test]
-fn kafkajs_lives_through_restarts() {
-    lives_through_restarts(Client::KafkaJs);
+mod lives_through_restarts {
+    medallion_tests::tests_of_writing_through_restarts!(super::lives_through_restarts);
 }
 
 /// A reader that waits at the end of a partition goes on after the server was away.
@@ -261,24 +220,8 @@ fn reads_through_a_restart(client: Client) {
     assert_eq!(found, records.into_iter().map(|record| record.value).collect::<Vec<_>>());
 }
 
-#[test]
-fn java_reads_through_a_restart() {
-    reads_through_a_restart(Client::Java);
-}
-
-#[test]
-fn confluent_reads_through_a_restart() {
-    reads_through_a_restart(Client::Confluent);
-}
-
-#[test]
-fn kafka_python_reads_through_a_restart() {
-    reads_through_a_restart(Client::KafkaPython);
-}
-
-#[test]
-fn franz_go_reads_through_a_restart() {
-    reads_through_a_restart(Client::FranzGo);
+mod reads_through_a_restart {
+    medallion_tests::tests_of_reading_through_a_restart!(super::reads_through_a_restart);
 }
 
 #[test]

@@ -113,6 +113,9 @@ fn groups_are_listed_by_state_and_type() {
         &["one Classic Empty"],
     );
     assert!(!bench.groups(&["--list", "--state", "Stable"]).contains("one"));
+    let all = bench.run("kafka-groups", &["--list"]).success();
+    let rows: Vec<Vec<_>> = all.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert!(rows.contains(&vec!["one", "Classic"]) && rows.contains(&vec!["two", "Classic"]), "{all}");
     assert_contains(
         &bench.groups(&["--describe", "--all-groups"]),
         &["one trips 0 1 10 9 - - -", "two trips 0 1 10 9"],

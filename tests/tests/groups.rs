@@ -5,10 +5,13 @@
 use std::thread;
 use std::time::Duration;
 
-use medallion_tests::client::Client;
+use medallion_tests::account::Account;
+use medallion_tests::client::{Client, Produce};
 use medallion_tests::environment::Missing;
 use medallion_tests::load::{Load, Shape};
-use medallion_tests::member::{Account, Event, Join, Member, What, assigned};
+use medallion_tests::matrix::Feature;
+use medallion_tests::member::{Event, Join, Member, What, assigned};
+use medallion_tests::record::{Record, number};
 use medallion_tests::server::{KAFKA, Program, Server, Setup};
 use medallion_tests::{admin, kafka_tools, need};
 use medallion_wire::kafka_protocol::protocol::StrBytes;
@@ -65,7 +68,6 @@ fn shares_a_topic(client: Client, assignor: &str) -> Result<(), Missing> {
     let load = Load::start(Client::FranzGo, &bootstrap, shape(topic));
     let start = || Member::start(client, &bootstrap, Join { group, topic, assignor, instance: None });
     let mut account = Account::default();
-    let survives = client != Client::Kcat; // it ends when its only server is away
 
     let first = start()?;
     first.wait_for_partitions(4);
@@ -74,18 +76,16 @@ fn shares_a_topic(client: Client, assignor: &str) -> Result<(), Missing> {
     second.wait_for_partitions(2);
     first.wait_for_partitions(2);
     assert_disjoint(&first.events(), &second.events());
-    if survives {
-        server.stop();
-        server.start();
-        first.wait_for_records(50);
-        second.wait_for_records(50);
-    }
+    // It knows where to begin: librdkafka 2.12 does not ask again for committed offsets that a stopping server refuses.
+    second.wait_for_records(20);
+    server.stop();
+    server.start();
+    first.wait_for_records(50);
+    second.wait_for_records(50);
     account.add("second", second.kill());
     first.wait_for_partitions(4);
-    if survives {
-        server.kill();
-        server.start();
-    }
+    server.kill();
+    server.start();
     first.wait_for_records(50);
     account.add("first", first.stop());
     let third = start()?;
@@ -97,16 +97,17 @@ fn shares_a_topic(client: Client, assignor: &str) -> Result<(), Missing> {
 
     let ends = admin::ends(&server, topic, PARTITIONS);
     account.check(&ends, fallible(client));
-    for reader in [Client::Confluent, Client::KafkaPython, Client::FranzGo, Client::KafkaJs, Client::Java] {
+    // Every client that shares topics has the means.
+    for reader in Feature::SharesEagerly.clients().iter().copied() {
         assert_eq!(committed(reader, &server, group, topic)?, ends, "{reader:?}");
     }
     Ok(())
 }
 
-/// Whose records may come twice: those of the one that is killed. KafkaJS reads again what it could not commit while the
-/// server was away.
+/// Whose records may come twice: those of the one that is killed. KafkaJS and sarama read again what they could not commit
+/// while the server was away: they give up their sessions then.
 fn fallible(client: Client) -> &'static [&'static str] {
-    if client == Client::KafkaJs { &["first", "second"] } else { &["second"] }
+    if matches!(client, Client::KafkaJs | Client::Sarama) { &["first", "second"] } else { &["second"] }
 }
 
 fn assert_disjoint(first: &[Event], second: &[Event]) {
@@ -115,59 +116,60 @@ fn assert_disjoint(first: &[Event], second: &[Event]) {
     assert_eq!(all, [0, 1, 2, 3]);
 }
 
-#[test]
-fn java_shares_a_topic() {
-    need!(shares_a_topic(Client::Java, "range"));
+mod shares_eagerly {
+    medallion_tests::tests_of_sharing_eagerly!(super::shares_eagerly);
 }
 
-#[test]
-fn java_shares_a_topic_cooperatively() {
-    need!(shares_a_topic(Client::Java, "cooperative-sticky"));
+fn shares_eagerly(client: Client) {
+    need!(shares_a_topic(client, "range"));
 }
 
-#[test]
-fn confluent_shares_a_topic() {
-    need!(shares_a_topic(Client::Confluent, "range"));
+mod shares_cooperatively {
+    medallion_tests::tests_of_sharing_cooperatively!(super::shares_cooperatively);
 }
 
-#[test]
-fn confluent_shares_a_topic_cooperatively() {
-    need!(shares_a_topic(Client::Confluent, "cooperative-sticky"));
+fn shares_cooperatively(client: Client) {
+    need!(shares_a_topic(client, "cooperative-sticky"));
 }
 
-#[test]
-fn kafka_python_shares_a_topic() {
-    need!(shares_a_topic(Client::KafkaPython, "range"));
+mod shares_by_the_consumer_protocol {
+    medallion_tests::tests_of_sharing_by_the_consumer_protocol!(super::shares_by_the_consumer_protocol);
 }
 
-#[test]
-fn franz_go_shares_a_topic() {
-    need!(shares_a_topic(Client::FranzGo, "range"));
+fn shares_by_the_consumer_protocol(client: Client) {
+    need!(shares_a_topic(client, CONSUMER_PROTOCOL));
 }
 
+/// kcat's members join under load and leave at rest. They commit what they have taken before they have printed it, so that
+/// nothing can be held against one that is told to end while records come, and they end when their only server is away.
 #[test]
-fn franz_go_shares_a_topic_cooperatively() {
-    need!(shares_a_topic(Client::FranzGo, "cooperative-sticky"));
-}
-
-#[test]
-fn java_shares_a_topic_by_the_consumer_protocol() {
-    need!(shares_a_topic(Client::Java, CONSUMER_PROTOCOL));
-}
-
-#[test]
-fn confluent_shares_a_topic_by_the_consumer_protocol() {
-    need!(shares_a_topic(Client::Confluent, CONSUMER_PROTOCOL));
-}
-
-#[test]
-fn franz_go_shares_a_topic_by_the_consumer_protocol() {
-    need!(shares_a_topic(Client::FranzGo, CONSUMER_PROTOCOL));
-}
-
-#[test]
-fn kafkajs_shares_a_topic() {
-    need!(shares_a_topic(Client::KafkaJs, "range"));
+fn members_of_kcat_join_and_leave() {
+    need!(Client::Kcat.available());
+    need!(Client::FranzGo.available());
+    let server = need!(setup().start());
+    let bootstrap = server.bootstrap();
+    let (topic, group) = ("shared", "cats");
+    admin::create_topic(&server, topic, PARTITIONS, &[]);
+    let load = Load::start(Client::FranzGo, &bootstrap, shape(topic));
+    let join = Join { group, topic, assignor: "range", instance: None };
+    let first = need_member(Member::start(Client::Kcat, &bootstrap, join));
+    first.wait_for_partitions(4);
+    first.wait_for_records(50);
+    let second = need_member(Member::start(Client::Kcat, &bootstrap, join));
+    second.wait_for_partitions(2);
+    first.wait_for_partitions(2);
+    second.wait_for_records(50);
+    assert_eq!(need!(load.finish()).failed, 0);
+    need!(wait_until_committed(&server, group, topic));
+    let mut account = Account::default();
+    account.add("first", first.stop());
+    second.wait_for_partitions(4);
+    let load = Load::start(Client::FranzGo, &bootstrap, shape(topic));
+    second.wait_for_records(50);
+    assert_eq!(need!(load.finish()).failed, 0);
+    need!(wait_until_committed(&server, group, topic));
+    account.add("second", second.stop());
+    account.check(&admin::ends(&server, topic, PARTITIONS), &[]);
 }
 
 /// Four libraries in one group: whoever leads, the others understand its assignment.
@@ -255,24 +257,117 @@ fn heartbeat(server: &Server, group: &str, assignment: &What) -> i16 {
     server.connect().call(&request, 2).error_code
 }
 
-#[test]
-fn java_restarts_as_static_member() {
-    need!(restarts_as_static_member(Client::Java));
+mod restarts_as_static_member {
+    medallion_tests::tests_of_static_members!(super::is_static);
 }
 
-#[test]
-fn confluent_restarts_as_static_member() {
-    need!(restarts_as_static_member(Client::Confluent));
+fn is_static(client: Client) {
+    need!(restarts_as_static_member(client));
 }
 
-#[test]
-fn kafka_python_restarts_as_static_member() {
-    need!(restarts_as_static_member(Client::KafkaPython));
+/// A member's process stands still for longer than its session. Another has all partitions by then, goes on where the
+/// member had committed, and keeps them until the member, which finds itself fenced, has joined anew.
+fn is_paused(client: Client, assignor: &str) -> Result<(), Missing> {
+    client.available()?;
+    Client::FranzGo.available()?;
+    let server = setup().start()?;
+    let bootstrap = server.bootstrap();
+    let (topic, group) = ("paused", "sleepers");
+    admin::create_topic(&server, topic, PARTITIONS, &[]);
+    let load = Load::start(Client::FranzGo, &bootstrap, shape(topic));
+    let join = Join { group, topic, assignor, instance: None };
+    let sleeper = Member::start_committing_later(client, &bootstrap, join)?;
+    sleeper.wait_for_partitions(4);
+    sleeper.wait_for_records(50);
+    // KafkaJS agrees on an assignor with itself only.
+    let other = if client == Client::KafkaJs { client } else { Client::FranzGo };
+    let witness = Member::start(other, &bootstrap, join)?;
+    witness.wait_for_partitions(2);
+    sleeper.wait_for_partitions(2);
+    sleeper.wait_for_records(50);
+    sleeper.pause();
+    witness.wait_for_partitions(4);
+    witness.wait_for_records(50);
+    sleeper.wake();
+    sleeper.wait_for_partitions_since_woken(2);
+    witness.wait_for_partitions(2);
+    sleeper.wait_for_records(50);
+    assert_eq!(load.finish()?.failed, 0, "records were not sent");
+    wait_until_committed(&server, group, topic)?;
+    let mut account = Account::default();
+    account.add("sleeper", sleeper.stop());
+    account.add("witness", witness.stop());
+    let ends = admin::ends(&server, topic, PARTITIONS);
+    if client == Client::KafkaJs {
+        account.check(&ends, &["sleeper", "witness"]); // it does not commit before it gives partitions away
+    } else {
+        account.check_paused(&ends, "sleeper");
+    }
+    assert_eq!(committed(Client::FranzGo, &server, group, topic)?, ends);
+    Ok(())
 }
 
-#[test]
-fn franz_go_restarts_as_static_member() {
-    need!(restarts_as_static_member(Client::FranzGo));
+mod is_paused {
+    medallion_tests::tests_of_pauses!(super::is_paused_as_classic_member);
+}
+
+fn is_paused_as_classic_member(client: Client) {
+    need!(is_paused(client, "range"));
+}
+
+mod is_paused_by_the_consumer_protocol {
+    medallion_tests::tests_of_pauses_by_the_consumer_protocol!(
+        super::is_paused_as_member_of_the_consumer_protocol
+    );
+}
+
+fn is_paused_as_member_of_the_consumer_protocol(client: Client) {
+    need!(is_paused(client, CONSUMER_PROTOCOL));
+}
+
+/// A member alone in its group pauses a partition, seeks to the beginning of all, forward in the paused one, which it
+/// resumes, and back in another, and commits their ends without waiting.
+fn goes_about(client: Client) {
+    const COUNT: i64 = 100;
+    need!(client.available());
+    need!(Client::FranzGo.available());
+    let server = need!(setup().start());
+    let (topic, group) = ("steered", "steerers");
+    admin::create_topic(&server, topic, PARTITIONS, &[]);
+    let records = number((0..COUNT).map(|i| Record::of_value(&format!("record {i}"))).collect());
+    let produce = |partition| {
+        let records = records.as_slice();
+        Produce { topic, partition, codec: "none", acks: "all", idempotent: true, records }.step()
+    };
+    let steps: Vec<_> = (0..PARTITIONS).map(produce).collect();
+    need!(Client::FranzGo.run_well(&server.bootstrap(), &steps));
+    let step = json!({
+        "do": "steer", "group": group, "topic": topic, "partitions": PARTITIONS, "count": COUNT, "assignor": "range",
+        "session_timeout_ms": 10_000, "seconds": 60,
+    });
+    let answer = need!(client.run_well(&server.bootstrap(), &[step])).remove(0);
+    let found = |phase: &str| {
+        let mut found: Vec<(i32, i64)> = serde_json::from_value(answer[phase].clone()).unwrap();
+        found.sort_unstable();
+        found
+    };
+    let all = |partitions: std::ops::Range<i32>, from| {
+        partitions.flat_map(|p| (from..COUNT).map(move |offset| (p, offset))).collect::<Vec<_>>()
+    };
+    assert_eq!(found("all"), all(0..PARTITIONS, 0), "{client:?}");
+    assert_eq!(
+        found("paused"),
+        all(1..PARTITIONS, 0),
+        "{client:?}: all but the paused one, from the beginning"
+    );
+    assert_eq!(found("forward"), all(0..1, 5), "{client:?}: the one that was paused, from further on");
+    assert_eq!(found("back"), all(1..2, COUNT - 3), "{client:?}: the end of another again");
+    let ends = vec![COUNT; PARTITIONS.unsigned_abs() as usize];
+    assert_eq!(need!(committed(Client::FranzGo, &server, group, topic)), ends, "{client:?}");
+}
+
+mod goes_about {
+    medallion_tests::tests_of_going_about!(super::goes_about);
 }
 
 #[test]
@@ -390,14 +485,12 @@ fn leaves_for_now(client: Client) -> Result<(), Missing> {
     Ok(())
 }
 
-#[test]
-fn java_leaves_for_now_as_static_member() {
-    need!(leaves_for_now(Client::Java));
+mod leaves_for_now {
+    medallion_tests::tests_of_leaving_for_now!(super::is_away_for_now);
 }
 
-#[test]
-fn confluent_leaves_for_now_as_static_member() {
-    need!(leaves_for_now(Client::Confluent));
+fn is_away_for_now(client: Client) {
+    need!(leaves_for_now(client));
 }
 
 /// The generation that a member was last told of.

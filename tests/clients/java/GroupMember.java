@@ -27,14 +27,18 @@ final class GroupMember implements ConsumerRebalanceListener {
     private final TreeSet<Integer> owned = new TreeSet<>();
     /** What was delivered and is not committed: the offset behind it. */
     private final Map<TopicPartition, OffsetAndMetadata> positions = new HashMap<>();
+    /** Whose commit is under way or was refused, where commits are asynchronous. */
+    private final Map<TopicPartition, OffsetAndMetadata> sent = new HashMap<>();
+    private final boolean isAsync;
 
     private GroupMember(String bootstrap, JsonNode step, ObjectMapper json) {
         this.json = json;
+        this.isAsync = step.path("commit").asText().equals("async");
         this.topic = step.get("topic").asText();
         this.consumer = new KafkaConsumer<>(settings(bootstrap, step), new ByteArrayDeserializer(), new ByteArrayDeserializer());
     }
 
-    private static Properties settings(String bootstrap, JsonNode step) {
+    static Properties settings(String bootstrap, JsonNode step) {
         Properties p = new Properties();
         p.put("bootstrap.servers", bootstrap);
         p.put("group.id", step.get("group").asText());
@@ -67,6 +71,7 @@ final class GroupMember implements ConsumerRebalanceListener {
             while (!stop.exists() && System.nanoTime() < deadline) {
                 member.turn();
             }
+            member.commit();
         }
         return json.createObjectNode().put("left", true);
     }
@@ -81,24 +86,57 @@ final class GroupMember implements ConsumerRebalanceListener {
         if (!records.isEmpty()) {
             System.out.println(delivered);
         }
-        commit();
+        if (isAsync) {
+            commitLater();
+        } else {
+            commit();
+        }
     }
 
+    /** Commits all that was delivered, and waits. */
     private void commit() {
+        Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>(sent);
+        offsets.putAll(positions);
+        if (offsets.isEmpty()) {
+            return;
+        }
+        try {
+            consumer.commitSync(offsets);
+        } catch (KafkaException e) { // the test shows it and decides; the next commit holds these too
+            refused(e);
+            return;
+        }
+        committed(offsets);
+        positions.clear();
+        sent.clear();
+    }
+
+    /** Commits what was delivered since the last time; the answer comes from within a later poll. */
+    private void commitLater() {
         if (positions.isEmpty()) {
             return;
         }
+        Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>(positions);
+        sent.putAll(offsets);
+        positions.clear();
+        consumer.commitAsync(offsets, (answered, error) -> {
+            if (error != null) {
+                refused(error);
+            } else {
+                committed(answered);
+            }
+        });
+    }
+
+    private void committed(Map<TopicPartition, OffsetAndMetadata> offsets) {
         ObjectNode event = json.createObjectNode();
         ArrayNode pairs = event.putArray("committed");
-        positions.forEach((partition, at) -> pairs.addArray().add(partition.partition()).add(at.offset()));
-        try {
-            consumer.commitSync(positions);
-        } catch (KafkaException e) { // the test shows it and decides; the next commit holds these too
-            System.out.println(json.createObjectNode().put("refused", String.valueOf(e)));
-            return;
-        }
+        offsets.forEach((partition, at) -> pairs.addArray().add(partition.partition()).add(at.offset()));
         System.out.println(event);
-        positions.clear();
+    }
+
+    private void refused(Exception error) {
+        System.out.println(json.createObjectNode().put("refused", String.valueOf(error)));
     }
 
     private void change() {
@@ -118,14 +156,14 @@ final class GroupMember implements ConsumerRebalanceListener {
     @Override
     public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
         commit();
-        partitions.forEach(p -> owned.remove(p.partition()));
-        change();
+        onPartitionsLost(partitions);
     }
 
     @Override
     public void onPartitionsLost(Collection<TopicPartition> partitions) {
         partitions.forEach(p -> owned.remove(p.partition()));
         partitions.forEach(positions::remove);
+        partitions.forEach(sent::remove);
         change();
     }
 }

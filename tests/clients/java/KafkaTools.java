@@ -164,6 +164,7 @@ public final class KafkaTools {
             case "offsets_for_time": return offsetForTime(bootstrap, step);
             case "load": return load(bootstrap, step);
             case "member": return GroupMember.run(bootstrap, step, JSON);
+            case "steer": return Steering.run(bootstrap, step, JSON);
             case "committed": return committed(bootstrap, step);
             case "commit": return commit(bootstrap, step);
             default: return JSON.createObjectNode().put("unsupported", step.get("do").asText());

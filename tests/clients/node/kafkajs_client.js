@@ -123,35 +123,85 @@ async function adminTour(bootstrap, step) {
 
 const emit = (line) => process.stdout.write(JSON.stringify(line) + '\n')
 
-async function member(bootstrap, step) {
-  const consumer = kafka(bootstrap).consumer({
+function groupConsumer(bootstrap, step) {
+  return kafka(bootstrap).consumer({
     groupId: step.group, sessionTimeout: step.session_timeout_ms, heartbeatInterval: 300, maxWaitTimeInMs: 200, retry: { initialRetryTime: 50, maxRetryTime: 500, retries: 60 },
   })
+}
+
+async function member(bootstrap, step) {
+  const consumer = groupConsumer(bootstrap, step)
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => emit({ assigned: payload.memberAssignment[step.topic] || [], member: payload.memberId }))
   consumer.on(consumer.events.REBALANCING, () => emit({ assigned: [] }))
   consumer.on(consumer.events.CRASH, ({ payload }) => emit({ refused: String(payload.error) }))
   await consumer.connect()
   await consumer.subscribe({ topic: step.topic, fromBeginning: true })
+  const commits = new Set()
+  const commit = async (partition, next) => {
+    await consumer.commitOffsets([{ topic: step.topic, partition, offset: String(next) }])
+    emit({ committed: [[partition, next]] })
+  }
+  const refused = (error) => emit({ refused: String(error) })
   await consumer.run({
     autoCommit: false,
     eachBatch: async ({ batch, resolveOffset, heartbeat }) => {
       emit({ records: batch.messages.map((message) => [batch.partition, Number(message.offset), message.value.toString()]) })
-      const next = Number(batch.lastOffset()) + 1
-      try {
-        await consumer.commitOffsets([{ topic: batch.topic, partition: batch.partition, offset: String(next) }])
-      } catch (error) {
-        emit({ refused: String(error) })
-        throw error
+      const answer = commit(batch.partition, Number(batch.lastOffset()) + 1)
+      if (step.commit === 'async') {
+        const settled = answer.catch(refused).finally(() => commits.delete(settled))
+        commits.add(settled)
+      } else {
+        await answer.catch((error) => {
+          refused(error)
+          throw error
+        })
       }
-      emit({ committed: [[batch.partition, next]] })
       resolveOffset(batch.lastOffset())
       await heartbeat()
     },
   })
   const started = Date.now()
   while (!fs.existsSync(step.stop) && Date.now() - started < (step.seconds || 60) * 1000) await sleep(50)
+  await consumer.stop()
+  await Promise.all(commits)
   await consumer.disconnect()
   return { left: true }
+}
+
+// Alone in its group, goes about in the topic as README.md says.
+async function steer(bootstrap, step) {
+  const { topic, partitions, count } = step
+  const consumer = groupConsumer(bootstrap, step)
+  await consumer.connect()
+  await consumer.subscribe({ topic, fromBeginning: true })
+  let found = []
+  await consumer.run({ autoCommit: false, eachMessage: async ({ partition, message }) => found.push([partition, Number(message.offset)]) })
+  const deadline = Date.now() + (step.seconds || 60) * 1000
+  // Records come by themselves from here on, so that what is found before a change is taken away first.
+  const after = async (change, wanted, atLeast = 0) => {
+    found = []
+    change()
+    const until = Date.now() + atLeast
+    while ((found.length < wanted || Date.now() < until) && Date.now() < deadline) await sleep(10)
+    return found
+  }
+  const seek = (partition, offset) => consumer.seek({ topic, partition, offset: String(offset) })
+  const result = { all: await after(() => {}, count * partitions) }
+  result.paused = await after(() => {
+    consumer.pause([{ topic, partitions: [0] }])
+    for (let partition = 0; partition < partitions; partition++) seek(partition, 0)
+  }, count * (partitions - 1), 500)
+  result.forward = await after(() => {
+    seek(0, 5)
+    consumer.resume([{ topic, partitions: [0] }])
+  }, count - 5)
+  result.back = await after(() => seek(1, count - 3), 3, 200)
+  const ends = Array.from({ length: partitions }, (_, partition) => ({ topic, partition, offset: String(count) }))
+  const answer = consumer.commitOffsets(ends) // goes on while the answer is under way
+  await sleep(0)
+  await answer
+  await consumer.disconnect()
+  return result
 }
 
 async function withAdmin(bootstrap, body) {
@@ -181,7 +231,7 @@ async function commit(bootstrap, step) {
   })
 }
 
-const STEPS = { produce, load, offsets_for_time: offsetsForTime, admin: adminTour, member, committed, commit }
+const STEPS = { produce, load, offsets_for_time: offsetsForTime, admin: adminTour, member, steer, committed, commit }
 
 async function main() {
   const request = JSON.parse(fs.readFileSync(0, 'utf8'))

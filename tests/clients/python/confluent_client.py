@@ -1,9 +1,9 @@
 """confluent-kafka-python (librdkafka)."""
 import time
 
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from scenario import Journal, load_ids, main, record_json, unhex
+from scenario import Journal, Steering, ends, load_ids, main, record_json, unhex, wait_until
 
 
 def producer(bootstrap, step):
@@ -115,54 +115,103 @@ def load(bootstrap, step):
     return {"acknowledged": acknowledged, "failed": failed[0]}
 
 
-def member(bootstrap, step):
-    extra = {"group.instance.id": step["instance"]} if step.get("instance") else {}
-    if step["assignor"] == "consumer":
-        extra["group.protocol"] = "consumer"
-    else:
-        extra["partition.assignment.strategy"] = step["assignor"]
-        extra["session.timeout.ms"] = step["session_timeout_ms"]
-        extra["heartbeat.interval.ms"] = 300
-    client = Consumer({
+def member_settings(bootstrap, step):
+    settings = {
         "bootstrap.servers": bootstrap,
         "group.id": step["group"],
         "enable.auto.commit": False,
         "auto.offset.reset": "earliest",
         "reconnect.backoff.ms": 20,
         "reconnect.backoff.max.ms": 200,
-        **extra,
-    })
+    }
+    if step.get("instance"):
+        settings["group.instance.id"] = step["instance"]
+    if step["assignor"] == "consumer":
+        settings["group.protocol"] = "consumer"
+    else:
+        settings["partition.assignment.strategy"] = step["assignor"]
+        settings["session.timeout.ms"] = step["session_timeout_ms"]
+        settings["heartbeat.interval.ms"] = 300
+    return settings
+
+
+def partitions_of(step, positions):
+    return [TopicPartition(step["topic"], partition, offset) for partition, offset in positions.items()]
+
+
+def member(bootstrap, step):
     journal = Journal(step)
 
+    def answered(error, partitions):
+        error = error or next((p.error for p in partitions if p.error), None)
+        if error:
+            journal.refused(KafkaException(error))
+        else:
+            journal.committed({p.partition: p.offset for p in partitions})
+
+    client = Consumer({**member_settings(bootstrap, step), **({"on_commit": answered} if journal.is_async else {})})
+
     def send(positions):
-        offsets = [TopicPartition(step["topic"], partition, offset) for partition, offset in positions.items()]
-        failed = [p.error for p in client.commit(offsets=offsets, asynchronous=False) if p.error]
+        failed = [p.error for p in client.commit(offsets=partitions_of(step, positions), asynchronous=False) if p.error]
         if failed:
-            raise RuntimeError(failed[0])
+            raise KafkaException(failed[0])
+
+    def send_later(positions):
+        client.commit(offsets=partitions_of(step, positions), asynchronous=True)
 
     def revoked(_, partitions):
         journal.commit(send)
-        journal.revoked(p.partition for p in partitions)
+        journal.revoked([p.partition for p in partitions])
 
     client.subscribe(
         [step["topic"]],
         on_assign=lambda _, partitions: journal.assigned([p.partition for p in partitions], member=client.memberid()),
         on_revoke=revoked,
-        on_lost=lambda _, partitions: journal.lost([p.partition for p in partitions]),
+        on_lost=lambda _, partitions: journal.revoked([p.partition for p in partitions]),
     )
     while journal.goes_on():
         message = client.poll(0.1)
         if message is None:
-            journal.commit(send)
+            journal.turn(send, send_later)
         elif message.error():
             journal.emit({"refused": str(message.error())})
         else:
             journal.take(message.partition(), message.offset(), message.value())
             if len(journal.delivered) >= 50:
-                journal.commit(send)
+                journal.turn(send, send_later)
     journal.commit(send)
     client.close()
     return {"left": True}
+
+
+def steer(bootstrap, step):
+    answers = []
+    client = Consumer({**member_settings(bootstrap, step), "on_commit": lambda error, partitions: answers.append(error or partitions)})
+    client.subscribe([step["topic"]])
+
+    def poll():
+        messages = client.consume(100, 0.1)
+        return [[m.partition(), m.offset()] for m in messages if not m.error()]
+
+    def seek(offsets):
+        for partition in partitions_of(step, offsets):
+            client.seek(partition)
+
+    def commit_later(offsets):
+        client.commit(offsets=partitions_of(step, offsets), asynchronous=True)
+
+    def committed():
+        client.poll(0)
+        if answers and (not isinstance(answers[0], list) or any(p.error for p in answers[0])):
+            raise RuntimeError(answers[0])
+        return bool(answers)
+
+    first = [TopicPartition(step["topic"], 0)]
+    result = Steering(step, poll, lambda: client.pause(first), lambda: client.resume(first), seek).run()
+    commit_later(ends(step))
+    wait_until(committed)
+    client.close()
+    return result
 
 
 def committed(bootstrap, step):
@@ -182,6 +231,6 @@ def commit(bootstrap, step):
 
 
 main({
-    "produce": produce, "read": read, "offsets_for_time": offsets_for_time, "load": load, "member": member,
+    "produce": produce, "read": read, "offsets_for_time": offsets_for_time, "load": load, "member": member, "steer": steer,
     "committed": committed, "commit": commit,
 })

@@ -6,7 +6,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import KafkaConnectionError
 
-from scenario import Journal, load_ids, main, record_json, unhex
+from scenario import Journal, Steering, ends, load_ids, main, record_json, unhex, wait_until
 
 
 def producer(bootstrap, step):
@@ -106,27 +106,40 @@ def offsets_of(step, pairs):
     return {TopicPartition(step["topic"], partition): OffsetAndMetadata(offset, "", -1) for partition, offset in pairs}
 
 
-def member(bootstrap, step):
-    journal = Journal(step)
+def member_consumer(bootstrap, step):
     assignor = {"range": RangePartitionAssignor, "cooperative-sticky": CooperativeStickyAssignor}[step["assignor"]]
-    client = group_consumer(
+    return group_consumer(
         bootstrap, step, group_instance_id=step.get("instance"), session_timeout_ms=step["session_timeout_ms"],
         heartbeat_interval_ms=300, partition_assignment_strategy=(assignor,),
     )
 
+
+def member(bootstrap, step):
+    journal = Journal(step)
+    client = member_consumer(bootstrap, step)
+
     def send(positions):
         client.commit(offsets_of(step, positions.items()))
+
+    def answered(offsets, response):
+        if isinstance(response, Exception):
+            journal.refused(response)
+        else:
+            journal.committed({partition.partition: at.offset for partition, at in offsets.items()})
+
+    def send_later(positions):
+        client.commit_async(offsets_of(step, positions.items()), answered)
 
     class Listener(ConsumerRebalanceListener):
         def on_partitions_revoked(self, revoked):
             journal.commit(send)
-            journal.revoked(p.partition for p in revoked)
+            journal.revoked([p.partition for p in revoked])
 
         def on_partitions_assigned(self, assigned):
             journal.assigned(p.partition for p in assigned)
 
         def on_partitions_lost(self, lost):
-            journal.lost([p.partition for p in lost])
+            journal.revoked([p.partition for p in lost])
 
     client.subscribe([step["topic"]], listener=Listener())
     while journal.goes_on():
@@ -138,9 +151,36 @@ def member(bootstrap, step):
         for records in polled.values():
             for record in records:
                 journal.take(record.partition, record.offset, record.value)
-        journal.commit(send)
+        journal.turn(send, send_later)
+    journal.commit(send)
     client.close()
     return {"left": True}
+
+
+def steer(bootstrap, step):
+    client = member_consumer(bootstrap, step)
+    client.subscribe([step["topic"]])
+    first = TopicPartition(step["topic"], 0)
+    answers = []
+
+    def poll():
+        return [[record.partition, record.offset] for records in client.poll(timeout_ms=100).values() for record in records]
+
+    def seek(offsets):
+        for partition, offset in offsets.items():
+            client.seek(TopicPartition(step["topic"], partition), offset)
+
+    def committed():
+        client.poll(timeout_ms=20)
+        if answers and isinstance(answers[0], Exception):
+            raise answers[0]
+        return bool(answers)
+
+    result = Steering(step, poll, lambda: client.pause(first), lambda: client.resume(first), seek).run()
+    client.commit_async(offsets_of(step, ends(step).items()), lambda _, response: answers.append(response))
+    wait_until(committed)
+    client.close()
+    return result
 
 
 def committed(bootstrap, step):
@@ -159,6 +199,6 @@ def commit(bootstrap, step):
 
 
 main({
-    "produce": produce, "read": read, "offsets_for_time": offsets_for_time, "load": load, "member": member,
+    "produce": produce, "read": read, "offsets_for_time": offsets_for_time, "load": load, "member": member, "steer": steer,
     "committed": committed, "commit": commit,
 })
