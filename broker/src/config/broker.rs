@@ -10,7 +10,7 @@ use super::topic::TopicDefaults;
 use medallion_wire::BrokerId;
 use medallion_wire::records::CompressionSettings;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 macro_rules! broker_config {
@@ -145,8 +145,8 @@ broker_config! {
         metadata_log_dir: PathBuf = checks::metadata_log_dir,
         /// `listener.name.NAME.max.connection.creation.rate` by listener, its name in small letters.
         listener_connection_creation_rates: BTreeMap<String, i32> = checks::listener_connection_creation_rates,
-        /// `max.connections.per.ip.overrides` by address or host name.
-        max_connections_per_ip_overrides: BTreeMap<String, usize> = checks::max_connections_per_ip_overrides,
+        /// `max.connections.per.ip.overrides` by address.
+        max_connections_per_ip_overrides: BTreeMap<IpAddr, usize> = checks::max_connections_per_ip_overrides,
         /// `medallion.metrics.listener`; none where it is empty.
         metrics_listener: Option<SocketAddr> = checks::metrics_listener,
         /// `medallion.request.memory.bytes`, or `queued.max.request.bytes` where that is less.
@@ -304,6 +304,16 @@ mod tests {
     }
 
     #[test]
+    fn addresses_are_the_same_however_they_are_written() {
+        let limits = config(
+            "max.connections.per.ip.overrides=10.0.0.1:5, ::1:6,[2001:0:0:0:0:0:0:2]:7,::ffff:10.0.0.9:8",
+        );
+        let expected = [("10.0.0.1", 5), ("10.0.0.9", 8), ("::1", 6), ("2001::2", 7)];
+        let expected = expected.map(|(address, limit)| (address.parse().unwrap(), limit));
+        assert_eq!(limits.max_connections_per_ip_overrides, BTreeMap::from(expected));
+    }
+
+    #[test]
     fn errors_name_setting_value_place_and_what_is_allowed() {
         assert_eq!(
             error("num.partitions=0"),
@@ -315,6 +325,12 @@ mod tests {
              (server.properties:3)\n\
              Invalid value x for configuration num.partitions: Not a number of type INT (server.properties:2)"
         );
+        let overrides = error("max.connections.per.ip.overrides=10.0.0.1:5,localhost:6");
+        assert!(
+            overrides.contains("localhost is no IP address, and names of hosts are not looked up"),
+            "{overrides}"
+        );
+        assert!(error("max.connections.per.ip.overrides=10.0.0.1").contains("must be address:limit"));
         assert!(error("log.retention.ms=0").contains("must be unlimited (-1) or, equal or greater than 1"));
     }
 

@@ -9,7 +9,7 @@ use super::value::Value;
 use medallion_wire::BrokerId;
 use medallion_wire::records::{Compression, CompressionSettings};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 const MEBIBYTE: u64 = 1 << 20;
@@ -181,21 +181,26 @@ pub(super) fn metadata_log_dir(settings: &Resolved<'_>) -> Result<PathBuf, Confi
     })
 }
 
-/// `max.connections.per.ip.overrides`.
+/// `max.connections.per.ip.overrides`. Kafka looks up names of hosts, once; here they are refused, because an address that
+/// changes later would go unnoticed.
 pub(super) fn max_connections_per_ip_overrides(
     settings: &Resolved<'_>,
-) -> Result<BTreeMap<String, usize>, ConfigError> {
+) -> Result<BTreeMap<IpAddr, usize>, ConfigError> {
     let name = "max.connections.per.ip.overrides";
     let text: String = settings.read(name)?;
-    text.split(',')
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
-        .map(|item| {
-            let (host, limit) = item.rsplit_once(':')?;
-            Some((host.trim().to_owned(), limit.trim().parse().ok()?))
-        })
-        .collect::<Option<_>>()
-        .ok_or_else(|| settings.invalid(name, &text, "must be host:limit, separated by commas"))
+    let invalid = |reason: &str| settings.invalid(name, &text, reason);
+    let entry = |item: &str| {
+        let form = "must be address:limit, separated by commas";
+        let (host, limit) = item.rsplit_once(':').ok_or_else(|| invalid(form))?;
+        let limit = limit.trim().parse().map_err(|_| invalid(form))?;
+        // As in URLs, the colons of an address of IPv6 may be in brackets.
+        let address = host.trim().trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        let address = address.map_err(|_| {
+            invalid(&format!("{} is no IP address, and names of hosts are not looked up", host.trim()))
+        })?;
+        Ok((address.to_canonical(), limit))
+    };
+    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(entry).collect()
 }
 
 /// `max.connection.creation.rate` of single listeners, by their names in small letters.

@@ -4,7 +4,7 @@
 //! it against the [`declarations`] and gives types. [`TopicDefaults`] gives the settings that hold for a topic.
 //!
 //! - [`declaration`]: what one setting is; [`declarations`]: the tables of all;
-//! - [`properties`]: Java's properties files; [`settings`]: sources and their order;
+//! - [`settings`]: sources and their order;
 //! - [`value`]: values from text, checked;
 //! - [`broker`], [`listener`], [`topic`], [`client_match`]: typed settings;
 //! - [`dynamic`]: changes while the broker runs; [`validate`]: which ones are allowed; [`describe`]: what
@@ -23,7 +23,6 @@ pub mod dynamic;
 pub mod error;
 pub mod listener;
 pub mod notice;
-pub mod properties;
 pub mod reference;
 mod resolved;
 pub(crate) mod schema;

@@ -72,8 +72,14 @@ impl ConfigSchema for Schema {
     }
 
     fn is_list(&self, kind: ResourceType, name: &str) -> bool {
-        let declaration = table(kind).and_then(|table| table.get(name));
+        // Kafka knows the types of these only.
+        let is_typed = matches!(kind, ResourceType::Topic | ResourceType::Broker);
+        let declaration = table(kind).filter(|_| is_typed).and_then(|table| table.get(name));
         declaration.is_some_and(|declaration| declaration.value_type == ValueType::List)
+    }
+
+    fn is_known(&self, kind: ResourceType, name: &str) -> bool {
+        table(kind).is_some_and(|table| table.contains_key(name))
     }
 
     fn default_value(&self, kind: ResourceType, name: &str) -> Option<String> {
@@ -124,6 +130,10 @@ mod tests {
         assert!(schema.is_list(ResourceType::Topic, "cleanup.policy"));
         assert!(!schema.is_list(ResourceType::Topic, "retention.ms"));
         assert!(!schema.is_list(ResourceType::Broker, "unknown"));
+        assert!(
+            !schema.is_list(ResourceType::ClientMetrics, "metrics"),
+            "it is one, but Kafka takes it as a text"
+        );
         assert_eq!(schema.default_value(ResourceType::Topic, "cleanup.policy").as_deref(), Some("delete"));
         assert_eq!(schema.default_value(ResourceType::Broker, "log.retention.ms"), None);
     }

@@ -1,10 +1,11 @@
 //! Where settings come from: a properties file, the environment, the command line, and what is assumed without them.
 
 use super::error::ConfigError;
-use super::properties;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+
+use medallion_log::java_properties;
 
 /// Where a setting was set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +87,12 @@ impl Settings {
     /// [`ConfigError::Syntax`] with the line.
     pub fn add_file(&mut self, path: &str, text: &str) -> Result<(), ConfigError> {
         let shared: Arc<str> = path.into();
-        for property in properties::parse(path, text)? {
+        let syntax = |error: java_properties::SyntaxError| ConfigError::Syntax {
+            path: path.to_owned(),
+            line: error.line,
+            reason: error.reason,
+        };
+        for property in java_properties::parse(text).map_err(syntax)? {
             let origin = Origin::File { path: Arc::clone(&shared), line: property.line };
             self.set(property.name, property.value, origin);
         }
@@ -224,6 +230,13 @@ mod tests {
             [("medallion.log.level", "debug"), ("num.partitions", "2")]
                 .map(|(n, v)| (n.to_owned(), v.to_owned()))
         );
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_read_is_named() {
+        let error = Settings::new().add_file("server.properties", "a=1\nb=\\u12").unwrap_err();
+        let message = "server.properties:2: \\u must be followed by four hexadecimal digits";
+        assert_eq!(error.to_string(), message);
     }
 
     #[test]

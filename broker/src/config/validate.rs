@@ -180,6 +180,42 @@ pub fn client_metrics(name: &str, own: &Overrides) -> Result<(), ValidationError
     Ok(())
 }
 
+/// The order in which Kafka looks at a topic's configs, which decides what it says where several are wrong
+/// (`LogConfig.CONFIG`).
+const TOPIC_ORDER: [&str; 31] = [
+    "segment.bytes",
+    "segment.ms",
+    "segment.jitter.ms",
+    "segment.index.bytes",
+    "flush.messages",
+    "flush.ms",
+    "retention.bytes",
+    "retention.ms",
+    "max.message.bytes",
+    "index.interval.bytes",
+    "delete.retention.ms",
+    "min.compaction.lag.ms",
+    "max.compaction.lag.ms",
+    "file.delete.delay.ms",
+    "min.cleanable.dirty.ratio",
+    "cleanup.policy",
+    "unclean.leader.election.enable",
+    "min.insync.replicas",
+    "compression.type",
+    "compression.gzip.level",
+    "compression.lz4.level",
+    "compression.zstd.level",
+    "preallocate",
+    "message.timestamp.type",
+    "message.timestamp.before.max.ms",
+    "message.timestamp.after.max.ms",
+    "leader.replication.throttled.replicas",
+    "follower.replication.throttled.replicas",
+    "remote.storage.enable",
+    "local.retention.ms",
+    "local.retention.bytes",
+];
+
 fn parse(
     table: &Table,
     own: &Overrides,
@@ -188,8 +224,13 @@ fn parse(
     if let Some(name) = own.keys().find(|name| !table.contains_key(name.as_str())) {
         return Err(InvalidConfig(format!("{unknown}{name}")));
     }
-    own.iter()
+    let mut given: Vec<_> = own
+        .iter()
         .filter_map(|(name, text)| table.get(name.as_str()).map(|declaration| (*declaration, text)))
+        .collect();
+    given.sort_by_key(|(declaration, _)| TOPIC_ORDER.iter().position(|name| *name == declaration.name));
+    given
+        .into_iter()
         .map(|(declaration, text)| {
             Ok((declaration.name, Value::parse(declaration, text).map_err(InvalidConfig)?))
         })
@@ -219,6 +260,8 @@ mod tests {
             topic(&config.topic_defaults, &own).map_err(|error| error.to_string())
         };
         assert_eq!(check(&[("retention.ms", "5"), ("cleanup.policy", "")]), Ok(()));
+        let two = check(&[("local.retention.ms", "x"), ("retention.ms", "y")]);
+        assert!(two.unwrap_err().starts_with("Invalid value y for configuration retention.ms"));
         assert_eq!(check(&[("unknown.name", "5")]), Err("Unknown topic config name: unknown.name".into()));
         assert_eq!(
             check(&[("min.compaction.lag.ms", "600"), ("max.compaction.lag.ms", "5")]),

@@ -32,9 +32,8 @@ impl Value {
     /// Source: Kafka's `ConfigDef.parseType` and its validators.
     pub fn parse(declaration: &Declaration, text: &str) -> Result<Self, String> {
         let name = declaration.name;
-        let text = text.trim();
         let shown = if declaration.is_sensitive() { "[hidden]" } else { text };
-        let mut value = Self::parse_type(declaration.value_type, text)
+        let mut value = Self::parse_type(declaration.value_type, text.trim())
             .map_err(|allowed| invalid_value(name, shown, &allowed))?;
         if let (Validator::List { of, empty }, Self::List(items)) = (&declaration.validator, &mut value) {
             let mut seen = Vec::new();
@@ -247,6 +246,11 @@ mod tests {
                 "retention.ms",
                 "x",
                 "Invalid value x for configuration retention.ms: Not a number of type LONG",
+            ),
+            (
+                "retention.ms",
+                " ",
+                "Invalid value   for configuration retention.ms: Not a number of type LONG",
             ),
             (
                 "retention.ms",

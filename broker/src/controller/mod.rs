@@ -33,4 +33,6 @@ pub(crate) use quorum::{MetadataError, MetadataLogSettings};
 pub(crate) use registration::{BrokerIdentity, supported_features};
 #[cfg(test)]
 pub(crate) use state_machine::Command;
-pub(crate) use state_machine::{ApiError, ConfigSchema, ControllerSettings, QuotaAlteration, fresh_id};
+pub(crate) use state_machine::{
+    ApiError, ConfigSchema, ControllerSettings, QuotaAlteration, configs, fresh_id,
+};

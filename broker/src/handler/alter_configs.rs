@@ -11,6 +11,7 @@ use medallion_wire::messages::{AlterConfigsRequest, AlterConfigsResponse};
 use super::authorize::Operation;
 use super::context::{BrokerState, Handler, RequestContext};
 use super::describe_configs::authorize_configs;
+use crate::controller::configs;
 use crate::controller::image::ResourceType;
 use crate::error::Refusal;
 
@@ -34,8 +35,11 @@ impl Handler for AlterConfigs {
     ) -> AlterConfigsResponse {
         let mut responses = Vec::with_capacity(request.resources.len());
         let mut forwarded = Vec::new();
-        for resource in std::mem::take(&mut request.resources) {
-            match answer_here(&state, &context, &resource) {
+        let checks = configs::check_replacements(&request);
+        for (resource, checked) in std::mem::take(&mut request.resources).into_iter().zip(checks) {
+            match checked
+                .map_or_else(|error| Some(Err(error.into())), |()| answer_here(&state, &context, &resource))
+            {
                 Some(outcome) => responses.push(respond(&resource, outcome)),
                 None => forwarded.push(resource),
             }
@@ -75,7 +79,8 @@ fn answer_here(
 fn respond(resource: &AlterConfigsResource, outcome: Result<(), Refusal>) -> AlterConfigsResourceResponse {
     let response = AlterConfigsResourceResponse::default()
         .with_resource_type(resource.resource_type)
-        .with_resource_name(resource.resource_name.clone());
+        .with_resource_name(resource.resource_name.clone())
+        .with_error_message(None);
     match outcome {
         Ok(()) => response,
         Err(refusal) => response

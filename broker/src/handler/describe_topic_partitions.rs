@@ -32,8 +32,7 @@ impl Handler for DescribeTopicPartitions {
         request: DescribeTopicPartitionsRequest,
     ) -> DescribeTopicPartitionsResponse {
         if let Err(error) = check_cursor(&request) {
-            let refused = request.topics.iter().map(|topic| refused(&topic.name, error));
-            return DescribeTopicPartitionsResponse::default().with_topics(refused.collect());
+            return all_refused(&request, error);
         }
         let image = state.image();
         let allowed = state.config.load().max_request_partition_size_limit;
@@ -44,8 +43,12 @@ impl Handler for DescribeTopicPartitions {
             let names = image.topics.iter_from(&first_topic).map(|topic| &*topic.name);
             return page.fill(names, limit);
         }
-        let names: BTreeSet<&str> = request.topics.iter().map(|topic| topic.name.as_str()).collect();
-        page.fill(names.into_iter().filter(|name| *name >= first_topic.as_str()), limit)
+        let names = request.topics.iter().map(|topic| topic.name.as_str());
+        let names: BTreeSet<&str> = names.filter(|name| *name >= first_topic.as_str()).collect();
+        if names.contains("") {
+            return all_refused(&request, ResponseError::UnknownServerError);
+        }
+        page.fill(names.into_iter(), limit)
     }
 }
 
@@ -132,6 +135,16 @@ fn refused(name: &str, error: ResponseError) -> DescribeTopicPartitionsResponseT
         .with_error_code(error.code())
         .with_name(Some(topic_name(name)))
         .with_topic_authorized_operations(i32::MIN)
+}
+
+/// All topics of a request with one error. Kafka refuses so what it cannot describe at all; a topic without a name, whose
+/// operations it cannot tell, with its error for everything unforeseen.
+fn all_refused(
+    request: &DescribeTopicPartitionsRequest,
+    error: ResponseError,
+) -> DescribeTopicPartitionsResponse {
+    let refused = request.topics.iter().map(|topic| refused(&topic.name, error));
+    DescribeTopicPartitionsResponse::default().with_topics(refused.collect())
 }
 
 /// Describes at most `limit` partitions from `begin` on; gives the next one when not all fitted.

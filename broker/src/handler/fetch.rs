@@ -53,6 +53,18 @@ struct Wanted {
     partition: Result<Arc<Partition>, ResponseError>,
 }
 
+impl Wanted {
+    /// Where Kafka tells of a partition: behind what can be read come ids that nobody knows, then what is not there or may
+    /// not be read.
+    fn rank(&self) -> u8 {
+        match self.partition {
+            Err(ResponseError::UnknownTopicId) => 1,
+            Err(ResponseError::UnknownTopicOrPartition | ResponseError::TopicAuthorizationFailed) => 2,
+            _ => 0,
+        }
+    }
+}
+
 /// Begins a fetch.
 ///
 /// # Errors
@@ -183,10 +195,11 @@ async fn prepare(
 ) -> Fetch {
     let max_wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
     let deadline = Instant::now() + max_wait;
-    let wanted: Vec<Wanted> = wanted
+    let mut wanted: Vec<Wanted> = wanted
         .into_iter()
         .map(|(key, request)| Wanted { partition: find(state, context, &key, request), key, request })
         .collect();
+    wanted.sort_by_key(Wanted::rank);
     let opened_by = deadline.max(Instant::now() + OPENING_WAIT_MAX);
     for wanted in &wanted {
         if let Ok(partition) = &wanted.partition {

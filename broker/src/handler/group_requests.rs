@@ -1,5 +1,9 @@
 //! What the handlers of groups share: who asks, how a group is asked, and how a refusal looks.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
+
 use medallion_group::request::Refusal;
 use medallion_group::{Caller, Reply, Request};
 use medallion_wire::ResponseError;
@@ -83,6 +87,31 @@ pub(crate) async fn ask<T>(
     }
 }
 
+/// The topics of a response, in Kafka's order: what the coordinator answered as it is; where parts of the request were
+/// refused before, those first and then each topic once. `add` puts the partitions of a topic to those of the same `key`.
+pub(crate) fn merge_topics<T, K: Eq + Hash>(
+    refused: Vec<T>,
+    answered: Vec<T>,
+    key: impl Fn(&T) -> K,
+    add: impl Fn(&mut T, T),
+) -> Vec<T> {
+    if refused.is_empty() {
+        return answered;
+    }
+    let mut topics: Vec<T> = Vec::with_capacity(refused.len() + answered.len());
+    let mut places: HashMap<K, usize> = HashMap::with_capacity(topics.capacity());
+    for topic in refused.into_iter().chain(answered) {
+        match places.entry(key(&topic)) {
+            Entry::Occupied(place) => add(&mut topics[*place.get()], topic),
+            Entry::Vacant(free) => {
+                free.insert(topics.len());
+                topics.push(topic);
+            }
+        }
+    }
+    topics
+}
+
 /// Picks a kind of reply.
 macro_rules! reply_of {
     ($variant:ident) => {
@@ -93,3 +122,19 @@ macro_rules! reply_of {
     };
 }
 pub(crate) use reply_of;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_are_merged_only_where_something_was_refused() {
+        let merge = |refused: Vec<(char, Vec<i32>)>, answered| {
+            merge_topics(refused, answered, |topic| topic.0, |topic, same| topic.1.extend(same.1))
+        };
+        let twice = vec![('a', vec![1]), ('b', vec![2]), ('a', vec![3])];
+        assert_eq!(merge(Vec::new(), twice.clone()), twice);
+        let merged = merge(vec![('a', vec![9]), ('c', vec![8])], twice);
+        assert_eq!(merged, [('a', vec![9, 1, 3]), ('c', vec![8]), ('b', vec![2])]);
+    }
+}

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use medallion_wire::ResponseError;
 use medallion_wire::kafka_protocol::protocol::StrBytes;
-use medallion_wire::messages::incremental_alter_configs_request::AlterConfigsResource;
+use medallion_wire::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use medallion_wire::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
 use medallion_wire::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
 
 use super::authorize::Operation;
 use super::context::{BrokerState, Handler, RequestContext};
 use super::describe_configs::authorize_configs;
+use crate::controller::configs;
 use crate::controller::image::ResourceType;
 use crate::error::Refusal;
+use crate::loggers::ROOT;
 
 /// `OpType.SET`.
 const SET: i8 = 0;
@@ -22,6 +24,9 @@ const DELETE: i8 = 1;
 const APPEND: i8 = 2;
 /// Takes from a list.
 const SUBTRACT: i8 = 3;
+
+/// All loggers follow the root in the end.
+const ROOT_WITHOUT_LEVEL: &str = "Removing the log level of the root logger is not allowed";
 
 /// The API.
 pub(crate) struct IncrementalAlterConfigs;
@@ -40,8 +45,10 @@ impl Handler for IncrementalAlterConfigs {
     ) -> IncrementalAlterConfigsResponse {
         let mut responses = Vec::with_capacity(request.resources.len());
         let mut forwarded = Vec::new();
-        for resource in std::mem::take(&mut request.resources) {
-            match answer_here(&state, &context, &resource, request.validate_only) {
+        let checks = configs::check_incremental(&request);
+        for (resource, checked) in std::mem::take(&mut request.resources).into_iter().zip(checks) {
+            let answer = || answer_here(&state, &context, &resource, request.validate_only);
+            match checked.map_or_else(|error| Some(Err(error.into())), |()| answer()) {
                 Some(outcome) => responses.push(respond(&resource, outcome)),
                 None => forwarded.push(resource),
             }
@@ -93,23 +100,14 @@ fn change_loggers(
     }
     let mut changes = Vec::with_capacity(resource.configs.len());
     for config in &resource.configs {
-        let level = match config.config_operation {
-            SET => Some(config.value.as_deref().unwrap_or_default()),
-            DELETE => None,
-            other => {
-                let operation = match other {
-                    APPEND => "APPEND operation".to_owned(),
-                    SUBTRACT => "SUBTRACT operation".to_owned(),
-                    _ => format!("Unknown operation type {other}"),
-                };
-                let reason = format!("{operation} is not allowed for the BROKER_LOGGER resource");
-                return Err(Refusal::new(ResponseError::InvalidRequest, reason));
-            }
-        };
-        changes.push((config.name.as_str(), level));
+        let change = (config.name.as_str(), logger_level(config)?);
+        let checked = state.loggers.check(&[change]);
+        checked.map_err(|reason| Refusal::new(ResponseError::InvalidConfig, reason))?;
+        if change == (ROOT, None) {
+            return Err(Refusal::new(ResponseError::InvalidRequest, ROOT_WITHOUT_LEVEL));
+        }
+        changes.push(change);
     }
-    let checked = state.loggers.check(&changes);
-    checked.map_err(|reason| Refusal::new(ResponseError::InvalidConfig, reason))?;
     if !validate_only {
         state
             .loggers
@@ -119,10 +117,24 @@ fn change_loggers(
     Ok(())
 }
 
+/// The level that a change sets, or `None` where the logger goes back to its parent's.
+fn logger_level(config: &AlterableConfig) -> Result<Option<&str>, Refusal> {
+    let operation = match config.config_operation {
+        SET => return Ok(Some(config.value.as_deref().unwrap_or_default())),
+        DELETE => return Ok(None),
+        APPEND => "APPEND operation".to_owned(),
+        SUBTRACT => "SUBTRACT operation".to_owned(),
+        other => format!("Unknown operation type {other}"),
+    };
+    let reason = format!("{operation} is not allowed for the BROKER_LOGGER resource");
+    Err(Refusal::new(ResponseError::InvalidRequest, reason))
+}
+
 fn respond(resource: &AlterConfigsResource, outcome: Result<(), Refusal>) -> AlterConfigsResourceResponse {
     let response = AlterConfigsResourceResponse::default()
         .with_resource_type(resource.resource_type)
-        .with_resource_name(resource.resource_name.clone());
+        .with_resource_name(resource.resource_name.clone())
+        .with_error_message(None);
     match outcome {
         Ok(()) => response,
         Err(refusal) => response

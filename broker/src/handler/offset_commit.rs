@@ -1,7 +1,5 @@
 //! OffsetCommit (API 8): a group's positions.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,14 +10,14 @@ use medallion_wire::messages::offset_commit_request::{
 use medallion_wire::messages::offset_commit_response::{
     OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
-use medallion_wire::messages::{OffsetCommitRequest, OffsetCommitResponse, TopicName};
+use medallion_wire::messages::{OffsetCommitRequest, OffsetCommitResponse};
 use medallion_wire::newer_messages::offset_commit;
 use medallion_wire::types::Uuid;
 use medallion_wire::{PartitionIndex, ResponseError, TopicId};
 
 use super::authorize::{Operation, Resource};
 use super::context::{BrokerState, Handler, RequestContext};
-use super::group_requests::{ask, authorize_group, reply_of};
+use super::group_requests::{ask, authorize_group, merge_topics, reply_of};
 use super::topic_lookup::topic_name;
 use crate::controller::image::MetadataImage;
 
@@ -61,7 +59,7 @@ impl Handler for OffsetCommit {
             let checked = asked.into_iter().map(|topic| check(&state, &context, &image, topic, &mut refused));
             checked.flatten().collect()
         };
-        let mut answered = if request.topics.is_empty() {
+        let answered = if request.topics.is_empty() {
             Vec::new()
         } else {
             let (group, topics) = (request.group_id.clone(), request.topics.clone());
@@ -69,8 +67,11 @@ impl Handler for OffsetCommit {
                 ask(&state, &context, &group, Request::OffsetCommit(request), reply_of!(OffsetCommit)).await;
             answer.unwrap_or_else(|refusal| all_refused(&topics, refusal.error)).topics
         };
-        merge(&mut answered, refused);
-        OffsetCommitResponse::default().with_topics(answered)
+        let key = |topic: &OffsetCommitResponseTopic| (topic.name.clone(), topic.topic_id);
+        let add = |topic: &mut OffsetCommitResponseTopic, mut same: OffsetCommitResponseTopic| {
+            topic.partitions.append(&mut same.partitions);
+        };
+        OffsetCommitResponse::default().with_topics(merge_topics(refused, answered, key, add))
     }
 }
 
@@ -131,21 +132,4 @@ fn topic_refused(topic: &OffsetCommitRequestTopic, error: ResponseError) -> Offs
 fn all_refused(topics: &[OffsetCommitRequestTopic], error: ResponseError) -> OffsetCommitResponse {
     let topics = topics.iter().map(|topic| topic_refused(topic, error));
     OffsetCommitResponse::default().with_topics(topics.collect())
-}
-
-/// Partitions of one topic stand together.
-fn merge(topics: &mut Vec<OffsetCommitResponseTopic>, refused: Vec<OffsetCommitResponseTopic>) {
-    let mut places: HashMap<(TopicName, Uuid), usize> = HashMap::with_capacity(topics.len() + refused.len());
-    for (place, topic) in topics.iter().enumerate() {
-        places.entry((topic.name.clone(), topic.topic_id)).or_insert(place);
-    }
-    for mut topic in refused {
-        match places.entry((topic.name.clone(), topic.topic_id)) {
-            Entry::Occupied(place) => topics[*place.get()].partitions.append(&mut topic.partitions),
-            Entry::Vacant(free) => {
-                free.insert(topics.len());
-                topics.push(topic);
-            }
-        }
-    }
 }

@@ -14,7 +14,7 @@ use medallion_wire::{PartitionIndex, ResponseError};
 
 use super::authorize::{Operation, Resource};
 use super::context::{BrokerState, Handler, RequestContext};
-use super::group_requests::{ask, authorize_group, check_named, reply_of};
+use super::group_requests::{ask, authorize_group, check_named, merge_topics, reply_of};
 use crate::controller::image::MetadataImage;
 
 /// The API.
@@ -55,19 +55,12 @@ async fn delete(
     let answer = ask(state, context, &group, Request::OffsetDelete(request), reply_of!(OffsetDelete)).await;
     let mut response = answer.map_err(|refusal| refusal.error)?;
     if response.error_code == 0 {
-        merge(&mut response.topics, refused);
+        let add = |topic: &mut OffsetDeleteResponseTopic, mut same: OffsetDeleteResponseTopic| {
+            topic.partitions.append(&mut same.partitions);
+        };
+        response.topics = merge_topics(refused, response.topics, |topic| topic.name.clone(), add);
     }
     Ok(response)
-}
-
-/// Puts partitions under the topics that they belong to, each of which is told once.
-fn merge(topics: &mut Vec<OffsetDeleteResponseTopic>, refused: Vec<OffsetDeleteResponseTopic>) {
-    for topic in refused {
-        match topics.iter_mut().find(|known| known.name == topic.name) {
-            Some(known) => known.partitions.extend(topic.partitions),
-            None => topics.push(topic),
-        }
-    }
 }
 
 /// What of a topic exists and may be touched; the rest goes to `refused`.

@@ -255,11 +255,12 @@ impl FetchSessionCache {
         if session.uses_topic_ids != request.uses_topic_ids {
             return Err(ResponseError::FetchSessionTopicIdError);
         }
-        for key in &request.forgotten {
-            session.forget(key);
-        }
         for (key, wanted) in &request.wanted {
             session.insert(key.clone(), *wanted);
+        }
+        // What is both asked for and forgotten is forgotten, as in Kafka's `FetchSession.update`.
+        for key in &request.forgotten {
+            session.forget(key);
         }
         if session.partitions.is_empty() {
             self.sessions.remove(&request.session_id);
@@ -390,6 +391,19 @@ mod tests {
         forget.forgotten.push(key(0));
         assert!(matches!(cache.open(forget, 0, || 1), Ok(FetchContext::Sessionless(_))));
         assert_eq!(cache.len(), 0);
+    }
+
+    #[test]
+    fn what_is_asked_for_and_forgotten_is_forgotten() {
+        let mut cache = FetchSessionCache::new(10);
+        let (session, id) = open_full(&mut cache, &[0, 1]);
+        let mut both = request(id, 1, &[1, 2]);
+        both.forgotten = vec![key(1), key(2)];
+        assert!(matches!(cache.open(both, 0, || 1), Ok(FetchContext::Incremental(..))));
+        let session = session.lock();
+        session.check_invariants();
+        let left: Vec<i32> = session.requests().iter().map(|(key, _)| key.partition).collect();
+        assert_eq!(left, [0]);
     }
 
     /// Kafka's `FetchSessionCacheShard`: who came lately stays, however small its session is.

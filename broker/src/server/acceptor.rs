@@ -105,7 +105,7 @@ async fn hold(
 
 fn admit(stream: TcpStream, address: SocketAddr, info: &Arc<ListenerInfo>, shared: &Shared) {
     let config = shared.state.config.load();
-    let per_ip = config.max_connections_per_ip_overrides.get(&address.ip().to_string()).copied();
+    let per_ip = config.max_connections_per_ip_overrides.get(&address.ip().to_canonical()).copied();
     let maxima = ConnectionMaxima {
         total: config.max_connections,
         per_ip: per_ip.unwrap_or(config.max_connections_per_ip),

@@ -38,7 +38,7 @@ impl CommittedOffset {
     pub fn from_value(value: &OffsetCommitValue) -> Self {
         Self {
             offset: value.offset,
-            leader_epoch: Some(value.leader_epoch).filter(|epoch| *epoch >= 0),
+            leader_epoch: Some(value.leader_epoch).filter(|epoch| *epoch != -1),
             metadata: Arc::from(value.metadata.as_str()),
             commit_timestamp_ms: value.commit_timestamp,
             expire_timestamp_ms: Some(value.expire_timestamp).filter(|time| *time != NONE),

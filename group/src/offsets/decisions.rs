@@ -142,7 +142,7 @@ fn from_request(
 ) -> CommittedOffset {
     CommittedOffset {
         offset: partition.committed_offset,
-        leader_epoch: Some(partition.committed_leader_epoch).filter(|epoch| *epoch >= 0),
+        leader_epoch: Some(partition.committed_leader_epoch).filter(|epoch| *epoch != -1),
         metadata: Arc::from(partition.committed_metadata.as_deref().unwrap_or_default()),
         commit_timestamp_ms: now_ms,
         expire_timestamp_ms,

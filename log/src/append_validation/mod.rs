@@ -28,8 +28,8 @@ mod tests;
 
 use bytes::Bytes;
 use medallion_wire::records::{
-    BatchHeaderBytes, Compression, DecompressionLimits, LogEntryHeader, RecordBatch, RecordError,
-    TimestampType,
+    BatchHeader, BatchHeaderBytes, Compression, DecompressionLimits, LogEntryHeader, MAGIC_V2, RecordBatch,
+    RecordError, TimestampType,
 };
 use medallion_wire::{LeaderEpoch, Offset};
 
@@ -112,10 +112,10 @@ pub fn validate(
     config: &LogConfig,
     options: &ValidationOptions,
 ) -> Result<ValidatedBatch, ValidationError> {
-    let batch = single_batch(records)?;
-    check_header(&batch, options)?;
+    let batch = single_batch(records, config, options)?;
+    check_base_offset(batch.base_offset, options)?;
     let compression = batch.compression()?;
-    check_size(&batch, config, options)?;
+    check_size(batch.as_bytes().len(), config, options)?;
     batch.verify_crc()?;
     if options.origin == AppendOrigin::Client {
         check_client_batch(&batch, options)?;
@@ -130,7 +130,7 @@ pub fn validate(
     } else {
         records::Checked { batch, max_timestamp }
     };
-    check_size(&checked.batch, config, options)?;
+    check_size(checked.batch.as_bytes().len(), config, options)?;
     Ok(stamp(checked, config, options))
 }
 
@@ -140,30 +140,45 @@ pub(crate) fn may_need_records(config: &LogConfig, origin: AppendOrigin) -> bool
 }
 
 /// The one batch. As in Kafka, bytes behind it that are no whole batch are dropped.
-fn single_batch(mut records: Bytes) -> Result<RecordBatch, ValidationError> {
-    let batch = RecordBatch::split_from(&mut records)?;
-    match LogEntryHeader::parse(&records) {
-        Err(RecordError::Truncated { .. }) => Ok(batch),
-        Ok(next) if next.size_bytes > records.len() => Ok(batch),
-        Ok(_) => Err(ValidationError::invalid("it is not the only batch")),
-        Err(error) => Err(error.into()),
+fn single_batch(
+    mut records: Bytes,
+    config: &LogConfig,
+    options: &ValidationOptions,
+) -> Result<RecordBatch, ValidationError> {
+    let first = LogEntryHeader::parse(&records)?;
+    let behind = records.get(first.size_bytes..).unwrap_or_default();
+    match LogEntryHeader::parse(behind) {
+        Ok(next) if next.size_bytes <= behind.len() && first.magic == MAGIC_V2 => {
+            return Err(ValidationError::invalid("it is not the only batch"));
+        }
+        Ok(_) | Err(RecordError::Truncated { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    match RecordBatch::split_from(&mut records) {
+        Err(contradiction @ RecordError::InvalidHeader { .. }) => {
+            // As in Kafka, these come before the counts in the header.
+            check_base_offset(first.offset, options)?;
+            check_size(first.size_bytes, config, options)?;
+            BatchHeader::verify_crc(&records[..first.size_bytes])?;
+            Err(contradiction.into())
+        }
+        batch => Ok(batch?),
     }
 }
 
 /// What Kafka checks before it looks at the size.
-fn check_header(batch: &RecordBatch, options: &ValidationOptions) -> Result<(), ValidationError> {
-    if options.origin == AppendOrigin::Client && batch.base_offset != Offset::ZERO {
-        return Err(ValidationError::invalid(format!("its base offset is {}, not 0", batch.base_offset)));
+fn check_base_offset(base_offset: Offset, options: &ValidationOptions) -> Result<(), ValidationError> {
+    if options.origin == AppendOrigin::Client && base_offset != Offset::ZERO {
+        return Err(ValidationError::invalid(format!("its base offset is {base_offset}, not 0")));
     }
     Ok(())
 }
 
 fn check_size(
-    batch: &RecordBatch,
+    size_bytes: usize,
     config: &LogConfig,
     options: &ValidationOptions,
 ) -> Result<(), ValidationError> {
-    let size_bytes = batch.as_bytes().len();
     let exceeds = |limit: u32| usize::try_from(limit).is_ok_and(|limit| size_bytes > limit);
     if options.origin != AppendOrigin::RaftLeader && exceeds(config.max_message_bytes) {
         return Err(ValidationError::TooLarge { size_bytes, max_message_bytes: config.max_message_bytes });

@@ -89,22 +89,32 @@ impl Rules {
     }
 
     pub(super) fn check_records(&self, batch: RecordBatch) -> Result<Checked, ValidationError> {
-        let decoded = batch.decode(self.decompression)?;
-        let max_timestamp = self.check_each(&batch, &decoded)?;
-        let batch = match self.recompress {
+        let decoded = batch.decode(self.decompression)?.leniently();
+        let (max_timestamp, has_gaps) = self.check_each(&batch, &decoded)?;
+        // As in Kafka, only what is compressed gets its offsets put right.
+        let compression = batch.compression()?;
+        let same = (has_gaps && compression != Compression::None).then(|| compression.into());
+        let batch = match self.recompress.or(same) {
             Some(target) => rewrite(&batch, &decoded, target)?,
             None => batch,
         };
         Ok(Checked { batch, max_timestamp })
     }
 
-    fn check_each(&self, batch: &RecordBatch, decoded: &DecodedRecords) -> Result<i64, ValidationError> {
+    /// Returns the largest timestamp, and whether offsets do not follow one another.
+    fn check_each(
+        &self,
+        batch: &RecordBatch,
+        decoded: &DecodedRecords,
+    ) -> Result<(i64, bool), ValidationError> {
         let mut max_timestamp = NO_TIMESTAMP;
+        let mut has_gaps = false;
         let mut failures = Vec::new();
         let mut has_timestamp_failure = false;
         for (batch_index, record) in (0..).zip(decoded) {
             let record = record?;
             max_timestamp = max_timestamp.max(record.timestamp);
+            has_gaps |= record.offset - batch.base_offset != i64::from(batch_index);
             let Some((message, is_timestamp)) = self.failure(batch, &record) else { continue };
             has_timestamp_failure |= is_timestamp;
             if failures.len() < FAILURES_MAX {
@@ -112,7 +122,7 @@ impl Rules {
             }
         }
         match (failures.is_empty(), has_timestamp_failure) {
-            (true, _) => Ok(max_timestamp),
+            (true, _) => Ok((max_timestamp, has_gaps)),
             (false, true) => Err(ValidationError::InvalidTimestamp { failures }),
             (false, false) => {
                 let reason = "a compacted topic needs a key in each record".to_owned();
@@ -161,7 +171,7 @@ fn target(setting: CompressionSetting) -> Option<CompressionSettings> {
     Some(with_level.unwrap_or_else(|| compression.into()))
 }
 
-/// The same records under another codec.
+/// The same records under this codec, with offsets that follow one another.
 fn rewrite(
     batch: &RecordBatch,
     decoded: &DecodedRecords,
@@ -171,9 +181,8 @@ fn rewrite(
         BatchOptions { compression, base_offset: Offset::ZERO, ..BatchOptions::like(batch.header())? };
     let refused = |error: BuildError| ValidationError::invalid(error.to_string());
     let mut builder = BatchBuilder::new(options);
-    for record in decoded {
+    for (offset, record) in (0..).map(Offset).zip(decoded) {
         let record = record?;
-        let offset = Offset(record.offset - batch.base_offset);
         builder.append_record(&RecordRef { offset, ..record }).map_err(refused)?;
     }
     builder.build().map_err(refused)

@@ -130,6 +130,33 @@ fn damage_is_corruption() {
 }
 
 #[test]
+fn damage_counts_before_what_the_header_says() {
+    let refused = |change: fn(&mut BatchHeader)| {
+        let mut header = *plain().header();
+        change(&mut header);
+        validate(join(&header.encode(), &plain().body()), &LogConfig::default(), &options())
+    };
+    for change in [
+        |header: &mut BatchHeader| header.record_count = -1,
+        |header: &mut BatchHeader| {
+            header.last_offset_delta = -2;
+        },
+    ] {
+        let result = refused(change);
+        assert!(matches!(result, Err(ValidationError::Corrupt(_))), "{result:?}");
+    }
+    is_invalid(
+        refused(|header| (header.base_offset, header.record_count) = (Offset(3), -1)),
+        "base offset is 3",
+    );
+    let small = LogConfig { max_message_bytes: 20, ..LogConfig::default() };
+    let negative = lying(&plain(), |header| header.record_count = -1);
+    let result = validate(negative.clone(), &small, &options());
+    assert!(matches!(result, Err(ValidationError::TooLarge { .. })), "{result:?}");
+    is_invalid(validate(negative, &LogConfig::default(), &options()), "record count");
+}
+
+#[test]
 fn headers_must_agree_with_themselves() {
     let config = LogConfig::default();
     let refused = |change: fn(&mut BatchHeader), part: &str| {
@@ -329,6 +356,33 @@ fn records_are_decoded_only_where_a_rule_needs_them() {
     validate(garbage.clone(), &LogConfig::default(), &options()).unwrap();
     let config = LogConfig { cleanup_policy: CleanupPolicy::COMPACT, ..LogConfig::default() };
     is_invalid(validate(garbage, &config, &options()), "does not decompress");
+}
+
+#[test]
+fn nulls_and_offsets_are_as_free_as_in_kafka_where_a_rule_looks_at_records() {
+    // Nulls of the length -2, and the offset deltas 5 and 5.
+    let record = [0x0e, 0, 0, 0x0a, 0x03, 2, 0x61, 0];
+    let body = Bytes::copy_from_slice(&record.repeat(2));
+    let limited = LogConfig { message_timestamp_before_max_ms: 10_000, ..LogConfig::default() };
+    let sent = |compression: Compression, body: Bytes| {
+        let mut header = *plain().header();
+        header.attributes = header.attributes.with_compression(compression);
+        header.batch_length = i32::try_from(body.len() + 49).unwrap();
+        header.seal(&body);
+        join(&header.encode(), &body)
+    };
+    let kept = validate(sent(Compression::None, body.clone()), &limited, &options()).unwrap();
+    assert_eq!(kept.body(), body);
+    let compressed = compress(&body);
+    let rewritten = validate(sent(Compression::Gzip, compressed), &limited, &options()).unwrap();
+    let offsets: Vec<_> = values(&stored(&rewritten)).into_iter().map(|(offset, ..)| offset).collect();
+    assert_eq!(offsets, [100, 101], "compressed records get offsets that follow one another");
+}
+
+fn compress(body: &[u8]) -> Bytes {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, body).unwrap();
+    encoder.finish().unwrap().into()
 }
 
 #[test]

@@ -4,8 +4,6 @@
 //! Version 0 named the node `broker.id`. Keys that are not known are kept where they are, so that a directory which
 //! goes back to Kafka has lost nothing. Source: Kafka's `MetaProperties`.
 
-mod java_properties;
-
 use std::path::Path;
 
 use medallion_os::FileSystem;
@@ -13,6 +11,7 @@ use medallion_wire::types::Uuid;
 use medallion_wire::{BrokerId, TopicId};
 
 use crate::checkpoint_file::{CheckpointError, read_file, write_atomically};
+use crate::java_properties;
 
 /// The file's name, in a log directory.
 pub const META_PROPERTIES: &str = "meta.properties";
@@ -87,9 +86,11 @@ impl MetaProperties {
     /// # Errors
     /// [`CheckpointError::Malformed`] with the line.
     pub fn parse(path: &Path, content: &[u8]) -> Result<Self, CheckpointError> {
-        let parsed = java_properties::parse(content)
+        let text = std::str::from_utf8(content)
+            .map_err(|_| CheckpointError::malformed(path, 1, "not text in UTF-8"))?;
+        let parsed = java_properties::parse(text)
             .map_err(|error| CheckpointError::malformed(path, error.line, error.reason))?;
-        let property = |key: &str| parsed.iter().rev().find(|property| property.key == key);
+        let property = |key: &str| parsed.iter().rev().find(|property| property.name == key);
         let number = |key: &str| -> Result<Option<i32>, CheckpointError> {
             let Some(found) = property(key) else { return Ok(None) };
             found.value.parse().map(Some).map_err(|_| {
@@ -119,7 +120,7 @@ impl MetaProperties {
                 CheckpointError::malformed(path, found.line, reason)
             })?),
         };
-        let entries = parsed.into_iter().map(|property| (property.key, property.value)).collect();
+        let entries = parsed.into_iter().map(|property| (property.name, property.value)).collect();
         Ok(Self { version, cluster_id, node_id, directory_id, entries })
     }
 

@@ -69,7 +69,8 @@ pub fn print_bytes(bytes: &[u8]) -> String {
     })
 }
 
-fn parse_bytes(text: &str) -> Option<Vec<u8>> {
+/// Reads what [`print_bytes`] prints.
+pub fn parse_bytes(text: &str) -> Option<Vec<u8>> {
     let pairs = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
     pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect()
 }

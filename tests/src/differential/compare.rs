@@ -15,33 +15,36 @@ pub struct Difference {
     pub medallion: String,
 }
 
-/// A difference that is meant. In texts `*` stands for any text.
+/// A difference that is meant: one thing that Medallion does otherwise, in all fields that tell of it. In texts `*` stands
+/// for any text.
 #[derive(Debug, Clone, Copy)]
 pub struct Accepted {
     /// The API.
     pub api: &'static str,
     /// Its versions, as Kafka writes ranges: `3`, `3+`, `1-3`.
     pub versions: &'static str,
-    /// The fields.
-    pub path: &'static str,
-    /// Kafka's values as JSON.
-    pub kafka: &'static str,
-    /// Medallion's values.
-    pub medallion: &'static str,
+    /// Where it is seen.
+    pub fields: &'static [AcceptedField],
     /// Why Medallion answers something else.
     pub reason: &'static str,
     /// Whether a run may come by without the difference, because it depends on who is faster.
     pub is_timing: bool,
 }
 
+/// A field, Kafka's values in it as JSON, and Medallion's.
+pub type AcceptedField = (&'static str, &'static str, &'static str);
+
 impl Accepted {
-    /// Whether this entry is about a difference.
-    pub fn covers(&self, api: &str, version: i16, difference: &Difference) -> bool {
-        self.api == api
-            && Versions::parse(self.versions).contains(version)
-            && matches(self.path, &difference.path)
-            && matches(self.kafka, &difference.kafka)
-            && matches(self.medallion, &difference.medallion)
+    /// Which of the fields a difference is in, if the entry is about it.
+    pub fn covers(&self, api: &str, version: i16, difference: &Difference) -> Option<usize> {
+        if self.api != api || !Versions::parse(self.versions).contains(version) {
+            return None;
+        }
+        self.fields.iter().position(|(path, kafka, medallion)| {
+            matches(path, &difference.path)
+                && matches(kafka, &difference.kafka)
+                && matches(medallion, &difference.medallion)
+        })
     }
 }
 
@@ -102,9 +105,7 @@ mod tests {
         let entry = Accepted {
             api: "A",
             versions: "2-3",
-            path: "X[*].Y",
-            kafka: "1",
-            medallion: "*",
+            fields: &[("X[*].Y", "1", "*"), ("Z", "*", "*")],
             reason: "a reason",
             is_timing: false,
         };
@@ -113,9 +114,15 @@ mod tests {
             kafka: kafka.to_owned(),
             medallion: "2".to_owned(),
         };
-        assert!(entry.covers("A", 2, &of("X[0].Y", "1")) && entry.covers("A", 3, &of("X[9].Y", "1")));
-        assert!(!entry.covers("A", 1, &of("X[0].Y", "1")) && !entry.covers("B", 2, &of("X[0].Y", "1")));
-        assert!(!entry.covers("A", 2, &of("X[0].Z", "1")) && !entry.covers("A", 2, &of("X[0].Y", "7")));
+        let covers =
+            |api: &str, version, path: &str, kafka: &str| entry.covers(api, version, &of(path, kafka));
+        assert_eq!(covers("A", 2, "X[0].Y", "1"), Some(0));
+        assert_eq!(covers("A", 3, "X[9].Y", "1"), Some(0));
+        assert_eq!(covers("A", 3, "Z", "9"), Some(1));
+        assert_eq!(covers("A", 1, "X[0].Y", "1"), None);
+        assert_eq!(covers("B", 2, "X[0].Y", "1"), None);
+        assert_eq!(covers("A", 2, "X[0].Z", "1"), None);
+        assert_eq!(covers("A", 2, "X[0].Y", "7"), None);
     }
 
     #[test]

@@ -21,7 +21,8 @@ pub struct Mutator<'a> {
     pub frozen: &'a [&'a str],
     /// Texts to put into fields, beside the usual ones.
     pub texts: &'a [String],
-    /// Fields whose texts get an ending of their own in each request, so that no request meets what another has left.
+    /// Fields whose texts get an ending of their own in each request, so that no request meets what another has left;
+    /// `Rows.Name` where other fields have the same name.
     pub fresh: &'a [&'a str],
     /// Whether empty arrays get elements, for APIs whose requests nobody has written.
     pub grows: bool,
@@ -44,23 +45,28 @@ impl Mutator<'_> {
             let place = changed.pointer_mut(&pointer).expect("the place was just found");
             *place = self.other_value(kind, nullable, place, random);
         }
-        self.freshen(&mut changed, ending);
+        self.freshen(&mut changed, "", ending);
         changed
     }
 
-    fn freshen(&self, value: &mut Value, ending: &str) {
+    /// `within` is the field that the value stands in.
+    fn freshen(&self, value: &mut Value, within: &str, ending: &str) {
         match value {
             Value::Object(fields) => {
                 for (name, value) in fields {
+                    let qualified = format!("{within}.{name}");
+                    let is_fresh = self.fresh.iter().any(|fresh| fresh == name || *fresh == qualified);
                     match value {
-                        Value::String(text) if self.fresh.contains(&&**name) && !text.is_empty() => {
-                            text.push_str(ending);
-                        }
-                        other => self.freshen(other, ending),
+                        Value::String(text) if is_fresh && !text.is_empty() => text.push_str(ending),
+                        other => self.freshen(other, name, ending),
                     }
                 }
             }
-            Value::Array(elements) => elements.iter_mut().for_each(|element| self.freshen(element, ending)),
+            Value::Array(elements) => {
+                for element in elements {
+                    self.freshen(element, within, ending);
+                }
+            }
             _ => {}
         }
     }

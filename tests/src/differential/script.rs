@@ -39,6 +39,10 @@ pub struct Scenario {
     pub fresh: &'static [&'static str],
     /// Whether mutations put elements into empty arrays.
     pub grows: bool,
+    /// Puts a mutation right, so that more than its first mistake is looked at; half of them are left as they are.
+    pub repair: fn(&mut Value),
+    /// Whether a mutation is left out, because what servers do with it is nobody's business.
+    pub skips: fn(&Value) -> bool,
     /// How many mutations there are for each version, as a part of the usual number in percent.
     pub mutations_percent: usize,
     /// Asks.
@@ -72,7 +76,7 @@ struct Failure {
 #[derive(Debug, Default)]
 struct Verdict {
     differences: Vec<Difference>,
-    used: Vec<usize>,
+    used: Vec<(usize, usize)>,
 }
 
 /// Differences of one kind: in the same field with the same values, whatever names and numbers are in them.
@@ -92,10 +96,13 @@ pub struct Run {
     /// The versions that both advertise, by API.
     versions: BTreeMap<String, (i16, i16)>,
     plan: Plan,
-    used: BTreeSet<usize>,
+    /// The entries of the accepted differences that were needed, and their fields.
+    used: BTreeSet<(usize, usize)>,
     failures: Vec<Failure>,
     /// Written cases and mutations for each API and version.
     counts: BTreeMap<(String, i16), (usize, usize)>,
+    /// For each API what Kafka's replies to made requests have in them: how many have which error code.
+    codes: BTreeMap<String, BTreeMap<String, usize>>,
 }
 
 impl Run {
@@ -107,8 +114,16 @@ impl Run {
             Some((api.name.clone(), (theirs.0.max(ours.0), theirs.1.min(ours.1))))
         });
         let versions = both.collect();
-        let (used, failures, counts) = (BTreeSet::new(), Vec::new(), BTreeMap::new());
-        Self { pair, apis, versions, plan, used, failures, counts }
+        Self {
+            pair,
+            apis,
+            versions,
+            plan,
+            used: BTreeSet::new(),
+            failures: Vec::new(),
+            counts: BTreeMap::new(),
+            codes: BTreeMap::new(),
+        }
     }
 
     /// The names of the APIs that both advertise.
@@ -125,10 +140,12 @@ impl Run {
                 run: self,
                 scenario,
                 version,
-                sent: Vec::new(),
+                good: Vec::new(),
+                refused: Vec::new(),
                 sent_apart: BTreeMap::new(),
                 texts: Vec::new(),
                 last: [last.clone(), last],
+                captures: BTreeMap::new(),
             };
             (scenario.run)(&mut script);
             script.mutations();
@@ -142,8 +159,14 @@ impl Run {
         let mut text = self.failures_text();
         text.extend(problems.iter().map(|problem| format!("{problem}\n")));
         for (index, entry) in self.plan.accepted.iter().enumerate() {
-            if whole && !self.used.contains(&index) && !entry.is_timing {
-                let _ = writeln!(text, "nothing needs this entry of the accepted differences: {entry:?}");
+            for (number, field) in entry.fields.iter().enumerate() {
+                if whole && !self.used.contains(&(index, number)) && !entry.is_timing {
+                    let Accepted { api, versions, reason, .. } = entry;
+                    let _ = writeln!(
+                        text,
+                        "nothing needs the field {field:?} of the accepted difference {api} {versions}: {reason}"
+                    );
+                }
             }
         }
         assert!(text.is_empty(), "{text}");
@@ -163,8 +186,8 @@ impl Run {
                 group.versions.insert(failure.version);
                 group.cases += 1;
                 if group.shown.len() < SHOWN_PER_KIND {
-                    let [request, kafka, medallion] =
-                        [&failure.request.to_string(), kafka, medallion].map(|text| shortened(text));
+                    let request = failure.request.to_string();
+                    let [kafka, medallion] = [kafka, medallion].map(|text| shortened(text));
                     group.shown.push(format!(
                         "  {} v{}, {}: {path}\n    request   {request}\n    Kafka     {kafka}\n    Medallion {medallion}\n",
                         failure.api, failure.version, failure.case,
@@ -196,12 +219,26 @@ impl Run {
         });
         let (written, made) =
             self.counts.values().fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
-        let accepted = self.used.len();
+        let accepted = self.used.iter().map(|(entry, _)| entry).collect::<BTreeSet<_>>().len();
         let total = format!(
             "{} APIs and versions, {written} written cases, {made} made ones, {accepted} accepted differences",
             self.counts.len()
         );
-        rows.chain([total]).collect()
+        let codes = self.codes.iter().map(|(api, codes)| {
+            let codes: Vec<_> = codes.iter().map(|(code, count)| format!("{count} x {code}")).collect();
+            format!("{api}, answers to made requests by error code: {}\n", codes.join(", "))
+        });
+        rows.chain(codes).chain([total]).collect()
+    }
+
+    /// Notes which error codes a reply has in it, which shows how deep requests come.
+    fn count_codes(&mut self, api: &str, reply: &Value) {
+        let mut codes = BTreeSet::new();
+        error_codes(reply, &mut codes);
+        let of_api = self.codes.entry(api.to_owned()).or_default();
+        for code in codes {
+            *of_api.entry(code).or_default() += 1;
+        }
     }
 
     /// Asks both and keeps the case if they differ. Returns both replies as they came.
@@ -228,8 +265,11 @@ impl Run {
             [0, 1].map(|i| normalise(self.plan.rules, api, sides[i].anonymous(replies[i].clone())));
         let mut verdict = Verdict::default();
         for difference in differences(&kafka, &medallion) {
-            match self.plan.accepted.iter().position(|entry| entry.covers(api, version, &difference)) {
-                Some(entry) => verdict.used.push(entry),
+            let mut entries = self.plan.accepted.iter().enumerate();
+            let found =
+                entries.find_map(|(index, entry)| Some((index, entry.covers(api, version, &difference)?)));
+            match found {
+                Some(field) => verdict.used.push(field),
                 None => verdict.differences.push(difference),
             }
         }
@@ -261,6 +301,39 @@ fn report_slow(api: &str, version: i16, case: &str, began: Instant) {
     let time = began.elapsed();
     if time > SLOW {
         println!("slow: {api} v{version}, {case}: {:.1} s", time.as_secs_f64());
+    }
+}
+
+/// Whether a reply refuses nothing.
+fn is_good(reply: &Value) -> bool {
+    let mut codes = BTreeSet::new();
+    error_codes(reply, &mut codes);
+    codes.iter().all(|code| code == "0")
+}
+
+/// All error codes that are in a reply; its text where it is none.
+fn error_codes(reply: &Value, codes: &mut BTreeSet<String>) {
+    match reply {
+        Value::String(text) => {
+            codes.insert(text.clone());
+        }
+        Value::Array(elements) => {
+            for element in elements.iter().filter(|element| !element.is_string()) {
+                error_codes(element, codes);
+            }
+        }
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::Number(code) if name == "ErrorCode" => {
+                        codes.insert(code.to_string());
+                    }
+                    Value::String(_) => {}
+                    inner => error_codes(inner, codes),
+                }
+            }
+        }
+        _ => {}
     }
 }
 
@@ -301,13 +374,16 @@ pub struct Script<'a> {
     run: &'a mut Run,
     scenario: &'a Scenario,
     version: i16,
-    /// The requests of the API so far, for mutations.
-    sent: Vec<Value>,
+    /// The requests of the API so far, for mutations; those that Kafka refused nothing of, and the others.
+    good: Vec<Value>,
+    refused: Vec<Value>,
     /// What was sent on connections of their own, by name.
     sent_apart: BTreeMap<String, (String, i16, Value)>,
     /// Names that the scenario uses, for mutations.
     texts: Vec<String>,
     last: [Value; 2],
+    /// How often a name was captured.
+    captures: BTreeMap<String, usize>,
 }
 
 impl Script<'_> {
@@ -326,13 +402,17 @@ impl Script<'_> {
         let key = (self.scenario.api.to_owned(), self.version);
         self.run.counts.entry(key).or_default().0 += 1;
         self.last = self.run.compare(case, self.scenario.api, self.version, self.scenario.reads, &request);
-        self.sent.push(request);
+        let request = self.pinned(&request);
+        let sent = if is_good(&self.last[0]) { &mut self.good } else { &mut self.refused };
+        sent.push(request);
     }
 
     /// As [`Script::ask`], but no request is made out of it.
     pub fn ask_once(&mut self, case: &str, request: Value) {
+        let (good, refused) = (self.good.len(), self.refused.len());
         self.ask(case, request);
-        self.sent.pop();
+        self.good.truncate(good);
+        self.refused.truncate(refused);
     }
 
     /// Asks both servers another API in the newest version and compares; it must change nothing.
@@ -392,8 +472,28 @@ impl Script<'_> {
 
     /// Keeps a value of the last replies, by its JSON pointer; requests say `<name>` for it.
     pub fn capture(&mut self, name: &str, pointer: &str) {
+        let count = self.captures.entry(name.to_owned()).or_default();
+        *count += 1;
         for (side, reply) in self.run.pair.sides().into_iter().zip(&self.last) {
-            side.capture(name, reply.pointer(pointer).cloned().unwrap_or(Value::Null));
+            let value = reply.pointer(pointer).cloned().unwrap_or(Value::Null);
+            side.capture(name, value.clone());
+            side.capture(&format!("{name}#{count}"), value);
+        }
+    }
+
+    /// The request with names for what is captured now, which stay when the same is captured again.
+    fn pinned(&self, request: &Value) -> Value {
+        match request {
+            Value::String(text) => {
+                let name = text.strip_prefix('<').and_then(|text| text.strip_suffix('>'));
+                let count = name.and_then(|name| Some((name, self.captures.get(name)?)));
+                count.map_or_else(|| request.clone(), |(name, count)| format!("<{name}#{count}>").into())
+            }
+            Value::Array(elements) => elements.iter().map(|element| self.pinned(element)).collect(),
+            Value::Object(fields) => {
+                fields.iter().map(|(name, value)| (name.clone(), self.pinned(value))).collect()
+            }
+            other => other.clone(),
         }
     }
 
@@ -433,7 +533,7 @@ impl Script<'_> {
 
     fn mutations(mut self) {
         let (api, version) = (self.scenario.api, self.version);
-        if self.sent.is_empty() {
+        if self.good.is_empty() && self.refused.is_empty() {
             return;
         }
         let cases = self.run.plan.cases * self.scenario.mutations_percent / 100;
@@ -446,11 +546,24 @@ impl Script<'_> {
         let (frozen, fresh) = (self.scenario.frozen, self.scenario.fresh);
         let grows = self.scenario.grows;
         let mutator = Mutator { message: &message, version, frozen, texts: &texts, fresh, grows };
+        let mut made = 0;
         for case in 0..cases {
-            let original = &self.sent[random.usize(..self.sent.len())];
-            let request = mutator.change(original, &format!("-{case}"), &mut random);
-            self.run.compare(&format!("mutation {case}"), api, version, self.scenario.reads, &request);
+            // Most are made out of good ones, so that they come further than to the first check.
+            let from_good = self.refused.is_empty() || (!self.good.is_empty() && random.u8(..4) > 0);
+            let originals = if from_good { &self.good } else { &self.refused };
+            let original = &originals[random.usize(..originals.len())];
+            let mut request = mutator.change(original, &format!("-{case}"), &mut random);
+            if random.bool() {
+                (self.scenario.repair)(&mut request);
+            }
+            if (self.scenario.skips)(&request) {
+                continue;
+            }
+            let [kafka, _] =
+                self.run.compare(&format!("mutation {case}"), api, version, self.scenario.reads, &request);
+            self.run.count_codes(api, &kafka);
+            made += 1;
         }
-        self.run.counts.entry((api.to_owned(), version)).or_default().1 += cases;
+        self.run.counts.entry((api.to_owned(), version)).or_default().1 += made;
     }
 }

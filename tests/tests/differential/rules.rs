@@ -81,6 +81,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule("DescribeGroups", "Groups", Keep::ByField(&["GroupId"])),
     rule("ConsumerGroupDescribe", "Groups", Keep::ByField(&["GroupId"])),
     rule("ConsumerGroupDescribe", "Groups.Members", Keep::ByField(&["MemberId"])),
+    rule("ConsumerGroupDescribe", "Groups.Members.SubscribedTopicNames", Keep::Sorted),
     rule("DescribeGroups", "Groups.Members", Keep::ByField(&["MemberId"])),
     rule("ListGroups", "Groups", Keep::ByField(&["GroupId"])),
     rule("DeleteGroups", "Results", Keep::ByField(&["GroupId"])),

@@ -279,10 +279,8 @@ impl<'a> Reader<'a> {
         field: &'static str,
         read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
     ) -> Result<Option<Box<T>>, DecodeError> {
-        if self.int8(field)? < 0 {
-            return null(nullable, field);
-        }
-        Ok(Some(Box::new(read(self)?)))
+        let is_null = self.int8(field)? < 0;
+        self.boxed(is_null, nullable, field, read)
     }
 
     /// As a tagged field: 0 for null where others have -1.
@@ -292,10 +290,18 @@ impl<'a> Reader<'a> {
         field: &'static str,
         read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
     ) -> Result<Option<Box<T>>, DecodeError> {
-        if self.int8(field)? == 0 {
-            return null(nullable, field);
-        }
-        Ok(Some(Box::new(read(self)?)))
+        let is_null = self.int8(field)? == 0;
+        self.boxed(is_null, nullable, field, read)
+    }
+
+    fn boxed<T>(
+        &mut self,
+        is_null: bool,
+        nullable: bool,
+        field: &'static str,
+        read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<Option<Box<T>>, DecodeError> {
+        if is_null { null(nullable, field) } else { Ok(Some(Box::new(read(self)?))) }
     }
 
     /// Reads the tagged fields at a structure's end: gives the known ones to `read`, which tells whether it knew the tag,
@@ -492,17 +498,7 @@ impl<'a> Writer<'a> {
         field: &'static str,
         write: impl FnOnce(&mut Self, &T) -> Result<(), EncodeError>,
     ) -> Result<(), EncodeError> {
-        check_null(nullable, value.is_none(), field)?;
-        match value {
-            None => {
-                self.int8(-1);
-                Ok(())
-            }
-            Some(value) => {
-                self.int8(1);
-                write(self, value)
-            }
-        }
+        self.marked(-1, nullable, value, field, write)
     }
 
     /// As a tagged field: 0 for null where others have -1.
@@ -513,8 +509,20 @@ impl<'a> Writer<'a> {
         field: &'static str,
         write: impl FnOnce(&mut Self, &T) -> Result<(), EncodeError>,
     ) -> Result<(), EncodeError> {
+        self.marked(0, nullable, value, field, write)
+    }
+
+    /// Writes 1 and the structure, or what stands for null.
+    fn marked<T>(
+        &mut self,
+        null: i8,
+        nullable: bool,
+        value: Option<&T>,
+        field: &'static str,
+        write: impl FnOnce(&mut Self, &T) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
         check_null(nullable, value.is_none(), field)?;
-        self.int8(i8::from(value.is_some()));
+        self.int8(if value.is_some() { 1 } else { null });
         value.map_or(Ok(()), |value| write(self, value))
     }
 

@@ -104,7 +104,7 @@ impl AnyBatch {
     /// Those of [`RecordBatch::records`] and [`LegacyBatch::records`].
     pub fn records(&self, limits: DecompressionLimits) -> Result<AnyRecords, RecordError> {
         match self {
-            Self::Batch(batch) => batch.records(limits).map(AnyRecords::Batch),
+            Self::Batch(batch) => Ok(AnyRecords::Batch(batch.decode(limits)?.leniently().into_iter())),
             Self::Legacy(batch) => batch.records(limits).map(AnyRecords::Legacy),
         }
     }

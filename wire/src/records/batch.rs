@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use bytes::Bytes;
 
-use super::header::{ATTRIBUTES_POSITION, BATCH_HEADER_SIZE, LogEntryHeader, NO_TIMESTAMP};
+use super::header::{BATCH_HEADER_SIZE, LogEntryHeader, NO_TIMESTAMP};
 use super::{
     BatchHeader, BatchHeaderBytes, Compression, DecodedRecords, DecompressionLimits, RecordError,
     RecordIterator, TimestampType, compression,
@@ -84,12 +84,7 @@ impl RecordBatch {
     /// # Errors
     /// [`RecordError::CrcMismatch`].
     pub fn verify_crc(&self) -> Result<(), RecordError> {
-        let computed = crc32c::crc32c(&self.bytes[ATTRIBUTES_POSITION..]);
-        let stored = self.header.crc;
-        if computed == stored {
-            return Ok(());
-        }
-        Err(RecordError::CrcMismatch { offset: self.header.base_offset.get(), stored, computed })
+        BatchHeader::verify_crc(&self.bytes)
     }
 
     /// The header that the batch has in the log: with the offset and epoch that the leader assigns and, where the

@@ -209,6 +209,23 @@ impl BatchHeader {
         Ok(header)
     }
 
+    /// Compares the CRC-32C that the header of `batch` stores with that of the bytes, whatever else is in the header.
+    /// `batch` is one whole batch, header first.
+    ///
+    /// # Errors
+    /// [`RecordError::CrcMismatch`], and [`RecordError::Truncated`] below 61 bytes.
+    pub fn verify_crc(batch: &[u8]) -> Result<(), RecordError> {
+        let Some(header) = batch.first_chunk::<BATCH_HEADER_SIZE>() else {
+            return Err(RecordError::Truncated { needed: BATCH_HEADER_SIZE, available: batch.len() });
+        };
+        let computed = crc32c::crc32c(&batch[ATTRIBUTES_POSITION..]);
+        let Self { base_offset, crc: stored, .. } = Self::decode(header);
+        if computed == stored {
+            return Ok(());
+        }
+        Err(RecordError::CrcMismatch { offset: base_offset.get(), stored, computed })
+    }
+
     fn decode(bytes: &BatchHeaderBytes) -> Self {
         Self {
             base_offset: Offset(i64::from_be_bytes(field(bytes, BASE_OFFSET_POSITION))),

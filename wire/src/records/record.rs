@@ -163,7 +163,7 @@ impl<'a> Iterator for HeaderIterator<'a> {
 
     fn next(&mut self) -> Option<Header<'a>> {
         self.left = self.left.checked_sub(1)?;
-        read_header(&mut self.rest, true).ok()
+        read_header(&mut self.rest, false).ok()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -188,6 +188,14 @@ impl DecodedRecords {
     /// The encoded records, uncompressed.
     pub const fn data(&self) -> &Bytes {
         &self.data
+    }
+
+    /// The same for a walk that takes what Kafka's leaders take from clients: any offset deltas, and nulls of any length
+    /// below 0.
+    #[must_use]
+    pub fn leniently(mut self) -> Self {
+        self.cursor.is_strict = false;
+        self
     }
 
     /// Walks over the records without counting references. Ends behind the first error.

@@ -44,7 +44,7 @@ pub(super) const SETTINGS: &[Declaration] = &[
     string("max.connections.per.ip.overrides")
         .default("")
         .cluster_wide()
-        .doc("Limits of single addresses or host names, as host:limit separated by commas."),
+        .doc("Limits of single IP addresses, as address:limit separated by commas; names of hosts are refused."),
     int("num.io.threads")
         .default("8")
         .at_least(1)

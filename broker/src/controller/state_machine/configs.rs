@@ -100,14 +100,11 @@ fn for_each<'a, C: 'a>(
     keys: impl Fn(&[C]) -> Result<(), ApiError>,
     change: impl Fn(&ConfigResource, &[C]) -> Result<Vec<MetadataRecord>, ApiError>,
 ) -> (Vec<MetadataRecord>, Vec<Answer>) {
-    let all: Vec<(i8, &str)> = resources.clone().map(|(kind, name, _)| (kind, name)).collect();
     let mut records = Vec::new();
     let mut answers = Vec::new();
-    for (kind, name, configs) in resources {
-        let changed = check_once(&all, kind, name)
-            .and_then(|()| keys(configs))
-            .and_then(|()| resolve(settings, kind, name))
-            .and_then(|target| change(&target, configs));
+    for ((kind, name, configs), checked) in resources.clone().zip(check_each(resources, keys)) {
+        let changed =
+            checked.and_then(|()| resolve(settings, kind, name)).and_then(|target| change(&target, configs));
         match changed {
             Ok(more) => {
                 records.extend(more);
@@ -139,14 +136,35 @@ fn invalid_request(message: impl Into<String>) -> ApiError {
     ApiError::new(ResponseError::InvalidRequest, message)
 }
 
-fn check_once(all: &[(i8, &str)], kind: i8, name: &str) -> Result<(), ApiError> {
-    if all.iter().filter(|other| **other == (kind, name)).count() > 1 {
-        return Err(invalid_request("Each resource must appear at most once."));
-    }
-    Ok(())
+/// What is wrong with each resource of a request to change single configs, whatever it names.
+pub(crate) fn check_incremental(request: &m::IncrementalAlterConfigsRequest) -> Vec<Result<(), ApiError>> {
+    let resources = request.resources.iter().map(|r| (r.resource_type, &*r.resource_name, &*r.configs));
+    check_each(resources, incremental_keys)
 }
 
-/// The resource that a request names, checked as far as its name goes.
+/// What is wrong with each resource of a request to replace configs, whatever it names.
+pub(crate) fn check_replacements(request: &m::AlterConfigsRequest) -> Vec<Result<(), ApiError>> {
+    let resources = request.resources.iter().map(|r| (r.resource_type, &*r.resource_name, &*r.configs));
+    check_each(resources, replacement_keys)
+}
+
+/// Whether each resource stands in its request once, and its `keys` are right.
+fn check_each<'a, C: 'a>(
+    resources: impl Iterator<Item = (i8, &'a str, &'a [C])> + Clone,
+    keys: impl Fn(&[C]) -> Result<(), ApiError>,
+) -> Vec<Result<(), ApiError>> {
+    let mut counts: BTreeMap<(i8, &str), usize> = BTreeMap::new();
+    for (kind, name, _) in resources.clone() {
+        *counts.entry((kind, name)).or_default() += 1;
+    }
+    let check = |(kind, name, configs)| match counts.get(&(kind, name)) {
+        Some(1) => keys(configs),
+        _ => Err(invalid_request("Each resource must appear at most once.")),
+    };
+    resources.map(check).collect()
+}
+
+/// The resource that a request names, checked as far as the name of a broker goes.
 fn resolve(settings: &ControllerSettings, kind: i8, name: &str) -> Result<ConfigResource, ApiError> {
     let unknown = || invalid_request(format!("Unknown resource type {kind}"));
     let kind = ResourceType::from_code(kind).ok_or_else(unknown)?;
@@ -164,16 +182,23 @@ fn resolve(settings: &ControllerSettings, kind: i8, name: &str) -> Result<Config
                 )));
             }
         }
-        ResourceType::Topic if name.is_empty() => {
-            return Err(invalid_request("Default topic resources are not allowed."));
+        ResourceType::Broker | ResourceType::Topic | ResourceType::ClientMetrics | ResourceType::Group => {}
+    }
+    Ok(ConfigResource::new(kind, name))
+}
+
+/// Kafka looks at a topic's name after what is to change.
+fn check_topic_name(resource: &ConfigResource) -> Result<(), ApiError> {
+    match resource.kind {
+        ResourceType::Topic if resource.name.is_empty() => {
+            Err(invalid_request("Default topic resources are not allowed."))
         }
         ResourceType::Topic => {
             let invalid = |message| ApiError::new(ResponseError::InvalidTopicException, message);
-            crate::topics::check_name(name).map_err(invalid)?;
+            crate::topics::check_name(&resource.name).map_err(invalid)
         }
-        ResourceType::Broker | ResourceType::ClientMetrics | ResourceType::Group => {}
+        _ => Ok(()),
     }
-    Ok(ConfigResource::new(kind, name))
 }
 
 fn check_exists(image: &MetadataImage, resource: &ConfigResource) -> Result<(), ApiError> {
@@ -251,10 +276,18 @@ fn change_list(
     value: &str,
 ) -> Result<String, ApiError> {
     if !settings.schema.is_list(resource.kind, name) {
-        return Err(ApiError::new(
-            ResponseError::InvalidConfig,
-            format!("Can't {} to key {name} because its type is not LIST.", operation.name()),
-        ));
+        // What a broker's own configs are not good for, Kafka's broker says before its controller.
+        let message = match resource.kind {
+            ResourceType::Broker if !settings.schema.is_known(resource.kind, name) => {
+                format!("Unknown config name: {name}")
+            }
+            ResourceType::Broker => {
+                let verb = operation.name().to_lowercase();
+                format!("Config value {verb} is not allowed for config key: {name}")
+            }
+            _ => format!("Can't {} to key {name} because its type is not LIST.", operation.name()),
+        };
+        return Err(ApiError::new(ResponseError::InvalidConfig, message));
     }
     let default = || settings.schema.default_value(resource.kind, name);
     let text = before.map(str::to_owned).or_else(default).unwrap_or_default();
@@ -340,6 +373,7 @@ fn finish(
         MetadataRecord::Config(config) => check_change(image, resource, config),
         _ => Ok(()),
     })?;
+    check_topic_name(resource)?;
     settings.schema.validate(resource, all)?;
     check_exists(image, resource)?;
     Ok(records)

@@ -82,6 +82,9 @@ pub(crate) trait ConfigSchema: Send + Sync + Debug {
     /// Whether a config's value is a list, so that values can be appended.
     fn is_list(&self, kind: ResourceType, name: &str) -> bool;
 
+    /// Whether there is such a config.
+    fn is_known(&self, kind: ResourceType, name: &str) -> bool;
+
     /// A config's value where no dynamic one is set, for appending to it.
     fn default_value(&self, kind: ResourceType, name: &str) -> Option<String>;
 

@@ -5,7 +5,7 @@
 
 mod brokers;
 mod client_quotas;
-mod configs;
+pub(crate) mod configs;
 mod decision;
 mod error;
 mod features;

@@ -46,6 +46,10 @@ impl ConfigSchema for SmallSchema {
         name == "cleanup.policy"
     }
 
+    fn is_known(&self, _: ResourceType, name: &str) -> bool {
+        matches!(name, "cleanup.policy" | "retention.ms" | "log.retention.ms")
+    }
+
     fn default_value(&self, _: ResourceType, name: &str) -> Option<String> {
         (name == "cleanup.policy").then(|| "delete".to_owned())
     }

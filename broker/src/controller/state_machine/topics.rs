@@ -25,14 +25,15 @@ pub(crate) fn create(
     request: &m::CreateTopicsRequest,
     inputs: &mut Inputs<'_>,
 ) -> Result<Decision<m::CreateTopicsResponse>, ApiError> {
-    check_total(settings, request)?;
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     for topic in &request.topics {
         *seen.entry(topic.name.as_str()).or_default() += 1;
     }
+    let once = request.topics.iter().filter(|topic| seen[topic.name.as_str()] == 1);
+    check_total(settings, once.clone())?;
     let mut records = Vec::new();
     let mut results = Vec::new();
-    for topic in request.topics.iter().filter(|topic| seen[topic.name.as_str()] == 1) {
+    for topic in once {
         let outcome = create_one(image, settings, topic, inputs, &mut records);
         results.push(outcome.unwrap_or_else(|error| refusal(&topic.name, error)));
     }
@@ -47,13 +48,16 @@ pub(crate) fn create(
 }
 
 /// Kafka's `validateTotalNumberOfPartitions`.
-fn check_total(settings: &ControllerSettings, request: &m::CreateTopicsRequest) -> Result<(), ApiError> {
+fn check_total<'a>(
+    settings: &ControllerSettings,
+    topics: impl Iterator<Item = &'a CreatableTopic>,
+) -> Result<(), ApiError> {
     let count = |topic: &CreatableTopic| match topic.num_partitions {
         _ if !topic.assignments.is_empty() => i64::try_from(topic.assignments.len()).unwrap_or(i64::MAX),
         -1 => i64::from(settings.num_partitions),
         given => i64::from(given.max(0)),
     };
-    let total: i64 = request.topics.iter().map(count).fold(0, i64::saturating_add);
+    let total: i64 = topics.map(count).fold(0, i64::saturating_add);
     if total <= partitions::MAX_PARTITIONS_PER_REQUEST {
         return Ok(());
     }

@@ -1,11 +1,13 @@
 //! What must hold in a segment's files.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use medallion_log::checkpoint_file::{self, CLEANER_OFFSET_CHECKPOINT};
 use medallion_log::transaction_index;
 use medallion_wire::Offset;
 use medallion_wire::internal_records::ProducerSnapshot;
@@ -47,11 +49,23 @@ impl fmt::Display for Damage {
 /// What has been checked and found.
 #[derive(Debug, Default)]
 pub(super) struct Report {
+    /// The segment that was checked last, which the next one of its folder follows.
+    last_segment: Option<Checked>,
     pub(super) files: u64,
     pub(super) batches: u64,
     pub(super) records: u64,
     pub(super) bytes: u64,
     pub(super) damage: Vec<Damage>,
+}
+
+/// A segment as its neighbour sees it.
+#[derive(Debug)]
+struct Checked {
+    path: PathBuf,
+    /// Behind its last batch, as far as it can be read.
+    next_offset: i64,
+    /// Whether all of it could be read.
+    is_whole: bool,
 }
 
 /// What indexes are held against: where each batch of a segment begins, and what it holds.
@@ -95,6 +109,8 @@ fn segment(path: &Path, report: &mut Report) -> io::Result<()> {
     let mut reader = SegmentReader::open(path)?;
     report.bytes += reader.length();
     let mut next_offset = base_offset(path);
+    follows(path, next_offset, report);
+    let mut is_whole = true;
     let mut leader_epoch = i32::MIN;
     while let Some((position, found)) = reader.next()? {
         let mut damaged = |offset: Option<i64>, problem: String| {
@@ -104,6 +120,7 @@ fn segment(path: &Path, report: &mut Report) -> io::Result<()> {
             Found::Batch(batch) => batch,
             Found::Damage(error) => {
                 damaged(Some(next_offset), format!("{error}; what follows cannot be read"));
+                is_whole = false;
                 break;
             }
             Found::Zeros => break,
@@ -129,7 +146,40 @@ fn segment(path: &Path, report: &mut Report) -> io::Result<()> {
         report.batches += 1;
         next_offset = next_offset.max(last_offset.saturating_add(1));
     }
+    report.last_segment = Some(Checked { path: path.to_owned(), next_offset, is_whole });
     Ok(())
+}
+
+/// Holds a segment against the one before it in the same folder: it begins at the offset behind that one's last. Only what
+/// was compacted may lack offsets in between.
+fn follows(path: &Path, first_offset: i64, report: &mut Report) {
+    let Some(before) = &report.last_segment else { return };
+    if before.path.parent() != path.parent() || before.path == path {
+        return;
+    }
+    let (expected, name) =
+        (before.next_offset, before.path.file_name().unwrap_or_default().to_string_lossy());
+    let problem = match first_offset.cmp(&expected) {
+        Ordering::Less => format!("the segment overlaps {name}, which ends before offset {expected}"),
+        Ordering::Greater if before.is_whole && expected >= clean_offset(path) => {
+            let last = first_offset - 1;
+            format!("offsets {expected} to {last} are missing between {name} and this segment")
+        }
+        Ordering::Equal | Ordering::Greater => return,
+    };
+    report.damage.push(Damage { file: path.to_owned(), position: 0, offset: Some(first_offset), problem });
+}
+
+/// Up to where (exclusive) the log of a segment was compacted, by the checkpoint beside its partition's folder; 0 where it
+/// never was, or where nothing tells.
+fn clean_offset(segment: &Path) -> i64 {
+    let folder = segment.parent().and_then(|folder| Some((folder.file_name()?.to_str()?, folder.parent()?)));
+    let Some((name, directory)) = folder else { return 0 };
+    let path = directory.join(CLEANER_OFFSET_CHECKPOINT);
+    let Ok(content) = std::fs::read(&path) else { return 0 };
+    let offsets = checkpoint_file::parse_offsets(&path, &content).unwrap_or_default();
+    let mut of_partition = offsets.iter().filter(|(partition, _)| partition.to_string() == name);
+    of_partition.next().map_or(0, |(_, offset)| offset.get())
 }
 
 /// Checks CRC and records of a batch and counts them.
@@ -350,6 +400,51 @@ mod tests {
         assert_eq!((damage.len(), damage[0].offset), (1, Some(6)));
         fs::write(&log, [&bytes[..], &[0; 5000]].concat()).unwrap();
         assert_eq!(verify(&log).damage, []);
+    }
+
+    /// What is said of segments side by side; each holds batches of one record at these offsets.
+    fn of_segments(partition: &Path, segments: &[&[i64]]) -> Vec<String> {
+        fs::create_dir_all(partition).unwrap();
+        let mut report = Report::default();
+        for offsets in segments {
+            let path = partition.join(format!("{:020}.log", offsets[0]));
+            let batches: Vec<_> = offsets.iter().map(|offset| batch(*offset, &["a"])).collect();
+            fs::write(&path, batches.concat()).unwrap();
+            file(&path, &mut report);
+        }
+        let name = |damage: &Damage| damage.file.file_name().unwrap().to_string_lossy().into_owned();
+        report.damage.iter().map(|damage| format!("{}: {}", name(damage), damage.problem)).collect()
+    }
+
+    #[test]
+    fn segments_that_overlap_or_leave_offsets_out_are_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let partition = |name: &str| directory.path().join(name);
+        assert_eq!(of_segments(&partition("t-0"), &[&[0, 1], &[2, 3], &[4]]), [""; 0]);
+        let gap = of_segments(&partition("t-1"), &[&[0, 1], &[5, 6]]);
+        assert_eq!(
+            gap,
+            [
+                "00000000000000000005.log: offsets 2 to 4 are missing between 00000000000000000000.log and this segment"
+            ]
+        );
+        let overlap = of_segments(&partition("t-2"), &[&[0, 1, 2, 3], &[2, 3]]);
+        assert_eq!(
+            overlap,
+            [
+                "00000000000000000002.log: the segment overlaps 00000000000000000000.log, which ends before offset 4"
+            ]
+        );
+        // What compaction took may be missing, what came later may not.
+        let checkpoint = directory.path().join(CLEANER_OFFSET_CHECKPOINT);
+        fs::write(&checkpoint, "0\n1\nt 3 5\n").unwrap();
+        assert_eq!(of_segments(&partition("t-3"), &[&[0, 1], &[5, 6]]), [""; 0]);
+        assert_eq!(
+            of_segments(&partition("t-4"), &[&[0, 1], &[5, 6]]).len(),
+            1,
+            "another partition was compacted"
+        );
+        assert_eq!(of_segments(&partition("t-3"), &[&[0, 1], &[5, 6], &[9]]).len(), 1);
     }
 
     #[test]

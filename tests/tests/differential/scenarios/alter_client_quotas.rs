@@ -32,15 +32,17 @@ pub(crate) fn request(entries: &[(Entity<'_>, Operations<'_>)]) -> Value {
     json!({ "Entries": entries, "ValidateOnly": false })
 }
 
+/// Asks first whether a change is good, then for it, then for what holds.
+fn alter(script: &mut Script<'_>, case: &str, entries: &[(Entity<'_>, Operations<'_>)]) {
+    let mut only = request(entries);
+    only["ValidateOnly"] = true.into();
+    script.ask(case, only);
+    script.ask(case, request(entries));
+    let all = json!({ "Components": [], "Strict": false });
+    script.look("what holds now", "DescribeClientQuotas", all);
+}
+
 fn run(script: &mut Script<'_>) {
-    let look = json!({ "Components": [], "Strict": false });
-    let mut alter = |case: &str, entries: &[(Entity<'_>, Operations<'_>)]| {
-        let mut only = request(entries);
-        only["ValidateOnly"] = true.into();
-        script.ask(case, only);
-        script.ask(case, request(entries));
-        script.look("what holds now", "DescribeClientQuotas", look.clone());
-    };
     let user: Entity<'_> = &[("user", Some("u"))];
     for operations in [
         &[("producer_byte_rate", Some(1e9)), ("consumer_byte_rate", Some(2e9))] as Operations<'_>,
@@ -61,7 +63,7 @@ fn run(script: &mut Script<'_>) {
         &[],
         &[("producer_byte_rate", None), ("request_percentage", None), ("controller_mutation_rate", None)],
     ] {
-        alter("a user", &[(user, operations)]);
+        alter(script, "a user", &[(user, operations)]);
     }
     for entity in [
         &[("user", Some("u")), ("client-id", Some("c"))] as Entity<'_>,
@@ -75,23 +77,59 @@ fn run(script: &mut Script<'_>) {
         &[("ip", Some("10.0.0.1")), ("user", Some("u"))],
         &[],
     ] {
-        alter("an entity", &[(entity, &[("producer_byte_rate", Some(1e12))])]);
-        alter("an entity's removal", &[(entity, &[("producer_byte_rate", None)])]);
+        alter(script, "an entity", &[(entity, &[("producer_byte_rate", Some(1e12))])]);
+        alter(script, "an entity's removal", &[(entity, &[("producer_byte_rate", None)])]);
     }
+    keys(script);
     for address in [Some("10.0.0.1"), Some("::2"), Some("no.such.host.invalid"), Some(""), Some("10.0.0.300")]
     {
         let entity: Entity<'_> = &[("ip", address)];
         for value in [Some(5.0), Some(0.0), Some(2.5), Some(3e9), None] {
-            alter("an address", &[(entity, &[("connection_creation_rate", value)])]);
+            alter(script, "an address", &[(entity, &[("connection_creation_rate", value)])]);
         }
-        alter("another key of an address", &[(entity, &[("producer_byte_rate", Some(5.0))])]);
+        alter(script, "another key of an address", &[(entity, &[("producer_byte_rate", Some(5.0))])]);
     }
     alter(
+        script,
         "an entity twice",
         &[(user, &[("producer_byte_rate", Some(1e9))]), (user, &[("producer_byte_rate", Some(2e9))])],
     );
     let other: Entity<'_> = &[("user", Some("w"))];
-    alter("good and bad", &[(user, &[("x", Some(1.0))]), (other, &[("producer_byte_rate", Some(2e9))])]);
-    alter("nothing", &[]);
-    alter("all gone", &[(user, &[("producer_byte_rate", None)]), (other, &[("producer_byte_rate", None)])]);
+    alter(
+        script,
+        "good and bad",
+        &[(user, &[("x", Some(1.0))]), (other, &[("producer_byte_rate", Some(2e9))])],
+    );
+    alter(script, "nothing", &[]);
+    alter(
+        script,
+        "all gone",
+        &[(user, &[("producer_byte_rate", None)]), (other, &[("producer_byte_rate", None)])],
+    );
+}
+
+/// Each key of each kind of entity.
+fn keys(script: &mut Script<'_>) {
+    for entity in [
+        &[("user", Some("u"))] as Entity<'_>,
+        &[("user", None)],
+        &[("client-id", Some("c"))],
+        &[("user", Some("u")), ("client-id", Some("c"))],
+        &[("user", None), ("client-id", None)],
+        &[("user", Some("u")), ("client-id", None)],
+        &[("user", None), ("client-id", Some("c"))],
+        &[("ip", Some("10.0.0.9"))],
+    ] {
+        let keys = [
+            "producer_byte_rate",
+            "consumer_byte_rate",
+            "request_percentage",
+            "controller_mutation_rate",
+            "connection_creation_rate",
+        ];
+        for key in keys {
+            alter(script, "a key of a kind of entity", &[(entity, &[(key, Some(1e9))])]);
+            alter(script, "a key's removal", &[(entity, &[(key, None)])]);
+        }
+    }
 }

@@ -70,6 +70,13 @@ fn run(script: &mut Script<'_>) {
         script.ask("the broker", request(&[(4, "1", configs)]));
         script.ask("all brokers", request(&[(4, "", configs)]));
     }
+    for configs in [
+        &[("kafka.server", Some("INFO")), ("kafka.server", Some("INFO"))][..],
+        &[("kafka.server", None)],
+        &[("kafka.server", Some("INFO"))],
+    ] {
+        script.ask("loggers", request(&[(8, "1", configs)]));
+    }
     script.ask("good and bad", request(&[(2, topic, &[]), (2, "unheard.of", &[])]));
     script.ask("no resources", request(&[]));
     script.ask("null", json!({ "Resources": null }));

@@ -1,5 +1,7 @@
 //! ConsumerGroupHeartbeat: members of the consumer protocol from their first word to their last.
 
+mod assigned;
+
 use medallion_tests::differential::script::{Scenario, Script};
 use serde_json::{Value, json};
 
@@ -52,6 +54,7 @@ fn run(script: &mut Script<'_>) {
     script.ask("nobody is left", beat(group, "a", 2, &json!({})));
     of_static_members(script);
     of_classic_groups(script);
+    assigned::run(script);
 }
 
 fn refused(script: &mut Script<'_>, group: &str) {
@@ -79,10 +82,22 @@ fn of_static_members(script: &mut Script<'_>) {
     let of = |request: Value| with(request, "InstanceId", json!("one"));
     script.ask("a static member", of(join(group, "s", &["t"])));
     script.ask("its instance has an owner", of(join(group, "other", &["t"])));
+    script.ask("its answer was lost", of(join(group, "s", &["t"])));
     script.ask("another member", of(beat(group, "other", 2, &json!({}))));
     script.ask("an unknown instance", with(beat(group, "s", 2, &json!({})), "InstanceId", json!("two")));
     script.ask("it leaves for now", of(beat(group, "s", -2, &json!({}))));
+    script.ask("it has left for now", of(beat(group, "s", 2, &json!({}))));
+    script.ask("it leaves for now once more", of(beat(group, "s", -2, &json!({}))));
+    group::look(script, "a member that is to come back", group);
+    let groups = json!({ "GroupIds": [group] });
+    script.look("a member that is to come back", "ConsumerGroupDescribe", groups.clone());
+    script.ask("somebody without an instance", join(group, "dynamic", &["t"]));
     script.ask("it comes back", of(join(group, "again", &["t"])));
+    script.ask("it has left for good", of(beat(group, "s", -1, &json!({}))));
+    script.look("two members", "ConsumerGroupDescribe", groups);
+    script.ask("who is not static leaves for now", beat(group, "dynamic", -2, &json!({})));
+    script.ask("who is not static takes an instance", of(beat(group, "dynamic", 4, &json!({}))));
+    script.ask("who is not static leaves", beat(group, "dynamic", -1, &json!({})));
     script.ask("the id of before", of(beat(group, "s", 2, &json!({}))));
     script.ask("it leaves", of(beat(group, "again", -1, &json!({}))));
 }

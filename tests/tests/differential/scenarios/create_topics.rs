@@ -4,7 +4,8 @@ use medallion_tests::differential::script::{Scenario, Script};
 use serde_json::{Value, json};
 
 /// The scenario.
-pub(crate) const SCENARIO: Scenario = Scenario { api: "CreateTopics", run, ..super::USUAL };
+pub(crate) const SCENARIO: Scenario =
+    Scenario { api: "CreateTopics", fresh: &["Topics.Name"], run, ..super::USUAL };
 
 fn request(topics: Value) -> Value {
     json!({ "Topics": topics, "timeoutMs": 10_000 })
@@ -24,6 +25,9 @@ fn run(script: &mut Script<'_>) {
 }
 
 fn names(script: &mut Script<'_>) {
+    let many = topic(&script.name("many"), 1_000_000, 1);
+    script.ask("a topic of very many partitions twice", request(json!([many, many])));
+    script.ask("very many partitions", request(json!([many, topic(&script.name("few"), 1, 1)])));
     script.ask("good", request(json!([topic(&script.name("good"), 2, 1)])));
     script.ask("there already", request(json!([topic(&script.name("there"), 1, 1)])));
     for name in ["", ".", "..", "a/b", "a b", "ü", "\n", &super::long_name(), "__cluster_metadata"] {

@@ -51,4 +51,7 @@ fn run(script: &mut Script<'_>) {
         script.ask("by id", by_state(json!([{ "TopicId": format!("<id:{c}>") }])));
     }
     script.ask("two", request(&[&c, &d]));
+    for spare in ["e", "f", "g", "h"] {
+        script.create(spare, 1, &[]);
+    }
 }

@@ -26,6 +26,7 @@ fn run(script: &mut Script<'_>) {
     let topic = &*script.create("a", 1, &[("retention.ms", "1000")]);
     topics(script, topic);
     brokers(script);
+    appended(script, topic);
     others(script);
     script.ask(
         "good and bad",
@@ -122,6 +123,27 @@ fn brokers(script: &mut Script<'_>) {
     }
 }
 
+/// What appending to texts and numbers is told, which differs by who looks at it first.
+fn appended(script: &mut Script<'_>, topic: &str) {
+    for operation in [APPEND, SUBTRACT] {
+        for (kind, name, key) in [
+            (2, topic, "retention.ms"),
+            (2, topic, "no.such.config"),
+            (2, "", "retention.ms"),
+            (2, "a/b", "retention.ms"),
+            (2, "unheard.of", "retention.ms"),
+            (4, "1", "log.retention.ms"),
+            (4, "", "log.retention.ms"),
+            (4, "", "no.such.config"),
+            (16, "metrics", "metrics"),
+            (16, "metrics", "match"),
+            (32, "group", "consumer.session.timeout.ms"),
+        ] {
+            script.ask("a value is added", request(&[(kind, name, &[(key, operation, Some("1"))])]));
+        }
+    }
+}
+
 fn others(script: &mut Script<'_>) {
     let some: Configs<'_> = &[("retention.ms", SET, Some("1"))];
     for (kind, name) in [
@@ -162,7 +184,18 @@ fn others(script: &mut Script<'_>) {
     ] {
         script.ask("metrics of clients", request(&[(16, "metrics", &[(name, SET, Some(value))])]));
     }
-    script.ask("a logger", request(&[(8, "1", &[("kafka.server", SET, Some("LOUD"))])]));
+    for changes in [
+        &[("kafka.server", SET, Some("LOUD"))][..],
+        &[("root", DELETE, None)],
+        &[("root", SET, Some("WARN")), ("root", DELETE, None)],
+        &[("root", APPEND, Some("WARN"))],
+        &[("root", SET, Some("LOUD")), ("no.such.logger", APPEND, Some("WARN"))],
+        &[("no.such.logger", DELETE, None), ("root", DELETE, None)],
+        &[("root", SET, None)],
+        &[("root", SET, Some("INFO"))],
+    ] {
+        script.ask("loggers", request(&[(8, "1", changes)]));
+    }
     script.ask(
         "a deleted group config",
         request(&[(

@@ -9,10 +9,17 @@ use super::group::{self, join_request};
 pub(crate) const SCENARIO: Scenario = Scenario {
     api: "JoinGroup",
     fresh: &["GroupId"],
-    frozen: &["RebalanceTimeoutMs", "Protocols[]"],
+    frozen: &["RebalanceTimeoutMs"],
+    skips: repeats_a_protocol,
     run,
     ..super::USUAL
 };
+
+fn repeats_a_protocol(request: &Value) -> bool {
+    let protocols: Vec<_> =
+        request["Protocols"].as_array().into_iter().flatten().map(|one| &one["Name"]).collect();
+    protocols.iter().enumerate().any(|(at, name)| protocols[..at].contains(name))
+}
 
 const RANGE: (&str, &str) = ("range", "00");
 const OTHER: (&str, &str) = ("roundrobin", "0102");

@@ -57,4 +57,39 @@ fn several(script: &mut Script<'_>) {
         members(group, &[("nobody", None), ("", Some("one")), ("", Some("two")), ("", Some("one"))]),
     );
     group::look(script, "after they left", group);
+    of_many(script);
+}
+
+/// Two of three members leave at once, a static one among them.
+fn of_many(script: &mut Script<'_>) {
+    let group = &*group::found(script, "many");
+    group::join(script, group, "a", None, &["t"]);
+    group::sync(script, group, "a", None);
+    group::disturb(script, group, "a", "b", &["t"]);
+    script.other("set up", "JoinGroup", 9, group::consumer(group, "<a>", None, &["t"]));
+    script.capture("a-generation", "/GenerationId");
+    script.receive("a member that has waited", "b");
+    group::sync(script, group, "a", None);
+    let heartbeat =
+        |generation: Value| json!({ "GroupId": group, "GenerationId": generation, "MemberId": "<a>" });
+    script.send("s", "JoinGroup", 9, group::consumer(group, "", Some("one"), &["t"]));
+    script.until("Heartbeat", &heartbeat(json!("<a-generation>")), "/ErrorCode", &json!(27));
+    let commit = |member: &str, generation: Value| {
+        json!({ "GroupId": group, "MemberId": member,
+        "GenerationIdOrMemberEpoch": generation, "Topics": [{ "Name": "unheard.of", "Partitions": [] }] })
+    };
+    script.other("a commit while members come", "OffsetCommit", 9, commit("<a>", json!("<a-generation>")));
+    script.other("a commit of another generation", "OffsetCommit", 9, commit("<a>", json!(1)));
+    script.ask("two of them, and nobody", members(group, &[("<b>", None), ("nobody", None), ("<b>", None)]));
+    script.other("set up", "JoinGroup", 9, group::consumer(group, "<a>", None, &["t"]));
+    script.capture("a-generation", "/GenerationId");
+    script.receive("the static one", "s");
+    script.capture("s", "/MemberId");
+    group::look(script, "a dynamic and a static member", group);
+    script.other("a heartbeat of before", "Heartbeat", 4, heartbeat(json!(1)));
+    script.other("a heartbeat", "Heartbeat", 4, heartbeat(json!("<a-generation>")));
+    script.ask("the static one by its id", members(group, &[("<s>", None)]));
+    script.ask("an id and another's instance", members(group, &[("<a>", Some("one"))]));
+    script.ask("both", members(group, &[("", Some("one")), ("<a>", None)]));
+    group::look(script, "nobody is left", group);
 }

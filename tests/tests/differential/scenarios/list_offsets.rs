@@ -1,6 +1,9 @@
 //! ListOffsets: times and the names of places.
 
+use medallion_tests::batch;
+use medallion_tests::differential::codec::print_bytes;
 use medallion_tests::differential::script::{Scenario, Script};
+use medallion_wire::records::{BatchOptions, Compression};
 use serde_json::{Value, json};
 
 /// The scenario.
@@ -44,6 +47,28 @@ fn run(script: &mut Script<'_>) {
     ] {
         script.ask("a time", request(&[(topic, &[(0, -1, timestamp)])]));
         script.ask("a time in an empty partition", request(&[(topic, &[(1, -1, timestamp)])]));
+    }
+    // Nulls of the length -2, and the offset deltas 5 and 5, which leaders take.
+    let odd = [0x0e, 0, 0, 0x0a, 0x03, 2, 0x61, 0].repeat(2);
+    let odd = print_bytes(&batch::batch(0, 2, &odd));
+    let kinds = &*script.create("kinds", 2, &[]);
+    super::append(script, kinds, 0, &odd);
+    let stamped = &*script.create("stamped", 1, &[("message.timestamp.type", "LogAppendTime")]);
+    super::append(script, stamped, 0, &super::records(&["one", "two"]));
+    let compressed = BatchOptions { compression: Compression::Gzip.into(), ..BatchOptions::default() };
+    super::append(script, kinds, 1, &super::batch(compressed, &["one", "two", "three"]));
+    for timestamp in [-1, -2, -3, -4, -5, -6, 0, start, start + 1, start + 1001, i64::MAX] {
+        script.ask("other batches", request(&[(kinds, &[(0, -1, timestamp), (1, 0, timestamp)])]));
+        // Others are answered with the brokers' own times.
+        if matches!(timestamp, -1 | -2 | i64::MAX) {
+            script.ask_once("stamped by the broker", request(&[(stamped, &[(0, -1, timestamp)])]));
+        }
+    }
+    script.delete(stamped);
+    let delete = json!([{ "Name": topic, "Partitions": [{ "PartitionIndex": 0, "Offset": 3 }] }]);
+    script.other("set up", "DeleteRecords", 2, json!({ "Topics": delete, "TimeoutMs": 10_000 }));
+    for timestamp in [-1, -2, -3, -4, -5, -6, start, start + 1000, start + 2000] {
+        script.ask("behind deleted records", request(&[(topic, &[(0, -1, timestamp)])]));
     }
     for epoch in [0, 1, -2, i32::MAX] {
         script.ask("an epoch", request(&[(topic, &[(0, epoch, -1), (1, epoch, 0)])]));

@@ -110,6 +110,8 @@ pub(crate) const USUAL: Scenario = Scenario {
     frozen: &[],
     fresh: &[],
     grows: false,
+    repair: |_| {},
+    skips: |_| false,
     mutations_percent: 100,
     run: |_| {},
 };

@@ -47,6 +47,10 @@ fn run(script: &mut Script<'_>) {
         simple(json!([topic(name, &[(1, 8, -1, None), (9, 8, -1, None), (0, 8, -1, Some(&longer))])])),
     );
     script.ask("a partition twice", simple(json!([topic(name, &[(1, 1, -1, None), (1, 2, -1, None)])])));
+    let [one, two] = [(1, 1, -1, None), (0, 2, -1, None)].map(|partition| topic(name, &[partition]));
+    script.ask("a topic twice", simple(json!([one, two])));
+    let missing = topic(name, &[(1, 1, -1, None), (7, 1, -1, None)]);
+    script.ask("a topic twice, a partition of which is not there", simple(json!([two, missing])));
     for other in ["unheard.of", "", "a/b"] {
         script.ask(
             "no such topic",

@@ -89,4 +89,33 @@ fn statics(script: &mut Script<'_>) {
     script.ask("another instance of the id", request(group, now(), "<s>", Some("two"), json!([])));
     let assigned = json!([{ "MemberId": "<s>", "Assignment": "05" }]);
     script.ask("a static leader", request(group, now(), "<s>", Some("one"), assigned));
+    conflict(script, group);
+}
+
+/// A static member starts twice: the first one is fenced, whatever it says.
+fn conflict(script: &mut Script<'_>, group: &str) {
+    let now = || json!("<s-generation>");
+    script.other("set up", "JoinGroup", 9, group::consumer(group, "", Some("one"), &["t"]));
+    script.capture("twin", "/MemberId");
+    script.ask("the first of the twins", request(group, now(), "<s>", Some("one"), json!([])));
+    script.ask("the first without its instance", request(group, now(), "<s>", None, json!([])));
+    script.ask("the second of the twins", request(group, now(), "<twin>", Some("one"), json!([])));
+    for (member, instance) in [
+        ("<s>", Some("one")),
+        ("<s>", None),
+        ("<twin>", Some("one")),
+        ("<twin>", Some("two")),
+        ("<twin>", None),
+    ] {
+        let heartbeat = json!({ "GroupId": group, "GenerationId": now(), "MemberId": member, "GroupInstanceId": instance });
+        script.other("a twin's heartbeat", "Heartbeat", 4, heartbeat);
+        let commit = json!({ "GroupId": group, "MemberId": member, "GenerationIdOrMemberEpoch": now(),
+            "GroupInstanceId": instance, "Topics": [{ "Name": "unheard.of", "Partitions": [{ "PartitionIndex": 0 }] }] });
+        script.other("a twin's commit", "OffsetCommit", 9, commit);
+        let rejoin = group::consumer(group, member, instance, &["t"]);
+        if member == "<s>" {
+            script.other("the first twin joins again", "JoinGroup", 9, rejoin);
+        }
+    }
+    group::look(script, "after the twins", group);
 }

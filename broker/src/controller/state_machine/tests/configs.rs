@@ -75,6 +75,14 @@ fn wrong_config_changes_have_kafkas_codes() {
     );
     assert_eq!(code(4, "2", &set("x")).1, "Unexpected broker id, expected 1, but received 2");
     assert_eq!(code(4, "x", &set("x")).1, "Node id must be an integer, but it is: x");
+    assert_eq!(
+        code(4, "1", &[("log.retention.ms", 2, Some("1"))]).1,
+        "Config value append is not allowed for config key: log.retention.ms"
+    );
+    assert_eq!(code(4, "1", &[("absent", 3, Some("1"))]).1, "Unknown config name: absent");
+    let on_nothing = code(2, "a/b", &[("retention.ms", 3, Some("1"))]);
+    assert_eq!(on_nothing.0, E::InvalidConfig.code(), "what is to change comes before the topic's name");
+    assert_eq!(code(2, "a/b", &set("retention.ms")).0, E::InvalidTopicException.code());
     assert_eq!(code(77, "t", &set("x")).1, "Unknown resource type 77");
     assert_eq!(code(4, "1", &set("x")).0, 0);
 }

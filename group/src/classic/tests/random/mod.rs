@@ -4,6 +4,7 @@
 //! Always holds:
 //! - the group's invariants, after each step;
 //! - a generation's assignment is one: nobody is told of another, and no partition is told to two members;
+//! - no heartbeat of another generation than the group's is taken;
 //! - generations that members were told an assignment of never go back.
 //!
 //! In the end faults stop, and in a bounded time all clients are in one stable generation, and stay there.

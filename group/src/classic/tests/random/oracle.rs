@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use medallion_wire::ResponseError;
+
 /// All assignments that left the coordinator.
 #[derive(Debug, Default)]
 pub(super) struct Oracle {
@@ -27,6 +29,16 @@ impl Oracle {
             let owner = owners.entry(partition.to_owned()).or_insert_with(|| member.to_owned());
             assert_eq!(owner, member, "partition {partition} has two owners in generation {generation}");
         }
+    }
+
+    /// A heartbeat of a generation was answered with this code, when the group was in another or the same generation:
+    /// nobody of an older one may go on, or wait to be told to join again.
+    pub(super) fn beat(generation: i32, group_generation: i32, code: i16) {
+        let goes_on = [0, ResponseError::RebalanceInProgress.code()].contains(&code);
+        assert!(
+            !goes_on || generation == group_generation,
+            "a heartbeat of generation {generation} is taken in generation {group_generation}"
+        );
     }
 
     /// The newest generation that anyone was told of.
@@ -63,6 +75,14 @@ mod tests {
         let mut oracle = Oracle::default();
         oracle.tell(1, "a", b"x:0");
         oracle.tell(1, "b", b"x:0");
+    }
+
+    #[test]
+    #[should_panic(expected = "is taken in generation 4")]
+    fn heartbeats_of_old_generations_are_noticed() {
+        Oracle::beat(4, 4, 0);
+        Oracle::beat(3, 4, ResponseError::IllegalGeneration.code());
+        Oracle::beat(3, 4, 0);
     }
 
     #[test]

@@ -32,6 +32,8 @@ struct Asked {
     from: usize,
     number: u64,
     sync: Option<(i32, String)>,
+    /// Of a heartbeat: the generation that it names, and the group's when it came.
+    beat: Option<(i32, i32)>,
 }
 
 pub(super) struct World {
@@ -239,20 +241,22 @@ impl World {
     }
 
     fn ask(&mut self, from: usize, number: u64, call: &Call) {
-        let (token, sync) = match call {
-            Call::Join(client) => (self.rig.join(client), None),
+        let group_generation = self.generation();
+        let (token, sync, beat) = match call {
+            Call::Join(client) => (self.rig.join(client), None, None),
             Call::Sync(client, generation, assignments) => {
                 let assignments: Vec<(&str, &str)> =
                     assignments.iter().map(|(id, assignment)| (&**id, &**assignment)).collect();
                 let owner = client.instance.clone().unwrap_or_else(|| client.id.clone());
-                (self.rig.sync(client, *generation, &assignments), Some((*generation, owner)))
+                let token = self.rig.sync(client, *generation, &assignments);
+                (token, Some((*generation, owner)), None)
             }
             Call::Beat(client, generation) => {
                 let (token, request) = (self.rig.token(), client.heartbeat_request(*generation));
                 self.rig.step(|groups, environment, timers, output| {
                     groups.heartbeat(token, &request, environment, timers, output);
                 });
-                (token, None)
+                (token, None, Some((*generation, group_generation)))
             }
             Call::Leave(id) => {
                 let (token, request) = (self.rig.token(), Client::leave_request(&[(id, None)]));
@@ -262,7 +266,7 @@ impl World {
                 return; // nobody is there for the answer
             }
         };
-        let _ = self.asked.insert(token, Asked { from, number, sync });
+        let _ = self.asked.insert(token, Asked { from, number, sync, beat });
     }
 
     /// The turn's records are appended, or not; its answers go out.
@@ -278,6 +282,9 @@ impl World {
                 && response.error_code == 0
             {
                 self.oracle.tell(*generation, owner, &response.assignment);
+            }
+            if let (Reply::Heartbeat(response), Some((generation, group_generation))) = (&reply, asked.beat) {
+                Oracle::beat(generation, group_generation, response.error_code);
             }
             if !self.is_lost() {
                 let delay_ms = self.delay_ms();

@@ -1,10 +1,10 @@
-//! Java's `.properties` files.
+//! Java's `.properties` files: read as `Properties.load` does, written as `Properties.store`.
 //!
-//! Source: the documentation of `java.util.Properties.load`.
+//! Source: the documentation of `java.util.Properties`.
 
-use super::error::ConfigError;
+use std::fmt::Write as _;
 
-/// A setting of a file with the line on which it begins, counted from 1.
+/// A key with its value and the line on which it begins, counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Property {
     /// The key, without escapes.
@@ -15,25 +15,26 @@ pub struct Property {
     pub line: usize,
 }
 
+/// What is wrong with a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SyntaxError {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub reason: &'static str,
+}
+
 /// Reads the text of a properties file. Later lines with the same key come later in the result.
 ///
-/// `path` is for messages only.
-///
 /// # Errors
-/// [`ConfigError::Syntax`] for a `\u` without four hexadecimal digits or that is half a character.
-pub fn parse(path: &str, text: &str) -> Result<Vec<Property>, ConfigError> {
-    let syntax = |line, reason| ConfigError::Syntax { path: path.to_owned(), line, reason };
-    logical_lines(text)
-        .into_iter()
-        .map(|(line, content)| {
-            let (name, value) = split(&content);
-            Ok(Property {
-                name: unescape(name).map_err(|reason| syntax(line, reason))?,
-                value: unescape(value).map_err(|reason| syntax(line, reason))?,
-                line,
-            })
-        })
-        .collect()
+/// [`SyntaxError`] for a `\u` without four hexadecimal digits or that is half a character.
+pub fn parse(text: &str) -> Result<Vec<Property>, SyntaxError> {
+    let property = |(line, content): (usize, String)| {
+        let (name, value) = split(&content);
+        let read = |text: &str| unescape(text).map_err(|reason| SyntaxError { line, reason });
+        Ok(Property { name: read(name)?, value: read(value)?, line })
+    };
+    logical_lines(text).into_iter().map(property).collect()
 }
 
 fn is_space(character: char) -> bool {
@@ -108,12 +109,76 @@ fn unescape(text: &str) -> Result<String, &'static str> {
     String::from_utf16(&units).map_err(|_| "\\u must not name half of a character")
 }
 
+/// An empty comment, the date, then one `key=value` a line.
+pub(crate) fn format(entries: &[(String, String)], now_ms: i64) -> String {
+    let mut text = format!("#\n#{}\n", java_date(now_ms));
+    for (key, value) in entries {
+        escape(&mut text, key, true);
+        text.push('=');
+        escape(&mut text, value, false);
+        text.push('\n');
+    }
+    text
+}
+
+/// Characters outside ASCII are written as `\uXXXX`, because Java reads the file as Latin-1.
+fn escape(to: &mut String, text: &str, is_key: bool) {
+    for (index, character) in text.chars().enumerate() {
+        match character {
+            ' ' if is_key || index == 0 => to.push_str("\\ "),
+            '\t' => to.push_str("\\t"),
+            '\n' => to.push_str("\\n"),
+            '\r' => to.push_str("\\r"),
+            '\u{c}' => to.push_str("\\f"),
+            '\\' | '=' | ':' | '#' | '!' => to.extend(['\\', character]),
+            ' '..='~' => to.push(character),
+            _ => {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(to, "\\u{unit:04X}");
+                }
+            }
+        }
+    }
+}
+
+/// A time as Java's `Date` prints it, in UTC: `Mon Nov 23 09:08:31 UTC 2026`.
+fn java_date(now_ms: i64) -> String {
+    const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let seconds = now_ms.div_euclid(1000);
+    let (days, in_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let (year, month, day) = civil_date(days);
+    let name = |names: &[&'static str], index: i64| names[usize::try_from(index).unwrap_or(0)];
+    format!(
+        "{} {} {day:02} {:02}:{:02}:{:02} UTC {year}",
+        name(&WEEKDAYS, days.rem_euclid(7)),
+        name(&MONTHS, month - 1),
+        in_day / 3600,
+        in_day / 60 % 60,
+        in_day % 60,
+    )
+}
+
+/// Year, month and day of a count of days since 1970, by eras of 400 years that begin on a 1st of March.
+fn civil_date(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn pairs(text: &str) -> Vec<(String, String)> {
-        parse("f", text).unwrap().into_iter().map(|p| (p.name, p.value)).collect()
+        parse(text).unwrap().into_iter().map(|p| (p.name, p.value)).collect()
     }
 
     fn pair(name: &str, value: &str) -> (String, String) {
@@ -168,21 +233,36 @@ mod tests {
 
     #[test]
     fn line_numbers_are_those_of_the_key() {
-        let properties = parse("f", "#\na=1\\\n 2\n\nb=3").unwrap();
+        let properties = parse("#\na=1\\\n 2\n\nb=3").unwrap();
         assert_eq!(properties.iter().map(|p| p.line).collect::<Vec<_>>(), [2, 5]);
     }
 
     #[test]
     fn half_an_escape_is_an_error_with_its_line() {
-        let error = parse("server.properties", "a=1\nb=\\u12").unwrap_err();
-        assert_eq!(error.to_string(), "server.properties:2: \\u must be followed by four hexadecimal digits");
-        assert!(parse("f", "b=\\ud83d").is_err());
+        let error = parse("a=1\nb=\\u12").unwrap_err();
+        assert_eq!((error.line, error.reason), (2, "\\u must be followed by four hexadecimal digits"));
+        assert!(parse("b=\\ud83d").is_err());
     }
 
     proptest::proptest! {
         #[test]
         fn any_text_is_read_or_refused(text in "[a-z=: \\\\#\n\tu0-9]{0,60}") {
-            let _ = parse("f", &text);
+            let _ = parse(&text);
         }
+    }
+
+    #[test]
+    fn escapes_survive_a_round_trip() {
+        let entries = vec![(" key=:#".to_owned(), " \t\u{e9} a b\\!".to_owned())];
+        let text = format(&entries, 0);
+        assert!(text.is_ascii());
+        assert_eq!(pairs(&text), entries);
+    }
+
+    #[test]
+    fn dates_are_javas() {
+        assert_eq!(java_date(0), "Thu Jan 01 00:00:00 UTC 1970");
+        assert_eq!(java_date(1_709_164_800_000), "Thu Feb 29 00:00:00 UTC 2024");
+        assert_eq!(java_date(-1), "Wed Dec 31 23:59:59 UTC 1969");
     }
 }
