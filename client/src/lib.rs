@@ -1,0 +1,14 @@
+//! A client of Kafka's protocol.
+mod backoff;
+mod brokers;
+mod client;
+pub mod config;
+mod connection;
+pub mod error;
+pub mod hooks;
+pub mod metadata;
+
+pub use client::{Client, ClientBuilder};
+pub use config::{ClientSettings, ConfigError, ProducerSettings, Secret};
+pub use connection::{Token, TokenFuture, TokenProvider};
+pub use error::{Error, ErrorClass};
