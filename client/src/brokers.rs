@@ -1,7 +1,6 @@
 //! The connections of a client, one for each broker and purpose, opened when needed.
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -188,18 +187,16 @@ impl Link {
 }
 
 impl Source for Brokers {
-    fn ask(&self, topics: Vec<Arc<str>>) -> impl Future<Output = Result<MetadataResponse, Error>> + Send {
-        async move {
-            let connection = self.any(Purpose::General).await?;
-            let named = |name: &Arc<str>| {
-                let name = TopicName(StrBytes::from_string(name.to_string()));
-                MetadataRequestTopic::default().with_name(Some(name))
-            };
-            let request = MetadataRequest::default()
-                .with_topics(Some(topics.iter().map(named).collect()))
-                .with_allow_auto_topic_creation(self.settings.allow_auto_create_topics);
-            connection.call(self.settings.request_timeout, self.client_id(), |_| request).await
-        }
+    async fn ask(&self, topics: Vec<Arc<str>>) -> Result<MetadataResponse, Error> {
+        let connection = self.any(Purpose::General).await?;
+        let named = |name: &Arc<str>| {
+            let name = TopicName(StrBytes::from_string(name.to_string()));
+            MetadataRequestTopic::default().with_name(Some(name))
+        };
+        let request = MetadataRequest::default()
+            .with_topics(Some(topics.iter().map(named).collect()))
+            .with_allow_auto_topic_creation(self.settings.allow_auto_create_topics);
+        connection.call(self.settings.request_timeout, self.client_id(), request).await
     }
 
     fn learn(&self, cluster: &Arc<Cluster>) {

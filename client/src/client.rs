@@ -173,32 +173,26 @@ impl Client {
     }
 
     /// Asks any broker.
-    pub(crate) async fn call_any<R: Request>(
-        &self,
-        build: impl FnOnce(i16) -> R,
-    ) -> Result<R::Response, Error> {
+    pub(crate) async fn call_any<R: Request>(&self, request: R) -> Result<R::Response, Error> {
         let connection = self.inner.brokers.any(Purpose::General).await?;
-        connection.call(self.inner.settings.request_timeout, self.inner.brokers.client_id(), build).await
+        connection.call(self.inner.settings.request_timeout, self.inner.brokers.client_id(), request).await
     }
 
     /// Asks the broker `id`.
     pub(crate) async fn call_broker<R: Request>(
         &self,
         id: BrokerId,
-        build: impl FnOnce(i16) -> R,
+        request: R,
     ) -> Result<R::Response, Error> {
         let connection = self.inner.brokers.connection(id, Purpose::General).await?;
-        connection.call(self.inner.settings.request_timeout, self.inner.brokers.client_id(), build).await
+        connection.call(self.inner.settings.request_timeout, self.inner.brokers.client_id(), request).await
     }
 
     /// Asks the controller, or with KRaft any broker, which forwards.
-    pub(crate) async fn call_controller<R: Request>(
-        &self,
-        build: impl FnOnce(i16) -> R,
-    ) -> Result<R::Response, Error> {
+    pub(crate) async fn call_controller<R: Request>(&self, request: R) -> Result<R::Response, Error> {
         match self.cluster().controller {
-            Some(controller) => self.call_broker(controller, build).await,
-            None => self.call_any(build).await,
+            Some(controller) => self.call_broker(controller, request).await,
+            None => self.call_any(request).await,
         }
     }
 

@@ -1,5 +1,7 @@
 //! TLS and SASL against Apache Kafka, with certificates made here.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

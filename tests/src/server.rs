@@ -377,8 +377,8 @@ impl Server {
             let one = |(name, _, port): &(String, String, u16)| format!(",{name}://{host}:{port}");
             self.listeners.iter().map(one).collect()
         };
-        let protocols: String =
-            self.listeners.iter().map(|(name, protocol, _)| format!(",{name}:{protocol}")).collect();
+        let protocol = |(name, protocol, _): &(String, String, u16)| format!(",{name}:{protocol}");
+        let protocols: String = self.listeners.iter().map(protocol).collect();
         let (bound, advertised) = (more_listeners("127.0.0.1"), more_listeners("localhost"));
         let mut text = format!(
             "process.roles=broker,controller\nnode.id=1\n{quorum}\n\

@@ -69,10 +69,6 @@ macro_rules! settings {
         }
 
         impl crate::config::properties::Settings for $name {
-            fn declarations() -> &'static [crate::config::Declaration] {
-                Self::DECLARATIONS
-            }
-
             fn set(&mut self, name: &str, text: &str) -> Option<Result<(), crate::config::ConfigError>> {
                 match name {
                     $($key => Some(crate::config::properties::parse_into(&mut self.$field, $key, text)),)*

@@ -21,8 +21,6 @@ pub use value::{
     Acks, EndpointIdentification, RecoveryStrategy, SaslMechanism, Secret, SecurityProtocol, StoreType,
 };
 
-pub(crate) use properties::{Settings, apply, split};
-
 /// The reference of all settings, in Markdown.
 pub fn reference() -> String {
     let mut page = String::from(
@@ -32,9 +30,11 @@ pub fn reference() -> String {
     for (title, declarations) in
         [("Client", ClientSettings::DECLARATIONS), ("Producer", ProducerSettings::DECLARATIONS)]
     {
-        page.push_str(&format!(
-            "\n## {title}\n\n| name | type | default | range | what it does |\n|---|---|---|---|---|\n"
-        ));
+        page.extend([
+            "\n## ",
+            title,
+            "\n\n| name | type | default | range | what it does |\n|---|---|---|---|---|\n",
+        ]);
         for one in declarations {
             page.push_str(&one.row());
         }

@@ -7,8 +7,6 @@ use super::{ConfigError, Declaration, java_only};
 
 /// A struct of settings, as the macro makes it.
 pub(crate) trait Settings: Default {
-    fn declarations() -> &'static [Declaration];
-
     /// Sets what is called `name`; `None` where nothing is.
     fn set(&mut self, name: &str, text: &str) -> Option<Result<(), ConfigError>>;
 

@@ -41,7 +41,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Stream<R, W> {
         let (head, rest) = Frame::encode(request, version, &self.client_id)?.into_parts(correlation_id);
         let mut queue = SendQueue::default();
         queue.push(head);
-        rest.into_iter().for_each(|piece| queue.push(piece));
+        for piece in rest {
+            queue.push(piece);
+        }
         let lost = |error: std::io::Error| Error::disconnected(&self.address, error);
         self.write.write_all_buf(&mut queue).await.map_err(lost)?;
         self.write.flush().await.map_err(lost)?;

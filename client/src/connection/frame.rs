@@ -59,6 +59,14 @@ impl Frame {
         self.head.len() + self.rest.iter().map(Bytes::len).sum::<usize>()
     }
 
+    /// All bytes in one piece.
+    #[cfg(test)]
+    pub(crate) fn into_bytes(self) -> Bytes {
+        let mut bytes = self.head;
+        self.rest.iter().for_each(|piece| bytes.extend_from_slice(piece));
+        bytes.freeze()
+    }
+
     /// The pieces, for good, with the connection's number for the request.
     pub(super) fn into_parts(mut self, correlation_id: i32) -> (Bytes, Vec<Bytes>) {
         let id = CORRELATION_ID_POSITION..CORRELATION_ID_POSITION + size_of::<i32>();

@@ -69,9 +69,9 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
-    /// The answer's bytes behind its correlation id. Giving up is free.
-    pub(crate) async fn wait(self) -> Result<Bytes, Error> {
-        self.answer.await.unwrap_or_else(|_| Err(Error::disconnected(&self.address, "it is closed")))
+    /// The answer's bytes behind its correlation id. Giving up is free, and it can be waited for again.
+    pub(crate) async fn wait(&mut self) -> Result<Bytes, Error> {
+        (&mut self.answer).await.unwrap_or_else(|_| Err(Error::disconnected(&self.address, "it is closed")))
     }
 }
 
@@ -91,21 +91,16 @@ impl Connection {
         self.shared.versions.agree::<R>(&self.shared.address, cap)
     }
 
-    /// What the broker speaks.
-    pub(crate) fn versions(&self) -> &ApiVersions {
-        &self.shared.versions
-    }
-
-    /// Sends what `build` makes for the agreed version, and waits for the answer.
+    /// Sends `request` in the agreed version, and waits for the answer.
     pub(crate) async fn call<R: Request>(
         &self,
         timeout: Duration,
         client_id: &str,
-        build: impl FnOnce(i16) -> R,
+        request: R,
     ) -> Result<R::Response, Error> {
         let version = self.version_of::<R>(i16::MAX)?;
-        let frame = Frame::encode(&build(version), version, client_id)?;
-        let pending = self.submit(frame, api_key::<R>(), timeout, true).await?;
+        let frame = Frame::encode(&request, version, client_id)?;
+        let mut pending = self.submit(frame, api_key::<R>(), timeout, true).await?;
         let mut body = pending.wait().await?;
         decode_answer::<R>(&mut body, version)
     }

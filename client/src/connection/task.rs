@@ -132,7 +132,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Task<R, W> {
         let correlation_id = inside.in_flight.next_correlation_id();
         let (head, rest) = outgoing.frame.into_parts(correlation_id);
         inside.queue.push(head);
-        rest.into_iter().for_each(|piece| inside.queue.push(piece));
+        for piece in rest {
+            inside.queue.push(piece);
+        }
         if outgoing.is_answered {
             let deadline = deadline(outgoing.timeout);
             let (api, waiter) = (outgoing.api, outgoing.answer);

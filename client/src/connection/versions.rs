@@ -37,11 +37,6 @@ impl ApiVersions {
             theirs: theirs.map_or_else(|| "none".into(), |(min, max)| format!("{min} to {max}").into()),
         })
     }
-
-    /// Whether the broker has the API `key` at all.
-    pub(crate) fn has(&self, key: i16) -> bool {
-        self.ranges.contains_key(&key)
-    }
 }
 
 /// The most tagged fields of a response header; none is defined so far.

@@ -13,4 +13,4 @@ mod tests;
 pub use cluster::{Broker, Cluster, Partition, Topic};
 
 pub(crate) use machine::{LeaderHint, MetadataPolicy};
-pub(crate) use task::{Metadata, Source};
+pub(crate) use task::{Metadata, Published, Source};

@@ -145,7 +145,7 @@ async fn run(
                     published.send_replace(Published { cluster, error: None });
                 }
                 Command::Rebootstrap => {
-                    tracing::info!("no known broker answers: beginning with bootstrap.servers")
+                    tracing::info!("no known broker answers: beginning with bootstrap.servers");
                 }
             }
         }

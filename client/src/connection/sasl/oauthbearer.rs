@@ -68,7 +68,7 @@ pub(super) fn client_message(token: &Token) -> Result<Vec<u8>, String> {
         if !is_name || !is_value {
             return Err(format!("{name:?} is no extension"));
         }
-        message.push_str(&format!("\x01{name}={value}"));
+        message.extend(["\x01", name, "=", value]);
     }
     message.push_str("\x01\x01");
     Ok(message.into_bytes())
