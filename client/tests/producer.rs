@@ -4,14 +4,18 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use medallion_client::{
-    Choice, Client, ClientSettings, Error, Partitioner, Producer, ProducerSettings, Record, partition_of_key,
+    Choice, Client, ClientSettings, Error, Hooks, Partitioner, Producer, ProducerInterceptor,
+    ProducerSettings, Record, partition_of_key,
 };
 use medallion_tests::environment::{Missing, program};
 use medallion_tests::need;
 use medallion_tests::server::{KAFKA, Program, Server};
+use medallion_wire::TopicPartition;
+use medallion_wire::messages::ApiKey;
 use medallion_wire::records::Compression;
 
 /// Both programs; the second one only where it can be had.
@@ -132,6 +136,59 @@ async fn partitions_limits_and_ends() {
     let delivery = dropped.send(Record::to("b").value("dropped")).await.unwrap();
     drop(dropped);
     tokio::time::timeout(Duration::from_secs(5), delivery).await.unwrap().unwrap();
+}
+
+/// Counts what it sees.
+#[derive(Clone, Default)]
+struct Seen(Arc<Mutex<BTreeMap<&'static str, usize>>>);
+
+impl Seen {
+    fn add(&self, what: &'static str, count: usize) {
+        *self.0.lock().unwrap().entry(what).or_default() += count;
+    }
+}
+
+impl Hooks for Seen {
+    fn on_connect(&self, _: &str, _: Duration, outcome: Result<(), &Error>) {
+        self.add(if outcome.is_ok() { "connected" } else { "unreachable" }, 1);
+    }
+
+    fn on_answer(&self, _: &str, _: ApiKey, _: usize, _: Duration) {
+        self.add("answers", 1);
+    }
+}
+
+impl ProducerInterceptor for Seen {
+    fn on_send<'a>(&'a self, record: &mut Record<'a>) {
+        *record = record.clone().header("seen", Some(b"yes"));
+    }
+
+    fn on_outcome(&self, _: &TopicPartition, records: usize, outcome: Result<(), &Error>) {
+        self.add(if outcome.is_ok() { "written" } else { "failed" }, records);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hooks_and_interceptors_see_what_happens() {
+    let server = need!(Server::setup().program(Program::Medallion).property("num.partitions", "40").start());
+    let seen = Seen::default();
+    // The first address is nobody's.
+    let settings = ClientSettings::new(&format!("127.0.0.1:1,{}", server.bootstrap()));
+    let client = Client::builder(settings).hooks(seen.clone()).build().unwrap();
+    let builder = Producer::builder(&client, ProducerSettings::default());
+    let producer = builder.interceptor(seen.clone()).build().unwrap();
+    for number in 0..2000_i32 {
+        let key = number.to_be_bytes();
+        drop(producer.send(Record::to("t").key(&key).value("x")).await.unwrap());
+    }
+    producer.close().await;
+    let seen = seen.0.lock().unwrap().clone();
+    assert_eq!((seen["written"], seen.get("failed")), (2000, None));
+    assert!(seen["connected"] >= 2 && seen["answers"] >= 3, "{seen:?}");
+    let metrics = client.metrics();
+    assert_eq!(metrics.connections_opened, u64::try_from(seen["connected"]).unwrap());
+    let lines = need!(read(&server, "t"));
+    assert!(lines.len() == 2000 && lines.iter().all(|line| line.ends_with("seen=yes")), "{}", lines[0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,6 +13,8 @@ mod in_flight;
 mod sasl;
 mod send_queue;
 mod task;
+#[cfg(test)]
+mod tests;
 #[cfg(feature = "tls")]
 mod tls;
 mod versions;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
 
 use super::exchange::{Stream, bad_frame};
 use super::in_flight::{InFlight, Sent};
@@ -19,6 +19,8 @@ use crate::hooks::Observer;
 
 /// Requests are taken from the channel until so many bytes wait for the socket.
 const SEND_QUEUE_BYTES_MAX: usize = 4 << 20;
+/// How long the end of a TLS session may take to be told.
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(1);
 /// A timer far away, for when nothing is due.
 const NOTHING_DUE: Duration = Duration::from_secs(365 * 86_400);
 
@@ -76,7 +78,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Task<R, W> {
             // It was never sent, so that it may be tried elsewhere without a doubt.
             let _ = outgoing.answer.send(Err(unsent(&self.stream.address, &error)));
         }
-        let _ = self.stream.write.shutdown().await;
+        // A peer that does not read must not keep the socket open.
+        let _ = timeout(SHUTDOWN_PATIENCE, self.stream.write.shutdown()).await;
     }
 
     async fn serve(&mut self, inside: &mut Inside) -> Result<(), Error> {
@@ -218,7 +221,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Task<R, W> {
         while !inside.in_flight.is_empty() {
             let read = self.stream.read.read_buf(self.stream.decoder.buffer());
             let until = inside.in_flight.first_deadline().unwrap_or_else(Instant::now);
-            let read = tokio::time::timeout_at(until, read).await;
+            let read = timeout_at(until, read).await;
             let read = read.map_err(|_| Error::disconnected(&self.stream.address, "no answer in time"))?;
             if read.map_err(|error| Error::disconnected(&self.stream.address, error))? == 0 {
                 return Err(Error::disconnected(&self.stream.address, "closed by the broker"));

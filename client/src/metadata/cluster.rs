@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use medallion_wire::messages::MetadataResponse;
 use medallion_wire::{BrokerId, LeaderEpoch, PartitionIndex, ResponseError, TopicId};
+
+use super::merge::merge;
 
 /// Brokers and topics as they were told last. Only topics that this client uses are in it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -68,6 +71,11 @@ pub struct Partition {
 }
 
 impl Cluster {
+    /// What `response` alone says.
+    pub(crate) fn of(response: &MetadataResponse) -> Self {
+        merge(&Self::default(), response)
+    }
+
     /// The topic `name`, where something is known of it.
     pub fn topic(&self, name: &str) -> Option<&Arc<Topic>> {
         self.topics.get(name)
