@@ -37,6 +37,25 @@
 //! clock or lock, and are tested by seeds. There is no global state, and every future may be dropped at any point. A client
 //! needs a tokio runtime with time and I/O around it.
 //!
+//! # From rdkafka to this client
+//! | rdkafka | here |
+//! |---|---|
+//! | `ClientConfig::new().set("bootstrap.servers", ..)` | [`ClientSettings::new`], [`ClientSettings::set`], [`ProducerSettings::from_properties`] |
+//! | `FutureProducer`, `ThreadedProducer` | [`Producer`]; nothing has to be polled |
+//! | `FutureRecord::to("t").key(..).payload(..)` | [`Record::to`]`("t").key(..).value(..)` |
+//! | `OwnedHeaders::insert` | [`Record::header`] |
+//! | `producer.send(record, timeout).await` | `producer.send(record).await?.await`; `max.block.ms` is the timeout |
+//! | `send_result`, `BaseProducer::send` | [`Producer::try_send`] |
+//! | `ProducerContext::delivery` | [`Delivery::then`], [`ProducerInterceptor::on_outcome`] |
+//! | `Partitioner` | [`Partitioner`]; the default one is Java's murmur2, not librdkafka's CRC32 |
+//! | `producer.flush(timeout)` | [`Producer::flush`], within [`tokio::time::timeout`] where it must end |
+//! | `RDKafkaErrorCode` | [`Error`], [`Error::class`], [`Error::code`] |
+//! | `ClientContext::stats` | [`Client::metrics`], [`Producer::metrics`], [`Hooks`] |
+//! | `ClientContext::generate_oauth_token` | [`TokenProvider`] |
+//! | `AdminClient::create_topics` and more | [`Admin`] |
+//! | `fetch_metadata`, `fetch_watermarks` | [`Client::topic`], [`Admin::list_topics`], [`Admin::list_offsets`] |
+//! | `queue.buffering.max.kbytes`, `message.timeout.ms`, `ssl.ca.location` | `buffer.memory`, `delivery.timeout.ms`, `ssl.truststore.location` (PEM) |
+//!
 //! # Features
 //! `tls` (on unless told otherwise): TLS by rustls with ring.
 

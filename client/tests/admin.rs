@@ -30,7 +30,7 @@ async fn topics(admin: &Admin) {
 
     let trips = NewTopic::new("trips", 4).replication_factor(1).config("retention.ms", "3600000");
     let wrong = NewTopic::new("wrong", 1).config("retention.ms", "soon");
-    let checked = admin.validate_topics(&[trips.clone()]).await.unwrap();
+    let checked = admin.validate_topics(std::slice::from_ref(&trips)).await.unwrap();
     assert!(checked["trips"].is_ok());
     let made = admin.create_topics(&[trips.clone(), wrong, NewTopic::new("no good", 1)]).await.unwrap();
     assert_eq!(made["trips"].as_ref().unwrap().partitions, Some(4));
@@ -72,7 +72,7 @@ async fn configs(admin: &Admin) {
     changed[&topic].as_ref().unwrap();
     assert_eq!(changed[&nowhere].as_ref().unwrap_err().code(), Some(ResponseError::UnknownTopicOrPartition));
     let is_compacted = async || {
-        let described = admin.describe_configs(&[topic.clone()]).await.unwrap();
+        let described = admin.describe_configs(std::slice::from_ref(&topic)).await.unwrap();
         described[&topic].as_ref().unwrap()["cleanup.policy"].value.as_deref() == Some("compact")
     };
     eventually(is_compacted).await;

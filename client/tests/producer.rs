@@ -178,7 +178,7 @@ async fn hooks_and_interceptors_see_what_happens() {
     let builder = Producer::builder(&client, ProducerSettings::default());
     let producer = builder.interceptor(seen.clone()).build().unwrap();
     for number in 0..2000_i32 {
-        let key = number.to_be_bytes();
+        let key = number.to_string();
         drop(producer.send(Record::to("t").key(&key).value("x")).await.unwrap());
     }
     producer.close().await;

@@ -55,7 +55,7 @@ async fn serve(mut stream: TcpStream, mut replies: VecDeque<Reply>, api_versions
             let prefix = RequestPrefix::parse(&frame).unwrap();
             let mut out = BytesMut::new();
             if prefix.api_key == API_VERSIONS {
-                answer_versions(&prefix, api_versions_max, &mut out);
+                answer_versions(prefix, api_versions_max, &mut out);
             } else {
                 unanswered.push_back(prefix);
                 match replies.pop_front().unwrap_or(Reply::Wait) {
@@ -65,11 +65,11 @@ async fn serve(mut stream: TcpStream, mut replies: VecDeque<Reply>, api_versions
                     Reply::WrongId => {
                         let first = unanswered.pop_front().unwrap();
                         let other = first.correlation_id + 1000;
-                        answer_metadata(&RequestPrefix { correlation_id: other, ..first }, 0, &mut out);
+                        answer_metadata(RequestPrefix { correlation_id: other, ..first }, 0, &mut out);
                     }
                     Reply::Answer(brokers) => {
                         for count in brokers {
-                            answer_metadata(&unanswered.pop_front().unwrap(), count, &mut out);
+                            answer_metadata(unanswered.pop_front().unwrap(), count, &mut out);
                         }
                     }
                 }
@@ -88,7 +88,7 @@ fn frame(correlation_id: i32, body: &[u8], out: &mut BytesMut) {
     out.put_slice(body);
 }
 
-fn answer_versions(prefix: &RequestPrefix, max: i16, out: &mut BytesMut) {
+fn answer_versions(prefix: RequestPrefix, max: i16, out: &mut BytesMut) {
     let is_known = prefix.api_version <= max;
     let api = |key: i16, max: i16| ApiVersion::default().with_api_key(key).with_max_version(max);
     let response = ApiVersionsResponse::default()
@@ -100,7 +100,7 @@ fn answer_versions(prefix: &RequestPrefix, max: i16, out: &mut BytesMut) {
 }
 
 /// The number of brokers tells answers apart.
-fn answer_metadata(prefix: &RequestPrefix, controller: i32, out: &mut BytesMut) {
+fn answer_metadata(prefix: RequestPrefix, controller: i32, out: &mut BytesMut) {
     let response =
         MetadataResponse::default().with_controller_id(medallion_wire::messages::BrokerId(controller));
     let mut body = BytesMut::new();

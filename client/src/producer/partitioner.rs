@@ -133,28 +133,26 @@ impl Sticky {
     }
 }
 
-/// Picks a partition at random (from 0 to 1) among those with a leader; with `adaptive` the less often, the longer its
-/// queue is (KIP-794).
+/// Picks a partition among `count` (at least one) that has a leader, at random. With `adaptive` it is the one of two with the
+/// shorter queue, so that partitions whose batches pile up get less (the aim of KIP-794), at a cost that does not depend on
+/// how many there are. `load` tells a partition's waiting batches and whether it is led; `random` draws below a number.
 pub(super) fn pick(
-    queues: impl Iterator<Item = (usize, bool)> + Clone,
+    count: usize,
     adaptive: bool,
-    random: f64,
+    load: impl Fn(usize) -> (usize, bool),
+    mut random: impl FnMut(usize) -> usize,
 ) -> usize {
-    let has_leader = queues.clone().any(|(_, is_led)| is_led);
-    let candidates = queues.enumerate().filter(|(_, (_, is_led))| *is_led || !has_leader);
-    let longest = candidates.clone().map(|(_, (queued, _))| queued).max().unwrap_or(0);
-    let weight = |queued: usize| if adaptive { longest + 1 - queued } else { 1 };
-    let total: usize = candidates.clone().map(|(_, (queued, _))| weight(queued)).sum();
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let mut at = (random * total as f64) as usize;
-    for (index, (queued, _)) in candidates.clone() {
-        let weight = weight(queued);
-        if at < weight {
-            return index;
-        }
-        at -= weight;
+    let mut draw = || {
+        let start = random(count);
+        // Seldom more than a step: nearly all partitions have a leader.
+        (0..count).map(|step| (start + step) % count).find(|index| load(*index).1).unwrap_or(start)
+    };
+    let first = draw();
+    if !adaptive {
+        return first;
     }
-    candidates.last().map_or(0, |(index, _)| index)
+    let second = draw();
+    if load(second).0 < load(first).0 { second } else { first }
 }
 
 /// A partitioner that can be shared.
@@ -207,14 +205,16 @@ mod tests {
     fn long_queues_and_partitions_without_leader_get_less() {
         let queues = [(0, true), (3, true), (0, false), (3, true)];
         let share = |adaptive: bool| {
-            let mut counts = [0; 4];
-            for step in 0..600 {
-                counts[pick(queues.iter().copied(), adaptive, f64::from(step) / 600.0)] += 1;
+            let (mut counts, mut random) = ([0; 4], fastrand::Rng::with_seed(1));
+            for _ in 0..8000 {
+                counts[pick(4, adaptive, |index| queues[index], |below| random.usize(..below))] += 1;
             }
             counts
         };
-        assert_eq!(share(true), [400, 100, 0, 100]);
-        assert_eq!(share(false), [200, 200, 0, 200]);
-        assert_eq!(pick([(0, false), (0, false)].iter().copied(), true, 0.9), 1, "none is led: any will do");
+        let [idle, busy, leaderless, last] = share(true);
+        assert!(leaderless == 0 && idle * 2 > busy * 3, "{idle} {busy} {leaderless} {last}");
+        let evenly = share(false);
+        assert!(evenly[2] == 0 && (1800..2200).contains(&evenly[0]), "{evenly:?}");
+        assert_eq!(pick(2, true, |_| (0, false), |_| 1), 1, "none is led: any will do");
     }
 }

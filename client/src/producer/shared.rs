@@ -28,7 +28,7 @@ pub(super) struct TopicQueues {
 impl TopicQueues {
     /// A partition at random, where `adaptive` less often one with a long queue.
     pub(super) fn pick(&self, adaptive: bool) -> usize {
-        pick(self.slots.iter().map(|slot| slot.load()), adaptive, fastrand::f64())
+        pick(self.slots.len(), adaptive, |index| self.slots[index].load(), |below| fastrand::usize(..below))
     }
 }
 
