@@ -46,6 +46,8 @@ struct InFlight {
     completion: Arc<Completion>,
     records: i32,
     last_error: Option<Error>,
+    /// Whether it was sent before.
+    is_retry: bool,
     /// Its records have failed already, because time has run out.
     is_abandoned: bool,
 }
@@ -114,7 +116,9 @@ impl Partition {
         if let Some(first) = self.in_flight.front() {
             let has_moved = first.broker != leader;
             let is_stale = identity.known().is_some_and(|known| self.identity != Some(known));
-            let waits = !self.retries.is_empty() || self.has_gap;
+            // Behind a batch that goes again nothing follows: the leader remembers the last five batches only, and would not
+            // know that one any more if others were written in between.
+            let waits = !self.retries.is_empty() || self.has_gap || first.is_retry;
             if has_moved || is_stale || waits || self.in_flight.len() >= max_in_flight {
                 return Readiness::Blocked;
             }
@@ -180,6 +184,7 @@ impl Partition {
             completion: Arc::clone(&batch.completion),
             records: batch.record_count(),
             last_error: batch.last_error.clone(),
+            is_retry: batch.attempts > 1,
             is_abandoned: false,
         });
         Some(batch)

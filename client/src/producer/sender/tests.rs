@@ -463,7 +463,8 @@ impl World {
 /// all is well again, every batch ends.
 #[tokio::test]
 async fn batches_are_written_once_and_in_order() {
-    let seeds: u64 = std::env::var("MEDALLION_CLIENT_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(400);
+    let seeds: u64 =
+        std::env::var("MEDALLION_CLIENT_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(3000);
     let (mut acknowledged, mut failed) = (0, 0);
     for seed in 0..seeds {
         let timeout = if seed % 4 == 0 { Duration::from_secs(3) } else { Duration::from_secs(3600) };
