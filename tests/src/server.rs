@@ -56,6 +56,7 @@ pub struct Setup {
     log_dirs: usize,
     standalone: bool,
     properties: Vec<(String, String)>,
+    listeners: Vec<(String, String)>,
     data_parent: Option<PathBuf>,
 }
 
@@ -66,6 +67,7 @@ impl Default for Setup {
             log_dirs: 1,
             standalone: false,
             properties: Vec::new(),
+            listeners: Vec::new(),
             data_parent: None,
         }
     }
@@ -100,6 +102,13 @@ impl Setup {
         self
     }
 
+    /// One more listener for clients, advertised as `localhost`, with its security protocol.
+    #[must_use]
+    pub fn listener(mut self, name: &str, protocol: &str) -> Self {
+        self.listeners.push((name.to_owned(), protocol.to_owned()));
+        self
+    }
+
     /// Where the data folders are made, instead of beside the properties file.
     #[must_use]
     pub fn data_parent(mut self, folder: &Path) -> Self {
@@ -119,6 +128,11 @@ impl Setup {
             port: free_port(),
             controller_port: free_port(),
             metrics_port: free_port(),
+            listeners: self
+                .listeners
+                .into_iter()
+                .map(|(name, protocol)| (name, protocol, free_port()))
+                .collect(),
             running: None,
             data_folders: (0..self.log_dirs).map(|i| parent.join(format!("data{i}"))).collect(),
             folder,
@@ -141,6 +155,8 @@ pub struct Server {
     port: u16,
     controller_port: u16,
     metrics_port: u16,
+    /// More listeners: name, protocol and port.
+    listeners: Vec<(String, String, u16)>,
     running: Option<Running>,
     data_folders: Vec<PathBuf>,
 }
@@ -169,6 +185,13 @@ impl Server {
     /// `host:port` for clients.
     pub fn bootstrap(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// `localhost:port` of a listener of [`Setup::listener`].
+    pub fn listener(&self, name: &str) -> String {
+        let found = self.listeners.iter().find(|(known, ..)| known == name);
+        let (_, _, port) = found.unwrap_or_else(|| panic!("there is no listener {name}"));
+        format!("localhost:{port}")
     }
 
     /// `host:port` of the controller listener.
@@ -350,11 +373,18 @@ impl Server {
             format!("controller.quorum.voters=1@127.0.0.1:{controller}")
         };
         let folders: Vec<_> = self.data_folders().iter().map(|f| f.display().to_string()).collect();
+        let more_listeners = |host: &str| -> String {
+            let one = |(name, _, port): &(String, String, u16)| format!(",{name}://{host}:{port}");
+            self.listeners.iter().map(one).collect()
+        };
+        let protocol = |(name, protocol, _): &(String, String, u16)| format!(",{name}:{protocol}");
+        let protocols: String = self.listeners.iter().map(protocol).collect();
+        let (bound, advertised) = (more_listeners("127.0.0.1"), more_listeners("localhost"));
         let mut text = format!(
             "process.roles=broker,controller\nnode.id=1\n{quorum}\n\
-             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
-             advertised.listeners=PLAINTEXT://127.0.0.1:{port}\ncontroller.listener.names=CONTROLLER\n\
-             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\nlog.dirs={}\n\
+             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{bound}\n\
+             advertised.listeners=PLAINTEXT://127.0.0.1:{port}{advertised}\ncontroller.listener.names=CONTROLLER\n\
+             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}\nlog.dirs={}\n\
              offsets.topic.replication.factor=1\noffsets.topic.num.partitions=3\n\
              transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
              transaction.state.log.num.partitions=3\nshare.coordinator.state.topic.replication.factor=1\n\

@@ -422,3 +422,30 @@ fn the_builder_keeps_its_limit_and_order() {
     assert_eq!(batch.size_bytes(), size);
     assert_eq!(batch.last_offset(), Offset(5));
 }
+
+/// An idempotent producer numbers its batch when it sends it, and anew in another epoch.
+#[test]
+fn batches_are_numbered_late_and_anew() {
+    for compression in Compression::ALL {
+        let options =
+            BatchOptions { compression: compression.into(), max_bytes: 100, ..BatchOptions::default() };
+        let mut builder = BatchBuilder::with_capacity(options, 100);
+        builder.append(TIME, Some(b"k"), Some(b"v"), &[Header::new("h", Some(b"x"))]).unwrap();
+        let large = [7; 200];
+        let refused = builder.append(TIME, None, Some(&large), &[]);
+        assert!(matches!(refused, Err(BuildError::Full { max_bytes: 100, .. })), "{refused:?}");
+        builder.set_max_bytes(400);
+        builder.append(TIME, None, Some(&large), &[]).unwrap();
+        builder.set_producer(ProducerId(7), ProducerEpoch(1), 40);
+        let batch = builder.build().unwrap();
+        assert_eq!((batch.producer_id, batch.base_sequence, batch.record_count), (ProducerId(7), 40, 2));
+        let header = batch.renumbered(ProducerId(8), ProducerEpoch(2), 0);
+        let renumbered = RecordBatch::parse(Bytes::from([&header, &batch.body()[..]].concat())).unwrap();
+        renumbered.verify_crc().unwrap();
+        assert_eq!((renumbered.producer_id, renumbered.producer_epoch), (ProducerId(8), ProducerEpoch(2)));
+        let records: Vec<Record> = renumbered.records(LIMITS).unwrap().map(Result::unwrap).collect();
+        let headers: Vec<_> =
+            records[0].headers.iter().map(|header| header.key_text().into_owned()).collect();
+        assert_eq!((headers, records[1].value.as_deref()), (vec!["h".to_owned()], Some(&large[..])));
+    }
+}

@@ -9,7 +9,7 @@ use super::{
     BatchHeader, BatchHeaderBytes, Compression, DecodedRecords, DecompressionLimits, RecordError,
     RecordIterator, TimestampType, compression,
 };
-use crate::types::{LeaderEpoch, Offset};
+use crate::types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId};
 
 /// The length field of a batch without records.
 const EMPTY_BATCH_LENGTH: i32 = 49;
@@ -105,6 +105,14 @@ impl RecordBatch {
                 header.seal(&self.bytes[BATCH_HEADER_SIZE..]);
             }
         }
+        header.encode()
+    }
+
+    /// The header of the same batch from another producer, or with another sequence: an idempotent producer numbers
+    /// batches anew that it has to send in a new epoch. The body stays untouched, and is read for the checksum.
+    pub fn renumbered(&self, id: ProducerId, epoch: ProducerEpoch, base_sequence: i32) -> BatchHeaderBytes {
+        let mut header = BatchHeader { producer_id: id, producer_epoch: epoch, base_sequence, ..self.header };
+        header.seal(&self.bytes[BATCH_HEADER_SIZE..]);
         header.encode()
     }
 

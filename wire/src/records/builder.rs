@@ -150,6 +150,26 @@ impl BatchBuilder {
         }
     }
 
+    /// An empty builder that takes `capacity_bytes` at once, header included. Its limit is the options'.
+    pub fn with_capacity(options: BatchOptions, capacity_bytes: usize) -> Self {
+        let mut buffer = Vec::with_capacity(capacity_bytes.max(BATCH_HEADER_SIZE));
+        buffer.resize(BATCH_HEADER_SIZE, 0);
+        Self { buffer, ..Self::new(options) }
+    }
+
+    /// Changes the most bytes that the batch may take before compression, and takes memory for so many at once.
+    pub fn set_max_bytes(&mut self, max_bytes: usize) {
+        self.options.max_bytes = max_bytes.min(SIZE_MAX);
+        self.buffer.reserve_exact(self.options.max_bytes.saturating_sub(self.buffer.len()));
+    }
+
+    /// Sets who writes the batch, which an idempotent producer knows only when it sends it.
+    pub fn set_producer(&mut self, id: ProducerId, epoch: ProducerEpoch, base_sequence: i32) {
+        self.options.producer_id = id;
+        self.options.producer_epoch = epoch;
+        self.options.base_sequence = base_sequence;
+    }
+
     /// A batch with one transaction marker (KIP-98): transactional, no sequence.
     ///
     /// # Errors
@@ -197,13 +217,17 @@ impl BatchBuilder {
         value: Option<&[u8]>,
         headers: &[Header<'_>],
     ) -> Result<(), BuildError> {
-        let mut encoded = Vec::new();
+        let size = headers.iter().map(|header| nullable_size(Some(header.key)) + nullable_size(header.value));
+        let record = RecordRef { offset, timestamp, key, value, headers: HeadersRef::default() };
+        let layout = self.layout(&record, headers.len(), size.sum())?;
+        self.check_room(&layout)?;
+        layout.write(&mut self.buffer, &record);
         for header in headers {
-            write_nullable(&mut encoded, Some(header.key));
-            write_nullable(&mut encoded, header.value);
+            write_nullable(&mut self.buffer, Some(header.key));
+            write_nullable(&mut self.buffer, header.value);
         }
-        let headers = HeadersRef { bytes: &encoded, count: headers.len() };
-        self.append_record(&RecordRef { offset, timestamp, key, value, headers })
+        self.count(&record);
+        Ok(())
     }
 
     /// Adds a record read elsewhere, at its own offset; its headers are copied as they are.
@@ -211,17 +235,29 @@ impl BatchBuilder {
     /// # Errors
     /// [`BuildError::Full`], [`BuildError::InvalidOffset`].
     pub fn append_record(&mut self, record: &RecordRef<'_>) -> Result<(), BuildError> {
-        let layout = self.layout(record)?;
+        let layout = self.layout(record, record.headers.count, record.headers.bytes.len())?;
+        self.check_room(&layout)?;
+        layout.write(&mut self.buffer, record);
+        self.buffer.extend_from_slice(record.headers.bytes);
+        self.count(record);
+        Ok(())
+    }
+
+    /// Fails where the record would not fit.
+    fn check_room(&self, layout: &Layout) -> Result<(), BuildError> {
         let needed = self.buffer.len() + size_i32(layout.size) + usize::try_from(layout.size).unwrap_or(0);
         if needed > self.options.max_bytes {
             return Err(BuildError::Full { needed, max_bytes: self.options.max_bytes });
         }
-        layout.write(&mut self.buffer, record);
+        Ok(())
+    }
+
+    /// Counts a record that was written.
+    fn count(&mut self, record: &RecordRef<'_>) {
         self.base_timestamp.get_or_insert(record.timestamp);
         self.max_timestamp = self.max_timestamp.max(record.timestamp);
         self.next_offset = record.offset.next();
         self.record_count += 1;
-        Ok(())
     }
 
     /// Adds a control record; the options must say that this is a control batch.
@@ -328,19 +364,25 @@ impl BatchBuilder {
         }
     }
 
-    fn layout(&self, record: &RecordRef<'_>) -> Result<Layout, BuildError> {
+    /// The numbers of a record whose `header_count` headers take `headers_bytes`.
+    fn layout(
+        &self,
+        record: &RecordRef<'_>,
+        header_count: usize,
+        headers_bytes: usize,
+    ) -> Result<Layout, BuildError> {
         let offset_delta = self.delta(record.offset).filter(|_| record.offset >= self.next_offset);
         let offset_delta = offset_delta.ok_or_else(|| self.invalid_offset(record.offset))?;
         let timestamp_delta = record.timestamp.wrapping_sub(self.base_timestamp.unwrap_or(record.timestamp));
         let too_large = || BuildError::Full { needed: usize::MAX, max_bytes: self.options.max_bytes };
-        let header_count = i32::try_from(record.headers.count).map_err(|_| too_large())?;
+        let header_count = i32::try_from(header_count).map_err(|_| too_large())?;
         let size = 1
             + size_i64(timestamp_delta)
             + size_i32(offset_delta)
             + nullable_size(record.key)
             + nullable_size(record.value)
             + size_i32(header_count)
-            + record.headers.bytes.len();
+            + headers_bytes;
         let size = i32::try_from(size).map_err(|_| too_large())?;
         Ok(Layout { size, timestamp_delta, offset_delta, header_count })
     }
@@ -369,6 +411,7 @@ struct Layout {
 }
 
 impl Layout {
+    /// Writes the record up to its headers.
     fn write(&self, out: &mut Vec<u8>, record: &RecordRef<'_>) {
         write_i32(out, self.size);
         // Attributes: unused so far.
@@ -378,7 +421,6 @@ impl Layout {
         write_nullable(out, record.key);
         write_nullable(out, record.value);
         write_i32(out, self.header_count);
-        out.extend_from_slice(record.headers.bytes);
     }
 }
 

@@ -1,0 +1,82 @@
+//! A client of Kafka's protocol, in Rust alone: for Medallion and for Apache Kafka.
+//!
+//! ```no_run
+//! use medallion_client::{Admin, Client, ClientSettings, NewTopic, Producer, ProducerSettings, Record};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), medallion_client::Error> {
+//! let client = Client::new(ClientSettings::new("localhost:9092"))?;
+//! Admin::new(&client).create_topics(&[NewTopic::new("trips", 6)]).await?;
+//!
+//! let producer = Producer::new(&client, ProducerSettings::default())?;
+//! let delivery = producer.send(Record::to("trips").key("zone-7").value("9.50")).await?;
+//! println!("{:?}", delivery.await?);
+//! producer.close().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # How it is made
+//!
+//! ```text
+//!  Producer ─┐                       records into batches, batches to leaders, outcomes back
+//!  Admin ────┼── Client ─┬─ metadata    who leads what: one task around a machine
+//!            │           └─ brokers     a connection for each broker and purpose
+//!            │                 └─ connection   one task a socket: TLS, SASL, versions, pipelined requests
+//!            └── config, error, hooks
+//! ```
+//!
+//! - [`config`]: settings under Kafka's names, each declared once; `docs/client-configuration.md` lists them;
+//! - [`error`]: one error type, and what to do about each;
+//! - [`hooks`]: counters and events for metrics;
+//! - [`metadata`]: the picture of the cluster that decisions go by;
+//! - [`producer`]: records out;
+//! - [`admin`]: topics, settings, offsets, the cluster.
+//!
+//! What decides is kept apart from what does: `metadata/machine`, `producer/sender` and `connection/in_flight` know no socket,
+//! clock or lock, and are tested by seeds. There is no global state, and every future may be dropped at any point. A client
+//! needs a tokio runtime with time and I/O around it.
+//!
+//! # From rdkafka to this client
+//! | rdkafka | here |
+//! |---|---|
+//! | `ClientConfig::new().set("bootstrap.servers", ..)` | [`ClientSettings::new`], [`ClientSettings::set`], [`ProducerSettings::from_properties`] |
+//! | `FutureProducer`, `ThreadedProducer` | [`Producer`]; nothing has to be polled |
+//! | `FutureRecord::to("t").key(..).payload(..)` | [`Record::to`]`("t").key(..).value(..)` |
+//! | `OwnedHeaders::insert` | [`Record::header`] |
+//! | `producer.send(record, timeout).await` | `producer.send(record).await?.await`; `max.block.ms` is the timeout |
+//! | `send_result`, `BaseProducer::send` | [`Producer::try_send`] |
+//! | `ProducerContext::delivery` | [`Delivery::then`], [`ProducerInterceptor::on_outcome`] |
+//! | `Partitioner` | [`Partitioner`]; the default one is Java's murmur2, not librdkafka's CRC32 |
+//! | `producer.flush(timeout)` | [`Producer::flush`], within [`tokio::time::timeout`] where it must end |
+//! | `RDKafkaErrorCode` | [`Error`], [`Error::class`], [`Error::code`] |
+//! | `ClientContext::stats` | [`Client::metrics`], [`Producer::metrics`], [`Hooks`] |
+//! | `ClientContext::generate_oauth_token` | [`TokenProvider`] |
+//! | `AdminClient::create_topics` and more | [`Admin`] |
+//! | `fetch_metadata`, `fetch_watermarks` | [`Client::topic`], [`Admin::list_topics`], [`Admin::list_offsets`] |
+//! | `queue.buffering.max.kbytes`, `message.timeout.ms`, `ssl.ca.location` | `buffer.memory`, `delivery.timeout.ms`, `ssl.truststore.location` (PEM) |
+//!
+//! # Features
+//! `tls` (on unless told otherwise): TLS by rustls with ring.
+
+pub mod admin;
+mod backoff;
+mod brokers;
+mod client;
+pub mod config;
+mod connection;
+pub mod error;
+pub mod hooks;
+pub mod metadata;
+pub mod producer;
+
+pub use admin::{Admin, Each, NewTopic};
+pub use client::{Client, ClientBuilder};
+pub use config::{ClientSettings, ConfigError, ProducerSettings, Secret};
+pub use connection::{Token, TokenFuture, TokenProvider};
+pub use error::{Error, ErrorClass};
+pub use hooks::{ClientMetrics, Hooks};
+pub use producer::{
+    Choice, Delivery, Partitioner, Producer, ProducerBuilder, ProducerInterceptor, ProducerMetrics, Record,
+    RecordMetadata, partition_of_key,
+};

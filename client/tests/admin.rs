@@ -1,0 +1,126 @@
+//! The admin client against Medallion and Apache Kafka.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use medallion_client::admin::{ConfigChange, ConfigResource, ConfigSource, OffsetAt};
+use medallion_client::{Admin, Client, ClientSettings, NewTopic, Producer, ProducerSettings, Record};
+use medallion_tests::need;
+use medallion_tests::server::{KAFKA, Program, Server};
+use medallion_wire::{Offset, ResponseError, TopicPartition};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn topics_settings_and_offsets() {
+    for program in [Program::Medallion, Program::Kafka(KAFKA)] {
+        let server = need!(Server::setup().program(program).start());
+        let client = Client::new(ClientSettings::new(&server.bootstrap())).unwrap();
+        let admin = Admin::new(&client);
+        topics(&admin).await;
+        configs(&admin).await;
+        offsets(&admin, &client).await;
+        remove(&admin).await;
+    }
+}
+
+async fn topics(admin: &Admin) {
+    let cluster = admin.describe_cluster().await.unwrap();
+    assert_eq!(cluster.brokers.len(), 1);
+    assert!(cluster.id.is_some());
+
+    let trips = NewTopic::new("trips", 4).replication_factor(1).config("retention.ms", "3600000");
+    let wrong = NewTopic::new("wrong", 1).config("retention.ms", "soon");
+    let checked = admin.validate_topics(std::slice::from_ref(&trips)).await.unwrap();
+    assert!(checked["trips"].is_ok());
+    let made = admin.create_topics(&[trips.clone(), wrong, NewTopic::new("no good", 1)]).await.unwrap();
+    assert_eq!(made["trips"].as_ref().unwrap().partitions, Some(4));
+    assert_eq!(made["wrong"].as_ref().unwrap_err().code(), Some(ResponseError::InvalidConfig));
+    assert_eq!(made["no good"].as_ref().unwrap_err().code(), Some(ResponseError::InvalidTopicException));
+    let again = admin.create_topics(&[trips]).await.unwrap();
+    let error = again["trips"].as_ref().unwrap_err();
+    assert_eq!(error.code(), Some(ResponseError::TopicAlreadyExists));
+    assert!(error.to_string().contains("trips"), "{error}");
+
+    admin.create_partitions(&[("trips", 6)]).await.unwrap()["trips"].as_ref().unwrap();
+    let fewer = admin.create_partitions(&[("trips", 2)]).await.unwrap();
+    assert_eq!(fewer["trips"].as_ref().unwrap_err().code(), Some(ResponseError::InvalidPartitions));
+    // Brokers of Apache Kafka learn of it a moment later.
+    let has_grown = async || {
+        let described = admin.describe_topics(&["trips"]).await.unwrap();
+        described["trips"].as_ref().is_ok_and(|topic| topic.partitions.len() == 6)
+    };
+    eventually(has_grown).await;
+    let described = admin.describe_topics(&["trips", "nowhere"]).await.unwrap();
+    let topic = described["trips"].as_ref().unwrap();
+    assert_eq!((topic.partitions.len(), topic.is_internal), (6, false));
+    assert_eq!(topic.partitions[5].leader, Some(cluster.brokers[0].id));
+    let nowhere = described["nowhere"].as_ref().unwrap_err();
+    assert_eq!(nowhere.code(), Some(ResponseError::UnknownTopicOrPartition));
+    assert!(admin.list_topics().await.unwrap().contains_key("trips"));
+}
+
+async fn configs(admin: &Admin) {
+    let topic = ConfigResource::Topic("trips".to_owned());
+    let broker = ConfigResource::Broker(admin.describe_cluster().await.unwrap().brokers[0].id);
+    let nowhere = ConfigResource::Topic("nowhere".to_owned());
+    let change = |name, value: &str| (name, ConfigChange::Set(value.to_owned()));
+    let changes = [
+        (topic.clone(), vec![change("cleanup.policy", "compact"), ("retention.ms", ConfigChange::Delete)]),
+        (nowhere.clone(), vec![change("cleanup.policy", "compact")]),
+    ];
+    let changed = admin.alter_configs(&changes).await.unwrap();
+    changed[&topic].as_ref().unwrap();
+    assert_eq!(changed[&nowhere].as_ref().unwrap_err().code(), Some(ResponseError::UnknownTopicOrPartition));
+    let is_compacted = async || {
+        let described = admin.describe_configs(std::slice::from_ref(&topic)).await.unwrap();
+        described[&topic].as_ref().unwrap()["cleanup.policy"].value.as_deref() == Some("compact")
+    };
+    eventually(is_compacted).await;
+    let described = admin.describe_configs(&[topic.clone(), broker.clone()]).await.unwrap();
+    let entries = described[&topic].as_ref().unwrap();
+    assert_eq!(entries["cleanup.policy"].source, ConfigSource::Topic);
+    assert_eq!(entries["retention.ms"].source, ConfigSource::Default);
+    assert!(described[&broker].as_ref().unwrap()["log.dirs"].is_read_only);
+}
+
+async fn offsets(admin: &Admin, client: &Client) {
+    assert_eq!(client.topic("trips").await.unwrap().partitions.len(), 6);
+    let producer = Producer::new(client, ProducerSettings::default()).unwrap();
+    for number in 0..10 {
+        let record = Record::to("trips").partition(1).key("k").value("x").timestamp(1000 + number * 10);
+        drop(producer.send(record).await.unwrap());
+    }
+    producer.close().await;
+    let partition = TopicPartition::new("trips", 1);
+    for (at, offset) in [
+        (OffsetAt::Earliest, Some(0)),
+        (OffsetAt::Latest, Some(10)),
+        (OffsetAt::Time(1035), Some(4)),
+        (OffsetAt::Time(5000), None),
+        (OffsetAt::MaxTimestamp, Some(9)),
+    ] {
+        let listed = admin.list_offsets(&[(partition.clone(), at)]).await.unwrap();
+        assert_eq!(listed[&partition].as_ref().unwrap().offset, offset.map(Offset), "{at:?}");
+    }
+    let beyond = TopicPartition::new("trips", 9);
+    let listed = admin.list_offsets(&[(beyond.clone(), OffsetAt::Latest)]).await.unwrap();
+    assert!(listed[&beyond].is_err());
+}
+
+async fn remove(admin: &Admin) {
+    let removed = admin.delete_topics(&["trips", "nowhere"]).await.unwrap();
+    removed["trips"].as_ref().unwrap();
+    assert_eq!(removed["nowhere"].as_ref().unwrap_err().code(), Some(ResponseError::UnknownTopicOrPartition));
+    eventually(async || !admin.list_topics().await.unwrap().contains_key("trips")).await;
+}
+
+/// Waits until `holds`, ten seconds at most.
+async fn eventually(holds: impl AsyncFn() -> bool) {
+    for _ in 0..200 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it never came to hold");
+}
