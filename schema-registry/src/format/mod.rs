@@ -15,6 +15,10 @@ pub use difference::Difference;
 pub enum SchemaType {
     /// Avro, the type of schemas that name none.
     Avro,
+    /// JSON Schema.
+    Json,
+    /// Protobuf.
+    Protobuf,
 }
 
 impl SchemaType {
@@ -22,6 +26,8 @@ impl SchemaType {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Avro => "AVRO",
+            Self::Json => "JSON",
+            Self::Protobuf => "PROTOBUF",
         }
     }
 
@@ -29,6 +35,8 @@ impl SchemaType {
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "AVRO" => Some(Self::Avro),
+            "JSON" => Some(Self::Json),
+            "PROTOBUF" => Some(Self::Protobuf),
             _ => None,
         }
     }
@@ -47,6 +55,9 @@ pub enum SchemaError {
     /// Not an Avro schema.
     #[error("{0}")]
     Avro(#[from] AvroError),
+    /// Schemas of this type are kept, but cannot be read so far.
+    #[error("schemas of type {0} cannot be read yet")]
+    NotSupported(SchemaType),
 }
 
 /// A schema that another one refers to, with its text.
@@ -81,6 +92,7 @@ impl ParsedSchema {
                 let texts: Vec<&str> = references.iter().map(|reference| reference.text).collect();
                 Ok(Self::Avro(AvroSchema::parse(text, &texts, validation)?))
             }
+            SchemaType::Json | SchemaType::Protobuf => Err(SchemaError::NotSupported(schema_type)),
         }
     }
 
