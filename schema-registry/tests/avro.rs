@@ -176,6 +176,16 @@ fn hostile_schemas_end_in_an_error_or_soon() {
             r#"{{"type":"record","name":"L{level}","fields":[{{"name":"a","type":{text},"default":{{}}}},{{"name":"b","type":"L{previous}","default":{{}}}}]}}"#
         );
     }
+    // Two rings of records go round each other 90 * 89 times.
+    let ring = |count: usize| {
+        let innermost = r#""R0""#.to_owned();
+        (0..count).rev().fold(innermost, |inner, index| {
+            format!(r#"{{"type":"record","name":"R{index}","fields":[{{"name":"f","type":{inner}}}]}}"#)
+        })
+    };
+    assert!(!avro(&ring(12)).incompatibilities(&avro(&ring(11))).expect("it ends").is_empty());
+    let too_deep = avro(&ring(90)).incompatibilities(&avro(&ring(89)));
+    assert_eq!(too_deep, Err("types lie deeper than 1000 in each other".to_owned()));
     let doubling = avro(&text);
     assert!(doubling.incompatibilities(&doubling).unwrap().is_empty());
 }

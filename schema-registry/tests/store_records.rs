@@ -161,8 +161,10 @@ fn other_spellings_of_a_key_end_with_it() {
 
 const VERSION: &[u8] = br#"{"keytype":"SCHEMA","subject":"a","version":1,"magic":1}"#;
 
-/// Keys, values, and what is wrong with them.
-const JUNK: [(Option<&[u8]>, Option<&[u8]>, &str); 20] = [
+/// A key, a value, and what is wrong with them.
+type Junk = (Option<&'static [u8]>, Option<&'static [u8]>, &'static str);
+
+const JUNK: [Junk; 20] = [
     (None, Some(b"{}"), "the record has no key"),
     (
         Some(b""),

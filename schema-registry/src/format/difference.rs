@@ -1,6 +1,7 @@
 //! What keeps one schema from reading what another wrote.
 
 use super::avro::Incompatibility;
+use super::json_schema::JsonDifference;
 
 /// One reason, of any format.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,6 +9,8 @@ use super::avro::Incompatibility;
 pub enum Difference {
     /// Between two Avro schemas.
     Avro(Incompatibility),
+    /// Between two JSON schemas.
+    Json(JsonDifference),
     /// The schemas are of different types.
     SchemaType,
     /// The schemas cannot be compared.
@@ -23,6 +26,12 @@ impl Difference {
                 found.kind.as_str(),
                 found.description(reader, writer),
                 found.message
+            ),
+            // The quotes do not match in Confluent's registry, either.
+            Self::Json(found) => format!(
+                "{{errorType:\"{}\", description:\"{}'}}",
+                found.kind.as_str(),
+                found.description(reader, writer)
             ),
             Self::SchemaType => "Incompatible because of different schema type".to_owned(),
             Self::Failed(error) => format!("Unexpected exception during compatibility check: {error}"),

@@ -2,6 +2,7 @@
 
 pub mod avro;
 mod difference;
+pub mod json_schema;
 
 use std::fmt;
 
@@ -9,6 +10,7 @@ use thiserror::Error;
 
 pub use avro::{AvroError, AvroSchema, Validation};
 pub use difference::Difference;
+pub use json_schema::{JsonSchema, JsonSchemaError};
 
 /// The language that a schema is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,6 +57,9 @@ pub enum SchemaError {
     /// Not an Avro schema.
     #[error("{0}")]
     Avro(#[from] AvroError),
+    /// Not a JSON schema.
+    #[error("{0}")]
+    Json(#[from] JsonSchemaError),
     /// Schemas of this type are kept, but cannot be read so far.
     #[error("schemas of type {0} cannot be read yet")]
     NotSupported(SchemaType),
@@ -74,6 +79,8 @@ pub struct ResolvedReference<'a> {
 pub enum ParsedSchema {
     /// An Avro schema.
     Avro(AvroSchema),
+    /// A JSON schema.
+    Json(JsonSchema),
 }
 
 impl ParsedSchema {
@@ -92,7 +99,8 @@ impl ParsedSchema {
                 let texts: Vec<&str> = references.iter().map(|reference| reference.text).collect();
                 Ok(Self::Avro(AvroSchema::parse(text, &texts, validation)?))
             }
-            SchemaType::Json | SchemaType::Protobuf => Err(SchemaError::NotSupported(schema_type)),
+            SchemaType::Json => Ok(Self::Json(JsonSchema::parse(text, references)?)),
+            SchemaType::Protobuf => Err(SchemaError::NotSupported(schema_type)),
         }
     }
 
@@ -100,6 +108,7 @@ impl ParsedSchema {
     pub fn schema_type(&self) -> SchemaType {
         match self {
             Self::Avro(_) => SchemaType::Avro,
+            Self::Json(_) => SchemaType::Json,
         }
     }
 
@@ -107,6 +116,7 @@ impl ParsedSchema {
     pub fn canonical_string(&self) -> String {
         match self {
             Self::Avro(schema) => schema.canonical_string(),
+            Self::Json(schema) => schema.canonical_string(),
         }
     }
 
@@ -114,7 +124,7 @@ impl ParsedSchema {
     pub fn formatted(&self, format: &str) -> String {
         match self {
             Self::Avro(schema) if format.eq_ignore_ascii_case("resolved") => schema.resolved_string(),
-            Self::Avro(schema) => schema.canonical_string(),
+            Self::Avro(_) | Self::Json(_) => self.canonical_string(),
         }
     }
 
@@ -123,6 +133,7 @@ impl ParsedSchema {
     pub fn normalized(&self) -> Self {
         match self {
             Self::Avro(schema) => Self::Avro(schema.normalized()),
+            Self::Json(schema) => Self::Json(schema.normalized()),
         }
     }
 
@@ -130,6 +141,8 @@ impl ParsedSchema {
     pub fn is_equivalent(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Avro(a), Self::Avro(b)) => a.is_equivalent(b),
+            (Self::Json(a), Self::Json(b)) => a.is_equivalent(b),
+            _ => false,
         }
     }
 
@@ -140,6 +153,10 @@ impl ParsedSchema {
                 Ok(found) => found.into_iter().map(Difference::Avro).collect(),
                 Err(error) => vec![Difference::Failed(error)],
             },
+            (Self::Json(reader), Self::Json(writer)) => {
+                reader.incompatibilities(writer).into_iter().map(Difference::Json).collect()
+            }
+            _ => vec![Difference::SchemaType],
         }
     }
 }

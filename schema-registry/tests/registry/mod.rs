@@ -22,7 +22,7 @@ impl Registry {
     pub(crate) fn run<T>(&mut self, decision: Result<Decision<T>, Refusal>) -> Result<T, Refusal> {
         let Decision { records, reply } = decision?;
         for record in records {
-            let offset = i64::try_from(self.log.len()).unwrap();
+            let offset = i64::try_from(self.log.len()).expect("a short log");
             let applied = self.store.apply(offset, Some(&record.key), record.value.as_deref());
             assert_eq!(applied, Applied::Taken, "{:?}: {:?}", record, self.store.skipped().1.last());
             self.log.push(record);
@@ -50,7 +50,8 @@ pub(crate) fn content(store: &Store) -> String {
     let mut text = String::new();
     for version in store.schemas(":*:", Deleted::With, false) {
         let (open, close) = if version.deleted { ("(", ")") } else { ("", "") };
-        write!(text, "{open}{} v{} id{}{close} ", version.subject, version.version, version.id).unwrap();
+        write!(text, "{open}{} v{} id{}{close} ", version.subject, version.version, version.id)
+            .expect("a String takes all that is written");
     }
     text.trim_end().to_owned()
 }

@@ -1,7 +1,6 @@
 //! Whether a reader's schema can read what a writer's schema wrote (`SchemaCompatibility` of Java's library).
 
 use std::collections::{BTreeSet, HashMap};
-use std::fmt;
 
 use super::model::{AvroSchema, Field, Kind, Named, NodeId, Primitive};
 
@@ -82,35 +81,28 @@ impl Incompatibility {
     }
 }
 
-/// Two fields of the writer could be meant by one of the reader's, by its name and by an alias.
-#[derive(Debug)]
-pub(super) struct AmbiguousField(String);
-
-impl fmt::Display for AmbiguousField {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+/// How many types may lie in each other: two circles of types of different lengths go round as often as the product of both.
+const DEPTH_MAX: usize = 1_000;
 
 impl AvroSchema {
     /// Why this schema, as a reader, cannot read what `writer` wrote; empty where it can.
     ///
     /// # Errors
-    /// With a text, where a reader's field means several of the writer's.
+    /// With a text, where a reader's field means several of the writer's, or the types lie too deep in each other.
     pub fn incompatibilities(&self, writer: &Self) -> Result<Vec<Incompatibility>, String> {
-        let mut checker = Checker { reader: self, writer, memo: HashMap::new() };
-        let found = checker.check("", self.root, writer.root, &mut Vec::new());
-        found.map_err(|error| error.to_string())
+        let mut checker = Checker { reader: self, writer, memo: HashMap::new(), depth: 0 };
+        checker.check("", self.root, writer.root, &mut Vec::new())
     }
 }
 
-type Found = Result<Vec<Incompatibility>, AmbiguousField>;
+type Found = Result<Vec<Incompatibility>, String>;
 
 struct Checker<'a> {
     reader: &'a AvroSchema,
     writer: &'a AvroSchema,
     /// What is known of a pair; nothing while it is being looked at: compatible unless proven otherwise.
     memo: HashMap<(NodeId, NodeId), Option<Vec<Incompatibility>>>,
+    depth: usize,
 }
 
 impl Checker<'_> {
@@ -118,9 +110,14 @@ impl Checker<'_> {
         if let Some(known) = self.memo.get(&(reader, writer)) {
             return Ok(known.clone().unwrap_or_default());
         }
+        if self.depth == DEPTH_MAX {
+            return Err(format!("types lie deeper than {DEPTH_MAX} in each other"));
+        }
         location.push(token.to_owned());
         self.memo.insert((reader, writer), None);
+        self.depth += 1;
         let found = self.compare(reader, writer, location)?;
+        self.depth -= 1;
         self.memo.insert((reader, writer), Some(found.clone()));
         location.pop();
         Ok(found)
@@ -269,19 +266,19 @@ impl Checker<'_> {
         field: &Field,
         writer: NodeId,
         writer_fields: &HashMap<&str, &'f Field>,
-    ) -> Result<Option<&'f Field>, AmbiguousField> {
+    ) -> Result<Option<&'f Field>, String> {
         let names = std::iter::once(&field.name).chain(&field.aliases);
         let mut matches = names.filter_map(|name| writer_fields.get(name.as_str()).copied());
         let first = matches.next();
         if matches.next().is_none() {
             return Ok(first);
         }
-        Err(AmbiguousField(format!(
+        Err(format!(
             "Reader record field {} type:{} pos:{position} matches multiple fields in writer record schema {}",
             field.name,
             self.reader.kind(field.node).type_constant(),
             self.writer.text_of(writer)
-        )))
+        ))
     }
 }
 
