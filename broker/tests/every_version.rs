@@ -186,6 +186,44 @@ fn quotas_and_scram_credentials() {
 }
 
 #[test]
+fn acls() {
+    blocking(|address| {
+        let connection = &mut Connection::open(address);
+        // Every kind is 2: what the enumerations of ACLs number first after "unknown" and "any".
+        for (version, response) in each::<DescribeAclsRequest>(connection, 1, |_| {
+            DescribeAclsRequest::default()
+                .with_resource_type_filter(2)
+                .with_pattern_type_filter(2)
+                .with_operation(2)
+                .with_permission_type(2)
+        }) {
+            assert_eq!(response.error_code, 54, "describe acls v{version}");
+        }
+        for (version, response) in each::<CreateAclsRequest>(connection, 1, |_| {
+            let creation = create_acls_request::AclCreation::default()
+                .with_resource_type(2)
+                .with_resource_pattern_type(2)
+                .with_operation(2)
+                .with_permission_type(2);
+            CreateAclsRequest::default().with_creations(vec![creation; 2])
+        }) {
+            let codes: Vec<_> = response.results.iter().map(|result| result.error_code).collect();
+            assert_eq!(codes, [54, 54], "create acls v{version}");
+        }
+        for (version, response) in each::<DeleteAclsRequest>(connection, 1, |_| {
+            let filter = delete_acls_request::DeleteAclsFilter::default()
+                .with_resource_type_filter(2)
+                .with_pattern_type_filter(2)
+                .with_operation(2)
+                .with_permission_type(2);
+            DeleteAclsRequest::default().with_filters(vec![filter])
+        }) {
+            assert_eq!(response.filter_results[0].error_code, 54, "delete acls v{version}");
+        }
+    });
+}
+
+#[test]
 fn metadata_apis() {
     blocking(|address| {
         let connection = &mut Connection::open(address);

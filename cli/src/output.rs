@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context;
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::json;
 
@@ -121,6 +121,21 @@ fn alignment(align: Align) -> CellAlignment {
     }
 }
 
+/// Leaves out the columns that hold nothing but `nothing`, so that what there is to see fits.
+pub(crate) fn hide_columns_without(table: &mut Table, nothing: &str) {
+    let columns = table.column_iter().count();
+    let is_empty = |table: &Table, at: usize| {
+        table.row_iter().all(|row| row.cell_iter().nth(at).is_none_or(|cell| cell.content() == nothing))
+    };
+    for at in 0..columns {
+        if is_empty(table, at)
+            && let Some(column) = table.column_mut(at)
+        {
+            column.set_constraint(ColumnConstraint::Hidden);
+        }
+    }
+}
+
 /// The table's lines without trailing blanks.
 pub(crate) fn render(table: &Table) -> String {
     let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
@@ -187,6 +202,15 @@ mod tests {
         assert_eq!(bytes(1 << 40), "1.0 TiB");
         assert_eq!(counted(1, "record"), "1 record");
         assert_eq!(counted(2000, "record"), "2,000 records");
+    }
+
+    #[test]
+    fn columns_that_say_nothing_are_left_out() {
+        let mut table = table([("name", Align::Left), ("instance", Align::Left), ("epoch", Align::Right)]);
+        table.add_row(["a", "-", "-"]);
+        table.add_row(["b", "-", "7"]);
+        hide_columns_without(&mut table, "-");
+        assert_eq!(render(&table), "NAME  EPOCH\na         -\nb         7");
     }
 
     #[test]

@@ -132,13 +132,18 @@ fn exchange(request: &Value) -> Result<Value, Missing> {
 
 /// The JVM of the tools and of Kafka's client.
 pub(crate) fn command() -> Result<Command, Missing> {
+    jvm("KafkaTools")
+}
+
+/// A JVM that runs a class of the tests' own or of Kafka's jars.
+pub(crate) fn jvm(class: &str) -> Result<Command, Missing> {
     let classes = cached("java", "java")?;
     let jars = cached(&format!("kafka-{KAFKA}.classpath"), &format!("kafka-{KAFKA}"))?;
     let jars = std::fs::read_to_string(jars).map_err(|error| Missing(error.to_string()))?;
     let mut command = Command::new(program("java")?);
     command.args(["-Xmx768M", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
     command.args(["-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp"]);
-    command.arg(format!("{}:{}", classes.display(), jars.trim())).arg("KafkaTools");
+    command.arg(format!("{}:{}", classes.display(), jars.trim())).arg(class);
     Ok(command)
 }
 

@@ -6,6 +6,7 @@
 //! `MEDALLION_TESTS_PEER=kafka` runs the tests against Apache Kafka instead, to test the tests.
 
 pub mod admin;
+pub mod application;
 pub mod batch;
 pub mod client;
 pub mod connection;

@@ -362,6 +362,21 @@ impl Account {
         again.inspect(|(at, deliveries)| self.check_again(**at, deliveries, fallible)).count()
     }
 
+    /// What else the member of a delivery saw shortly before and after it, a line for each.
+    fn around(&self, delivery: &Delivery) -> String {
+        let near = |event: &&Event| {
+            let distance = event.at.max(delivery.at) - event.at.min(delivery.at);
+            distance < Duration::from_secs(2) && !matches!(event.what, What::Record(..))
+        };
+        let (_, events) = &self.members[delivery.member];
+        let lines = events.iter().filter(near).map(|event| {
+            let sign = if event.at < delivery.at { '-' } else { '+' };
+            let distance = event.at.max(delivery.at) - event.at.min(delivery.at);
+            format!("{sign}{distance:?} {:?}", event.what)
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     fn check_again(&self, (partition, offset): (i32, i64), deliveries: &[Delivery], fallible: &[&str]) {
         for pair in deliveries.windows(2) {
             let (first, again) = (&pair[0], &pair[1]);
@@ -369,9 +384,10 @@ impl Account {
             let name = self.members[first.member].0.as_str();
             assert!(
                 fallible.contains(&name),
-                "offset {offset} of partition {partition} came to {name}, and again to {} {:?} later",
+                "offset {offset} of partition {partition} came to {name}, and again to {} {:?} later; around it {name} saw\n{}",
                 self.members[again.member].0,
-                again.at - first.at
+                again.at - first.at,
+                self.around(first)
             );
             let committed = self.members.iter().flat_map(|(_, events)| events).find(|event| {
                 let What::Committed(offsets) = &event.what else { return false };

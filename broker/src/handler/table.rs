@@ -110,6 +110,9 @@ pub(crate) static APIS: &[Api] = &[
         Brokers,
         run::<super::offset_for_leader_epoch::OffsetForLeaderEpoch>,
     ),
+    api(ApiKey::DescribeAcls, 1, 3, Both, run::<super::describe_acls::DescribeAcls>),
+    api(ApiKey::CreateAcls, 1, 3, Both, run::<super::create_acls::CreateAcls>),
+    api(ApiKey::DeleteAcls, 1, 3, Both, run::<super::delete_acls::DeleteAcls>),
     api(ApiKey::DescribeConfigs, 1, 4, Both, run::<super::describe_configs::DescribeConfigs>),
     api(ApiKey::AlterConfigs, 0, 2, Both, run::<super::alter_configs::AlterConfigs>),
     api(

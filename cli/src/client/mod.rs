@@ -29,7 +29,7 @@ pub(crate) use configs::{
 };
 pub(crate) use consumer::{Consumer, ConsumerOptions};
 pub(crate) use error::ClientError;
-pub(crate) use groups::DescribedGroup;
+pub(crate) use groups::{DescribedGroup, Member};
 pub(crate) use metadata::{Metadata, TopicMetadata};
 pub(crate) use producer::{Acks, Compression, Producer, ProducerOptions, ProducerStatistics};
 pub(crate) use record::{ConsumedRecord, Record};

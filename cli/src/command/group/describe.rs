@@ -1,6 +1,6 @@
 //! `medallion group describe`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 use medallion_wire::TopicPartition;
@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::explained;
 use super::lag::{self, PartitionLag};
-use crate::client::{Client, DescribedGroup};
+use crate::client::{Client, DescribedGroup, Member};
 use crate::failure::Failure;
-use crate::output::{Align, Output, counted, render, table, thousands};
+use crate::output::{Align, Output, counted, hide_columns_without, render, table, thousands};
 
 /// Arguments of `group describe`.
 #[derive(Debug, Args)]
@@ -79,36 +79,50 @@ fn text_of(described: &Described) -> String {
         text = text + "\n\n" + &render(&members(group));
     }
     if !offsets.is_empty() {
-        text = text + "\n\n" + &render(&partitions(offsets));
+        text = text + "\n\n" + &render(&partitions(offsets, group));
     }
     text
 }
 
 fn members(group: &DescribedGroup) -> comfy_table::Table {
     let mut table = table([
-        ("member", Align::Left),
-        ("instance", Align::Left),
         ("client", Align::Left),
         ("host", Align::Left),
+        ("instance", Align::Left),
         ("epoch", Align::Right),
         ("partitions", Align::Right),
         ("to have", Align::Right),
+        ("member", Align::Left),
     ]);
     for member in &group.members {
         table.add_row([
-            member.member_id.clone(),
-            member.instance_id.clone().unwrap_or_else(|| "-".to_owned()),
             member.client_id.clone(),
             member.host.clone(),
+            member.instance_id.clone().unwrap_or_else(|| "-".to_owned()),
             member.epoch.map_or_else(|| "-".to_owned(), |epoch| epoch.to_string()),
             member.partitions.len().to_string(),
             member.target.as_ref().map_or_else(|| "-".to_owned(), |target| target.len().to_string()),
+            member.member_id.clone(),
         ]);
     }
+    hide_columns_without(&mut table, "-");
     table
 }
 
-fn partitions(offsets: &[PartitionLag]) -> comfy_table::Table {
+/// How members are named beside their partitions: by their clients' ids, which are shorter, where these are all different.
+fn names<'a>(group: &'a DescribedGroup) -> BTreeMap<&'a str, &'a str> {
+    let clients: BTreeSet<&str> = group.members.iter().map(|member| member.client_id.as_str()).collect();
+    let tells_apart = clients.len() == group.members.len();
+    let named = |member: &'a Member| {
+        let by_client = tells_apart && !member.client_id.is_empty();
+        let name = if by_client { &member.client_id } else { &member.member_id };
+        (member.member_id.as_str(), name.as_str())
+    };
+    group.members.iter().map(named).collect()
+}
+
+fn partitions(offsets: &[PartitionLag], group: &DescribedGroup) -> comfy_table::Table {
+    let names = names(group);
     let mut table = table([
         ("topic", Align::Left),
         ("partition", Align::Right),
@@ -126,7 +140,7 @@ fn partitions(offsets: &[PartitionLag]) -> comfy_table::Table {
             at.end.to_string(),
             thousands(u64::try_from(at.lag).unwrap_or(0)),
             at.lag_ms.map_or_else(|| "?".to_owned(), duration),
-            at.member.clone().unwrap_or_else(|| "-".to_owned()),
+            at.member.as_deref().map_or("-", |id| names.get(id).copied().unwrap_or(id)).to_owned(),
         ]);
     }
     table

@@ -2,12 +2,13 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use clap::{Args, ValueHint};
 use serde::{Deserialize, Serialize};
 
 use crate::client::admin;
-use crate::output::{Align, Output, counted, render, table};
+use crate::output::{Output, counted};
 use crate::time::format_timestamp;
 
 /// Arguments of `group history`.
@@ -80,34 +81,29 @@ fn text_of(history: &History) -> String {
     causes.sort_by_key(|(cause, count)| (Reverse(**count), cause.as_str()));
     let causes: Vec<_> = causes.into_iter().map(|(cause, count)| format!("{count} {cause}")).collect();
     let total = counted(history.total, "rebalance");
-    format!("{subject}: {total} since the broker started ({})\n\n{}", causes.join(", "), rows(history))
+    format!("{subject}: {total} since the broker started ({})\n\n{}", causes.join(", "), paragraphs(history))
 }
 
-fn rows(history: &History) -> String {
-    let mut table = table([
-        ("time", Align::Left),
-        ("group", Align::Left),
-        ("generation", Align::Right),
-        ("cause", Align::Left),
-        ("client", Align::Left),
-        ("host", Align::Left),
-        ("member", Align::Left),
-        ("reason", Align::Left),
-    ]);
-    let or_dash = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), printable);
-    for rebalance in &history.rebalances {
-        table.add_row([
-            format_timestamp(rebalance.time_ms),
-            printable(&rebalance.group),
-            rebalance.generation.to_string(),
-            rebalance.cause.clone(),
-            or_dash(&rebalance.client_id),
-            or_dash(&rebalance.client_host),
-            or_dash(&rebalance.member),
-            printable(&rebalance.reason),
-        ]);
+/// A rebalance a paragraph, the last one at the end: ids and reasons are too long for a table.
+fn paragraphs(history: &History) -> String {
+    let names_group = history.group.is_none();
+    let paragraphs: Vec<_> = history.rebalances.iter().map(|at| paragraph(at, names_group)).collect();
+    paragraphs.join("\n\n")
+}
+
+fn paragraph(rebalance: &Rebalance, names_group: bool) -> String {
+    let group = if names_group { format!("  {}", printable(&rebalance.group)) } else { String::new() };
+    let time = format_timestamp(rebalance.time_ms);
+    let mut text = format!("{time}{group}  generation {}  {}", rebalance.generation, rebalance.cause);
+    let host = rebalance.client_host.as_deref().map(|host| format!(" at {}", host.trim_start_matches('/')));
+    let client = rebalance.client_id.as_deref().map(|id| format!("{id}{}", host.unwrap_or_default()));
+    let reason = Some(rebalance.reason.clone()).filter(|reason| !reason.is_empty());
+    for (name, value) in [("client", client), ("member", rebalance.member.clone()), ("reason", reason)] {
+        if let Some(value) = value {
+            let _ = write!(text, "\n  {name}  {}", printable(&value));
+        }
     }
-    render(&table)
+    text
 }
 
 /// What clients say on one line, and without what a terminal would obey.
@@ -127,15 +123,15 @@ mod tests {
             "group": "billing", "total": 3, "causes": { "member-joined": 1, "session-expired": 2 },
             "rebalances": [{
                 "time_ms": 1_553_372_469_000_i64, "group": "billing", "generation": 2, "cause": "session-expired",
-                "member": "c-1", "client_id": "c", "client_host": null, "reason": "go\u{1b}ne",
+                "member": "c-1", "client_id": "c", "client_host": "/10.0.0.7", "reason": "go\u{1b}ne",
             }],
         });
         let text = text_of(&serde_json::from_value(history).unwrap());
         assert_eq!(
             text,
             "billing: 3 rebalances since the broker started (2 session-expired, 1 member-joined)\n\n\
-             TIME                      GROUP    GENERATION  CAUSE            CLIENT  HOST  MEMBER  REASON\n\
-             2019-03-23T20:21:09.000Z  billing           2  session-expired  c       -     c-1     go ne"
+             2019-03-23T20:21:09.000Z  generation 2  session-expired\n  \
+               client  c at 10.0.0.7\n  member  c-1\n  reason  go ne"
         );
         let none = json!({ "total": 0, "causes": {}, "rebalances": [] });
         let text = text_of(&serde_json::from_value(none).unwrap());

@@ -1,5 +1,6 @@
 //! One file for each API.
 
+mod acls;
 mod alter_client_quotas;
 mod alter_configs;
 mod alter_partition_reassignments;
@@ -95,6 +96,9 @@ pub(crate) const ALL: &[Scenario] = &[
     alter_replica_log_dirs::SCENARIO,
     alter_client_quotas::SCENARIO,
     describe_client_quotas::SCENARIO,
+    acls::DESCRIBE,
+    acls::CREATE,
+    acls::DELETE,
     alter_user_scram_credentials::SCENARIO,
     describe_user_scram_credentials::SCENARIO,
 ];
