@@ -239,6 +239,42 @@ fn what_others_refer_to_stays() {
 }
 
 #[test]
+fn json_schemas_are_registered_with_their_references_and_protobuf_is_refused_by_name() {
+    let mut registry = Registry::new();
+    let json = |schema: &str| RegisterRequest { schema_type: Some("JSON".to_owned()), ..request(schema) };
+    registry.register("common", &json(r#"{ "definitions": { "id": { "type": "integer" } } }"#)).unwrap();
+    let order = r#"{"type":"object","additionalProperties":false,"properties":{"id":{"$ref":"common.json#/definitions/id"}}}"#;
+    assert_eq!(
+        refused(registry.register("order", &json(order))),
+        (42_201, "Invalid schema of type JSON, details: #/properties/id: the reference \"common.json#/definitions/id\" is not defined".to_owned())
+    );
+    let reference =
+        SchemaReference { name: "common.json".to_owned(), subject: "common".to_owned(), version: 1 };
+    let with_reference = RegisterRequest { references: vec![reference], ..json(order) };
+    let registered = registry.register("order", &with_reference).unwrap();
+    assert_eq!((registered.id, &*registered.text), (2, order));
+    let narrower = RegisterRequest {
+        schema: Some(
+            order
+                .replace("common.json#/definitions/id", "#/a")
+                .replace("\"properties\"", "\"a\":{\"type\":\"string\"},\"properties\""),
+        ),
+        ..with_reference
+    };
+    let (code, message) = refused(registry.register("order", &narrower));
+    assert_eq!(code, 409);
+    assert!(
+        message.contains("{errorType:\"TYPE_CHANGED\", description:\"A type at path '#/properties/id'"),
+        "{message}"
+    );
+    assert_eq!(refused(registry.register("order", &request(FIRST))).0, 409, "a subject keeps its type");
+    let protobuf =
+        RegisterRequest { schema_type: Some("PROTOBUF".to_owned()), ..request("syntax = \"proto3\";") };
+    assert_eq!(refused(registry.register("p", &protobuf)).0, 42_201);
+    assert_eq!(content(&replay(&registry.log)), "common v1 id1 order v1 id2");
+}
+
+#[test]
 fn modes_say_what_may_be_done() {
     let mut registry = Registry::new();
     registry.register("a", &request(FIRST)).unwrap();

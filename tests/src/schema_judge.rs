@@ -15,6 +15,8 @@ pub enum Judge {
     JavaAvro,
     /// Avro's Python library, and fastavro.
     PythonAvro,
+    /// Python's jsonschema.
+    PythonJsonSchema,
 }
 
 /// Asks all questions and returns the answers in the same order.
@@ -58,10 +60,11 @@ fn command(judge: Judge) -> Result<Command, Missing> {
             command.arg(format!("{}:{}", classes.display(), jars.trim())).arg("AvroJudge");
             Ok(command)
         }
-        Judge::PythonAvro => {
+        Judge::PythonAvro | Judge::PythonJsonSchema => {
+            let judge = if judge == Judge::PythonAvro { "avro_judge.py" } else { "json_judge.py" };
             let mut command =
                 Command::new(cached("schema-judges/python/bin/python", "schema-judges-python")?);
-            command.args(["-W", "ignore"]).arg(folder.join("avro_judge.py"));
+            command.args(["-W", "ignore"]).arg(folder.join(judge));
             Ok(command)
         }
     }

@@ -1,4 +1,4 @@
-//! Random schemas, and changes to them, from a seed.
+//! Avro schemas.
 
 use medallion_schema_registry::json::{Json, Number, Object};
 
