@@ -10,7 +10,8 @@
 //! ```
 //!
 //! - [`store`]: the state, and what requests make of it;
-//! - [`format`]: what a schema is in Avro, JSON Schema and Protobuf behind one type, [`format::ParsedSchema`];
+//! - [`mod@format`]: what a schema is in Avro and JSON Schema behind one type, [`format::ParsedSchema`];
+//!   Protobuf has its name, and cannot be read yet;
 //! - [`compatibility`]: the seven levels, and what is said where a schema breaks one;
 //! - [`content`]: what a registered schema consists of beside its text, and the GUID of all of it;
 //! - [`json`]: JSON that keeps order and numbers, and is written as Jackson writes it.
