@@ -134,6 +134,26 @@ setup_rust() {
   echo "$now" >"$cache/rust.stamp"
 }
 
+# What others make of the schemas of tests/clients/schema-judges: Avro's Java library, and Python's.
+setup_schema_judges() {
+  local judges=$clients/schema-judges home=$cache/schema-judges now
+  now=$(stamp "$judges"/*)
+  fresh schema-judges "$now" && return 0
+  rm -rf "$home" && mkdir -p "$home"
+  say "judges of schemas"
+  if have mvn && have javac; then
+    quietly schema-judges-jars mvn -q -B -f "$judges/pom.xml" dependency:build-classpath "-Dmdep.outputFile=$home/classpath" \
+      && quietly schema-judges-javac javac -cp "$(cat "$home/classpath")" -d "$home/java" "$judges"/*.java \
+      || missing schema-judges-java "Maven could not bring Avro's Java library, or its judge does not compile"
+  else
+    missing schema-judges-java "needs a JDK and maven"
+  fi
+  quietly schema-judges-venv python3 -m venv "$home/python" \
+    && quietly schema-judges-pip "$home/python/bin/pip" install --only-binary :all: -r "$judges/requirements.txt" \
+    || missing schema-judges-python "pip could not install Avro's Python libraries"
+  [ -e "$cache/missing/schema-judges-java" ] || [ -e "$cache/missing/schema-judges-python" ] || echo "$now" >"$cache/schema-judges.stamp"
+}
+
 # Only the one program is unpacked: installing the package would start a server.
 setup_promtool() {
   have promtool && { ln -sf "$(command -v promtool)" "$cache/promtool"; return 0; }
@@ -157,6 +177,7 @@ setup_python
 setup_node
 setup_go
 setup_rust
+setup_schema_judges
 setup_promtool
 have kcat || missing kcat "needs kcat"
 exit 0

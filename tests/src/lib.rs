@@ -23,6 +23,8 @@ pub mod member;
 pub mod memory;
 pub mod metrics;
 pub mod record;
+pub mod schema_generator;
+pub mod schema_judge;
 pub mod server;
 pub mod server_files;
 

@@ -1,0 +1,7 @@
+//! Random schemas, and changes to them, from a seed.
+
+mod avro;
+mod json_schema;
+
+pub use avro::AvroGenerator;
+pub use json_schema::JsonSchemaGenerator;
