@@ -30,8 +30,6 @@ settings! {
         bootstrap_servers: Vec<String> ["bootstrap.servers"] = Vec::new();
         /// The name by which brokers know this client in logs and quotas.
         client_id: String ["client.id"] = "medallion-client".to_owned();
-        /// Where the client is, so that consumers can read from a replica nearby.
-        client_rack: Option<String> ["client.rack"] = None;
         /// How long an answer may take; then the connection is closed and the request tried elsewhere or again.
         request_timeout: Duration ["request.timeout.ms"] = Duration::from_secs(30), range 1..=i32::MAX;
         /// How long a call of the admin client may take, with all its attempts.

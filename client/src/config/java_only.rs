@@ -24,6 +24,7 @@ const REFUSED: &[(&str, &[&str], &str)] = &[
     ("transactional.id", &[""], "transactions are not built yet"),
     ("transaction.timeout.ms", &["60000"], "transactions are not built yet"),
     ("transaction.two.phase.commit.enable", &["false"], "transactions are not built yet"),
+    ("client.rack", &[""], "only consumers read from a replica nearby, and there are none yet"),
     ("client.dns.lookup", &["use_all_dns_ips"], "all addresses of a name are tried, as with use_all_dns_ips"),
     ("sasl.jaas.config", &[], "use sasl.username and sasl.password, or a token provider"),
     ("sasl.login.callback.handler.class", &[""], "give a `TokenProvider` to the client"),
