@@ -20,10 +20,10 @@ fn error(text: &str, validation: Validation) -> String {
     ProtobufSchema::parse(text, &[], validation).expect_err(text).to_string()
 }
 
-const TRIP: &str = r#"// A trip.
+const TRIP: &str = r"// A trip.
 syntax = 'proto3';
 package rides.v1;
-"#;
+";
 
 #[test]
 fn the_canonical_string_is_confluents() {
@@ -63,9 +63,7 @@ fn the_canonical_string_is_confluents() {
     assert!(parsed.has_top_level_field("card") && !parsed.has_top_level_field("city"));
 }
 
-#[test]
-fn proto2_and_custom_options_keep_their_forms() {
-    let text = r#"
+const WITH_OPTIONS: &str = r#"
 import "google/protobuf/descriptor.proto";
 message Rule { optional string name = 1; repeated int32 codes = 2; optional Rule inner = 3; }
 extend google.protobuf.FieldOptions { optional Rule rule = 50000; repeated string tags = 50001; }
@@ -78,7 +76,8 @@ message A {
   optional group Old = 4 { optional bool is_old = 1; }
 }
 "#;
-    let canonical = r#"
+
+const WITH_OPTIONS_CANONICAL: &str = r#"
 import "google/protobuf/descriptor.proto";
 
 message Rule {
@@ -125,8 +124,11 @@ extend google.protobuf.FieldOptions {
   repeated string tags = 50001;
 }
 "#;
-    let canonical = canonical.replace("..\n", "  \n");
-    let parsed = schema(text);
+
+#[test]
+fn proto2_and_custom_options_keep_their_forms() {
+    let canonical = WITH_OPTIONS_CANONICAL.replace("..\n", "  \n");
+    let parsed = schema(WITH_OPTIONS);
     assert_eq!(parsed.canonical_string(), canonical);
     assert_eq!(schema(&canonical).canonical_string(), canonical);
     let without = parsed.string_without_extensions();
@@ -152,12 +154,12 @@ fn schemas_that_mean_the_same_are_one_once_they_are_normalized() {
     let one = format!(
         "{TRIP}import \"google/protobuf/timestamp.proto\"; import \"google/protobuf/any.proto\";
         message T {{ reserved 9, 5 to 5; string b = 2; google.protobuf.Any a = 1; map<int32, N> m = 3; N n = 4;
-        message N {{}} enum E {{ Z = 0; Y = 2; X = 1; }} }}"
+        message N {{}} enum E {{ Z = 0; Y = 2; X = 1; W = -1; }} }}"
     );
     let other = format!(
         "{TRIP}import \"google/protobuf/any.proto\"; import \"google/protobuf/timestamp.proto\";
         message T {{ reserved 5; reserved 9; .google.protobuf.Any a = 1; string b = 2; map<int32, T.N> m = 3;
-        rides.v1.T.N n = 4; message N {{}} enum E {{ Z = 0; X = 1; Y = 2; }} }}"
+        rides.v1.T.N n = 4; message N {{}} enum E {{ Z = 0; W = -1; X = 1; Y = 2; }} }}"
     );
     let normalized = schema(&one).normalized().canonical_string();
     assert_eq!(
@@ -165,7 +167,7 @@ fn schemas_that_mean_the_same_are_one_once_they_are_normalized() {
         "syntax = \"proto3\";\npackage rides.v1;\n\nimport \"google/protobuf/any.proto\";\nimport \
          \"google/protobuf/timestamp.proto\";\n\nmessage T {\n  reserved 5;\n  reserved 9;\n  \n  .google.protobuf.Any a = 1;\n  \
          string b = 2;\n  map<int32, .rides.v1.T.N> m = 3;\n  .rides.v1.T.N n = 4;\n  \n  message N {}\n  enum E {\n    Z = 0;\n    \
-         X = 1;\n    Y = 2;\n  }\n}\n"
+         W = -1;\n    X = 1;\n    Y = 2;\n  }\n}\n"
     );
     assert_eq!(schema(&other).normalized().canonical_string(), normalized);
     assert_eq!(schema(&normalized).normalized().canonical_string(), normalized);
@@ -259,7 +261,7 @@ fn well_known_files_need_no_reference() {
         "google/protobuf/type",
         "google/protobuf/wrappers",
     ];
-    let imports: String = paths.iter().map(|path| format!("import \"{path}.proto\";\n")).collect();
+    let imports = paths.map(|path| format!("import \"{path}.proto\";\n")).concat();
     schema(&format!(
         "syntax = \"proto3\";\n{imports}message A {{ string a = 1 [(confluent.field_meta) = {{ doc: \"d\", tags: [\"PII\"] }}]; \
          google.type.Date d = 2; confluent.type.Decimal e = 3; google.protobuf.Struct s = 4; }}"
@@ -290,6 +292,9 @@ fn what_is_wrong_is_said_with_its_place() {
         ("syntax = \"proto3\"; message A { string a = 0; }", "0"),
         ("syntax = \"proto3\"; message A { string a = 19500; }", "19500"),
         ("syntax = \"proto3\"; enum E { A = 1; }", "must be 0"),
+        ("message A { message B { repeated string c = 1 [packed = true]; } }", "'c': only repeated numbers"),
+        ("message A { optional int32 a = 1 [packed = true]; }", "'a': only repeated numbers"),
+        ("message A { extensions 5; } extend A { optional A b = 5 [packed = true]; }", "'b': only repeated"),
     ] {
         let found = error(text, Validation::Strict);
         assert!(found.contains(part), "{text}: {found}");

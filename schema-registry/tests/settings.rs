@@ -2,6 +2,8 @@
 
 mod registry;
 
+use std::sync::Arc;
+
 use medallion_schema_registry::json::Json;
 use medallion_schema_registry::store::{Applied, ConfigUpdate, Deleted, RegisterRequest, VersionNumber};
 use medallion_schema_registry::{Metadata, Refusal, Subject};
@@ -12,7 +14,7 @@ fn subject(text: &str) -> Subject {
 }
 
 fn set(registry: &mut Registry, name: &str, settings: &str) -> Result<(), Refusal> {
-    let update = ConfigUpdate::from_json(&Json::parse(settings).unwrap()).unwrap();
+    let update = ConfigUpdate::from_json(&Json::parse(settings).expect("JSON")).expect("settings");
     let decision = registry.store.update_config(Some(&subject(name)), &update);
     registry.run(decision).map(|_| ())
 }
@@ -114,9 +116,9 @@ fn an_alias_is_followed_once() {
     let alias = subject("alias");
     assert_eq!(registry.register("alias", &request("\"long\"")).unwrap().subject, subject("a"));
     let store = &registry.store;
-    assert_eq!(store.version(&alias, VersionNumber::Number(1), Deleted::Without), Ok(first.clone()));
+    assert_eq!(store.version(&alias, VersionNumber::Number(1), Deleted::Without), Ok(Arc::clone(&first)));
     assert_eq!(store.versions(&alias, Deleted::Without), Ok(vec![1, 2]));
-    assert_eq!(store.lookup(&alias, &request("\"int\""), Deleted::Without), Ok(first.clone()));
+    assert_eq!(store.lookup(&alias, &request("\"int\""), Deleted::Without), Ok(Arc::clone(&first)));
     assert_eq!(store.schema_by_id(1, Some(&alias)), Ok(first));
     assert_eq!(store.versions_of_id(1, Some(&alias), Deleted::Without).unwrap(), [(subject("a"), 1)]);
     let messages = store.check_compatibility(&alias, None, &request("\"string\"")).unwrap();
@@ -124,7 +126,7 @@ fn an_alias_is_followed_once() {
     let unknown = store.version(&subject("twice"), VersionNumber::Latest, Deleted::Without);
     assert_eq!(unknown, Err(Refusal::SubjectNotFound("alias".to_owned())));
     assert_eq!(store.follow_alias(&subject(":.c:alias")), subject(":.c:a"));
-    assert_eq!(store.aliases(".")[&subject("a")], [alias.clone()]);
+    assert_eq!(store.aliases(".")[&subject("a")], std::slice::from_ref(&alias));
     let decision = registry.store.delete_version(&alias, VersionNumber::Number(2), false);
     assert_eq!(registry.run(decision), Ok(2));
     assert_eq!(registry.content(), "a v1 id1 (a v2 id2)");

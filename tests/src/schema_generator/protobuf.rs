@@ -92,11 +92,12 @@ impl ProtobufGenerator {
         }
         if self.chance(30) {
             let count = self.random.u32(1..4);
-            let members = (0..count).map(|_| {
+            let member = |_| {
                 let number = self.number(&mut numbers);
                 self.field(number, is_proto3, true)
-            });
-            message.oneof = Some((self.pick(&["o", "u"]), members.collect()));
+            };
+            let members = (0..count).map(member).collect();
+            message.oneof = Some((self.pick(&["o", "u"]), members));
         }
         if self.chance(15) {
             message.reserved = (0..2).filter_map(|_| numbers.pop()).collect();
@@ -128,7 +129,7 @@ impl ProtobufGenerator {
             options: Vec::new(),
         };
         if self.chance(2) {
-            field.name = "f1".to_owned();
+            "f1".clone_into(&mut field.name);
         }
         if !is_in_oneof {
             field.label = match self.random.u32(..10) {
@@ -179,7 +180,7 @@ impl ProtobufGenerator {
     }
 
     fn enumeration(&mut self, name: &'static str) -> Enum {
-        let first = if self.chance(3) { 1 } else { 0 };
+        let first = i32::from(self.chance(3));
         let count = self.random.i32(1..4);
         let mut constants: Vec<(String, i32)> =
             (first..first + count).map(|number| (format!("{name}{number}"), number)).collect();
@@ -238,7 +239,7 @@ impl ProtobufGenerator {
             4..8 if count > 0 => {
                 let at = self.random.usize(..count);
                 if !message.fields[at].field_type.starts_with("map") && self.chance(70) {
-                    message.fields[at].field_type = self.pick(&SCALARS).to_owned();
+                    self.pick(&SCALARS).clone_into(&mut message.fields[at].field_type);
                     message.fields[at].options.clear();
                 } else {
                     let number = message.fields[at].number;
@@ -289,10 +290,14 @@ impl Message {
         self.enums.iter().for_each(|definition| definition.write(text));
         if let Some((name, fields)) = &self.oneof {
             write!(text, "oneof {name} {{ ").expect("a String takes all");
-            fields.iter().for_each(|field| field.write(text));
+            for field in fields {
+                field.write(text);
+            }
             text.push_str("} ");
         }
-        self.fields.iter().for_each(|field| field.write(text));
+        for field in &self.fields {
+            field.write(text);
+        }
         if !self.reserved.is_empty() {
             let numbers: Vec<String> = self.reserved.iter().map(u32::to_string).collect();
             write!(text, "reserved {}; ", numbers.join(", ")).expect("a String takes all");

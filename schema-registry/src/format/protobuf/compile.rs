@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use prost_types::field_descriptor_proto::{Label, Type};
+use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 use protox::Compiler;
 use protox::file::{File as ProtoxFile, FileResolver};
+use protox::prost::Message as _;
 
 use super::model::{File, ProtobufError};
 use super::well_known;
@@ -53,7 +56,39 @@ pub(super) fn compile_text(
     let mut compiler = Compiler::with_file_resolver(Files(texts));
     compiler.include_source_info(false).include_imports(false);
     compiler.open_file(MAIN).map_err(|error| to_error(&error))?;
-    Ok(only_file(&compiler.encode_file_descriptor_set()))
+    let compiled = only_file(&compiler.encode_file_descriptor_set());
+    check_packed(&compiled)?;
+    Ok(compiled)
+}
+
+/// The one rule of `protoc` that `protox` leaves out: `packed` belongs to numbers and enums that are repeated.
+fn check_packed(compiled: &[u8]) -> Result<(), ProtobufError> {
+    let file =
+        FileDescriptorProto::decode(compiled).map_err(|error| ProtobufError::Rule(error.to_string()))?;
+    match file.extension.iter().find(|field| is_packed_wrongly(field)) {
+        Some(field) => Err(packed_wrongly(field)),
+        None => file.message_type.iter().try_for_each(check_packed_fields),
+    }
+}
+
+fn check_packed_fields(message: &DescriptorProto) -> Result<(), ProtobufError> {
+    match message.field.iter().chain(&message.extension).find(|field| is_packed_wrongly(field)) {
+        Some(field) => Err(packed_wrongly(field)),
+        None => message.nested_type.iter().try_for_each(check_packed_fields),
+    }
+}
+
+fn is_packed_wrongly(field: &FieldDescriptorProto) -> bool {
+    let has_length = matches!(field.r#type(), Type::String | Type::Bytes | Type::Message | Type::Group);
+    field.options.as_ref().is_some_and(|options| options.packed())
+        && (has_length || field.label() != Label::Repeated)
+}
+
+fn packed_wrongly(field: &FieldDescriptorProto) -> ProtobufError {
+    ProtobufError::Rule(format!(
+        "field '{}': only repeated numbers, booleans and enums can be packed",
+        field.name()
+    ))
 }
 
 /// The compiler tells the place only in its debug form: `file:line:column: problem`.

@@ -124,10 +124,10 @@ impl Diff<'_> {
                 let (old, new) = (position(&before, name), position(&after, name));
                 match (old, new) {
                     (Some((_, old)), None) if old.as_map_entry().is_none() => {
-                        self.add(place, "MESSAGE_REMOVED")
+                        self.add(place, "MESSAGE_REMOVED");
                     }
                     (None, Some((_, new))) if new.as_map_entry().is_none() => {
-                        self.add(place, "MESSAGE_ADDED")
+                        self.add(place, "MESSAGE_ADDED");
                     }
                     (Some((old_at, old)), Some((new_at, new))) => {
                         self.compare_messages(place, old, new);

@@ -83,7 +83,7 @@ fn meta(owner: &DynamicMessage, name: &str) -> Option<OptionEntry> {
     let lists = [("params", params(meta)), ("tags", tags(meta)), ("rules", rules(meta))];
     let lists = lists.into_iter().filter(|(_, values)| !values.is_empty());
     entries.extend(lists.map(|(name, values)| (name.to_owned(), OptionValue::List(values))));
-    (!entries.is_empty()).then(|| OptionEntry { name, is_custom: true, value: OptionValue::Map(entries) })
+    (!entries.is_empty()).then_some(OptionEntry { name, is_custom: true, value: OptionValue::Map(entries) })
 }
 
 /// The fields that have a text, in this order.

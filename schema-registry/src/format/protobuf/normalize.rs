@@ -9,7 +9,7 @@ use super::scope::{Scope, join};
 
 /// The normalized form. Names that nothing defines stay as they are written.
 pub(super) fn normalize(file: &File, scope: &Scope<'_>) -> File {
-    let normalizer = Normalizer { scope };
+    let normalizer = Normalizer { scope, has_open_enums: file.syntax == Some(Syntax::Proto3) };
     let package = file.package.as_deref().unwrap_or_default();
     let sorted = |imports: &[String]| {
         let mut imports = imports.to_vec();
@@ -32,6 +32,8 @@ pub(super) fn normalize(file: &File, scope: &Scope<'_>) -> File {
 
 struct Normalizer<'a> {
     scope: &'a Scope<'a>,
+    /// Whether an enum must begin with its zero, as in proto3.
+    has_open_enums: bool,
 }
 
 impl Normalizer<'_> {
@@ -165,6 +167,9 @@ impl Normalizer<'_> {
         });
         let mut constants: Vec<Constant> = constants.collect();
         constants.sort_by(|a, b| (a.tag, &a.name).cmp(&(b.tag, &b.name)));
+        if self.has_open_enums {
+            constants.sort_by_key(|constant| constant.tag != 0);
+        }
         Enum {
             name: definition.name.clone(),
             options: self.options(&definition.options, place),

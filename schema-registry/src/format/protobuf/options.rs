@@ -27,7 +27,9 @@ impl OptionNormalizer<'_> {
             }
             merged.push(option);
         }
-        merged.iter_mut().for_each(|option| option.value = self.tidy(&option.value));
+        for option in &mut merged {
+            option.value = self.tidy(&option.value);
+        }
         merged
     }
 

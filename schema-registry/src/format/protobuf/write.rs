@@ -96,7 +96,9 @@ impl Writer {
             self.depth += 1;
             block.is_open = true;
         }
-        items.iter().for_each(|item| write(self, item));
+        for item in items {
+            write(self, item);
+        }
     }
 
     fn end(&mut self, block: &Block) {
