@@ -56,7 +56,8 @@ impl From<PartitionError> for Refusal {
 /// The code of a partition that cannot serve.
 pub(crate) fn partition_code(error: &PartitionError) -> ResponseError {
     match error {
-        PartitionError::Opening(_) => ResponseError::NotLeaderOrFollower,
+        // Which every client takes for a reason to try again; not all do with a failed storage.
+        PartitionError::Opening(_) | PartitionError::Stopped(_) => ResponseError::NotLeaderOrFollower,
         PartitionError::Offline { .. } => ResponseError::KafkaStorageError,
         PartitionError::Deleted(_) => ResponseError::UnknownTopicOrPartition,
     }

@@ -14,11 +14,13 @@ use medallion_wire::{Offset, ResponseError, TopicPartition};
 async fn topics_settings_and_offsets() {
     for program in [Program::Medallion, Program::Kafka(KAFKA)] {
         let server = need!(Server::setup().program(program).start());
-        let client = Client::new(ClientSettings::new(&server.bootstrap())).unwrap();
+        let settings = ClientSettings::new(&server.bootstrap());
+        let client = Client::new(settings.clone()).unwrap();
         let admin = Admin::new(&client);
         topics(&admin).await;
         configs(&admin).await;
         offsets(&admin, &client).await;
+        no_such_partition(settings).await;
         remove(&admin).await;
     }
 }
@@ -102,6 +104,12 @@ async fn offsets(admin: &Admin, client: &Client) {
         let listed = admin.list_offsets(&[(partition.clone(), at)]).await.unwrap();
         assert_eq!(listed[&partition].as_ref().unwrap().offset, offset.map(Offset), "{at:?}");
     }
+}
+
+/// It may be about to be made, so that the client asks again until it must answer.
+async fn no_such_partition(settings: ClientSettings) {
+    let settings = settings.set("default.api.timeout.ms", "1000").unwrap();
+    let admin = Admin::new(&Client::new(settings).unwrap());
     let beyond = TopicPartition::new("trips", 9);
     let listed = admin.list_offsets(&[(beyond.clone(), OffsetAt::Latest)]).await.unwrap();
     assert!(listed[&beyond].is_err());

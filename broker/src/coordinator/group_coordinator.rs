@@ -11,7 +11,7 @@ use medallion_wire::types::Uuid;
 use medallion_wire::{LeaderEpoch, ResponseError, TopicId};
 use parking_lot::RwLock;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use super::RebalanceLog;
@@ -51,13 +51,8 @@ impl std::fmt::Debug for CoordinatorSurroundings {
 #[derive(Debug)]
 pub(crate) struct GroupCoordinator {
     surroundings: Arc<CoordinatorSurroundings>,
-    shards: RwLock<Shards>,
-}
-
-#[derive(Debug, Default)]
-struct Shards {
-    by_partition: HashMap<i32, ShardHandle>,
-    is_stopped: bool,
+    shards: RwLock<HashMap<i32, ShardHandle>>,
+    is_stopped: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
@@ -71,27 +66,31 @@ struct ShardHandle {
 impl GroupCoordinator {
     /// A coordinator without groups, until [`GroupCoordinator::lead`] or [`GroupCoordinator::apply`].
     pub(crate) fn new(surroundings: CoordinatorSurroundings) -> Arc<Self> {
-        Arc::new(Self { surroundings: Arc::new(surroundings), shards: RwLock::default() })
+        Arc::new(Self {
+            surroundings: Arc::new(surroundings),
+            shards: RwLock::default(),
+            is_stopped: watch::Sender::new(false),
+        })
     }
 
     /// Starts and ends shards, so that there is one for each partition that this broker leads in `image`.
     pub(crate) fn lead(&self, image: &MetadataImage) {
         let mut shards = self.shards.write();
-        if shards.is_stopped {
+        if *self.is_stopped.borrow() {
             return;
         }
         let topic = image.topics.by_name(CONSUMER_OFFSETS);
         let led = topic.map(|topic| self.led(topic)).unwrap_or_default();
-        shards.by_partition.retain(|index, shard| {
+        shards.retain(|index, shard| {
             led.iter().any(|(partition, topic, epoch)| {
                 (partition, topic, epoch) == (index, &shard.topic, &shard.leader_epoch)
             })
         });
         for (index, topic, leader_epoch) in led {
-            if !shards.by_partition.contains_key(&index)
+            if !shards.contains_key(&index)
                 && let Some(shard) = self.start(topic, index, leader_epoch)
             {
-                let _ = shards.by_partition.insert(index, shard);
+                let _ = shards.insert(index, shard);
             }
         }
     }
@@ -120,7 +119,7 @@ impl GroupCoordinator {
         }
         self.lead(&delta.after);
         let shards = self.shards.read();
-        for shard in shards.by_partition.values() {
+        for shard in shards.values() {
             let _ = shard.inbox.send(Message::TopicsChanged { deleted: Arc::clone(&deleted) });
         }
     }
@@ -135,7 +134,7 @@ impl GroupCoordinator {
 
     /// Asks every shard; those that load or fail are left out.
     pub(crate) async fn ask_all(&self, caller: &Caller, request: &Request) -> Vec<(i32, Reply)> {
-        let mut partitions: Vec<i32> = self.shards.read().by_partition.keys().copied().collect();
+        let mut partitions: Vec<i32> = self.shards.read().keys().copied().collect();
         partitions.sort_unstable();
         let mut replies = Vec::with_capacity(partitions.len());
         for partition in partitions {
@@ -148,7 +147,7 @@ impl GroupCoordinator {
     pub(crate) async fn offsets(&self, deadline: Instant) -> Vec<Offsets> {
         let receivers: Vec<_> = {
             let shards = self.shards.read();
-            let serving = shards.by_partition.values().filter(|shard| shard.phase() == Phase::Serving);
+            let serving = shards.values().filter(|shard| shard.phase() == Phase::Serving);
             let asked = serving.map(|shard| {
                 let (reply, receiver) = oneshot::channel();
                 let _ = shard.inbox.send(Message::Offsets { reply }); // one that ends drops the sender
@@ -185,7 +184,7 @@ impl GroupCoordinator {
         request: Request,
     ) -> Result<oneshot::Receiver<Reply>, ResponseError> {
         let shards = self.shards.read();
-        let shard = shards.by_partition.get(&partition).ok_or(ResponseError::NotCoordinator)?;
+        let shard = shards.get(&partition).ok_or(ResponseError::NotCoordinator)?;
         match shard.phase() {
             Phase::Loading => return Err(ResponseError::CoordinatorLoadInProgress),
             Phase::Failed => return Err(ResponseError::NotCoordinator),
@@ -204,17 +203,25 @@ impl GroupCoordinator {
         Some(partition_of(group, i32::try_from(topic.partitions.len()).ok()?))
     }
 
-    /// Ends all shards; whoever waits is told to look for another coordinator.
+    /// Ends all shards.
     pub(crate) fn stop(&self) {
         let mut shards = self.shards.write();
-        shards.is_stopped = true;
-        shards.by_partition.clear();
+        let _ = self.is_stopped.send_replace(true);
+        shards.clear();
+    }
+
+    /// Waits until [`GroupCoordinator::stop`].
+    pub(crate) fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut is_stopped = self.is_stopped.subscribe();
+        async move {
+            let _ = is_stopped.wait_for(|is_stopped| *is_stopped).await;
+        }
     }
 
     /// How many shards are still being loaded.
     pub(crate) fn loading(&self) -> usize {
         let shards = self.shards.read();
-        shards.by_partition.values().filter(|shard| shard.phase() == Phase::Loading).count()
+        shards.values().filter(|shard| shard.phase() == Phase::Loading).count()
     }
 }
 

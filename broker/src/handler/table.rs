@@ -10,6 +10,7 @@ use medallion_wire::messages::ApiKey;
 use super::context::{BrokerState, Handler, ListenerKind, RequestContext};
 use super::throttle::{RequestMeter, Throttled as _};
 use crate::server::connection::PendingReply;
+use crate::server::reply::Reply;
 
 type Start = fn(Arc<BrokerState>, RequestContext, Bytes) -> Result<PendingReply, String>;
 
@@ -81,6 +82,24 @@ fn run<H: Handler>(
     }))
 }
 
+/// As [`run`], for what groups answer. When the broker stops, it goes unanswered: its client cannot tell that from a lost
+/// connection, and asks again. An error it would take for news of its group, and some never ask again.
+fn run_by_groups<H: Handler>(
+    state: Arc<BrokerState>,
+    context: RequestContext,
+    body: Bytes,
+) -> Result<PendingReply, String> {
+    let stopped = state.groups.stopped();
+    let answered = run::<H>(state, context, body)?;
+    Ok(Box::pin(async move {
+        tokio::select! {
+            biased;
+            () = stopped => Reply::Stopped,
+            reply = answered => reply,
+        }
+    }))
+}
+
 use ServedOn::{Both, Brokers};
 
 /// All of them, by key.
@@ -89,15 +108,15 @@ pub(crate) static APIS: &[Api] = &[
     api(ApiKey::Fetch, 4, 18, Brokers, super::fetch::start),
     api(ApiKey::ListOffsets, 1, 11, Brokers, run::<super::list_offsets::ListOffsets>),
     api(ApiKey::Metadata, 0, 13, Brokers, run::<super::metadata::Metadata>),
-    api(ApiKey::OffsetCommit, 2, 10, Brokers, run::<super::offset_commit::OffsetCommit>),
-    api(ApiKey::OffsetFetch, 1, 10, Brokers, run::<super::offset_fetch::OffsetFetch>),
+    api(ApiKey::OffsetCommit, 2, 10, Brokers, run_by_groups::<super::offset_commit::OffsetCommit>),
+    api(ApiKey::OffsetFetch, 1, 10, Brokers, run_by_groups::<super::offset_fetch::OffsetFetch>),
     api(ApiKey::FindCoordinator, 0, 6, Brokers, run::<super::find_coordinator::FindCoordinator>),
-    api(ApiKey::JoinGroup, 0, 9, Brokers, run::<super::join_group::JoinGroup>),
-    api(ApiKey::Heartbeat, 0, 4, Brokers, run::<super::heartbeat::Heartbeat>),
-    api(ApiKey::LeaveGroup, 0, 5, Brokers, run::<super::leave_group::LeaveGroup>),
-    api(ApiKey::SyncGroup, 0, 5, Brokers, run::<super::sync_group::SyncGroup>),
-    api(ApiKey::DescribeGroups, 0, 6, Brokers, run::<super::describe_groups::DescribeGroups>),
-    api(ApiKey::ListGroups, 0, 5, Brokers, run::<super::list_groups::ListGroups>),
+    api(ApiKey::JoinGroup, 0, 9, Brokers, run_by_groups::<super::join_group::JoinGroup>),
+    api(ApiKey::Heartbeat, 0, 4, Brokers, run_by_groups::<super::heartbeat::Heartbeat>),
+    api(ApiKey::LeaveGroup, 0, 5, Brokers, run_by_groups::<super::leave_group::LeaveGroup>),
+    api(ApiKey::SyncGroup, 0, 5, Brokers, run_by_groups::<super::sync_group::SyncGroup>),
+    api(ApiKey::DescribeGroups, 0, 6, Brokers, run_by_groups::<super::describe_groups::DescribeGroups>),
+    api(ApiKey::ListGroups, 0, 5, Brokers, run_by_groups::<super::list_groups::ListGroups>),
     api(ApiKey::ApiVersions, 0, 4, Both, run::<super::api_versions::ApiVersions>),
     api(ApiKey::CreateTopics, 2, 7, Both, run::<super::create_topics::CreateTopics>),
     api(ApiKey::DeleteTopics, 1, 6, Both, run::<super::delete_topics::DeleteTopics>),
@@ -124,7 +143,7 @@ pub(crate) static APIS: &[Api] = &[
     ),
     api(ApiKey::DescribeLogDirs, 1, 5, Brokers, run::<super::describe_log_dirs::DescribeLogDirs>),
     api(ApiKey::CreatePartitions, 0, 3, Both, run::<super::create_partitions::CreatePartitions>),
-    api(ApiKey::DeleteGroups, 0, 2, Brokers, run::<super::delete_groups::DeleteGroups>),
+    api(ApiKey::DeleteGroups, 0, 2, Brokers, run_by_groups::<super::delete_groups::DeleteGroups>),
     api(ApiKey::ElectLeaders, 0, 2, Both, run::<super::elect_leaders::ElectLeaders>),
     api(
         ApiKey::IncrementalAlterConfigs,
@@ -147,7 +166,7 @@ pub(crate) static APIS: &[Api] = &[
         Both,
         run::<super::list_partition_reassignments::ListPartitionReassignments>,
     ),
-    api(ApiKey::OffsetDelete, 0, 0, Brokers, run::<super::offset_delete::OffsetDelete>),
+    api(ApiKey::OffsetDelete, 0, 0, Brokers, run_by_groups::<super::offset_delete::OffsetDelete>),
     api(
         ApiKey::DescribeClientQuotas,
         0,
@@ -179,14 +198,14 @@ pub(crate) static APIS: &[Api] = &[
         0,
         1,
         Brokers,
-        run::<super::consumer_group_heartbeat::ConsumerGroupHeartbeat>,
+        run_by_groups::<super::consumer_group_heartbeat::ConsumerGroupHeartbeat>,
     ),
     api(
         ApiKey::ConsumerGroupDescribe,
         0,
         1,
         Brokers,
-        run::<super::consumer_group_describe::ConsumerGroupDescribe>,
+        run_by_groups::<super::consumer_group_describe::ConsumerGroupDescribe>,
     ),
     api(
         ApiKey::GetTelemetrySubscriptions,

@@ -39,6 +39,9 @@ pub(crate) enum PartitionError {
     /// The log failed; the reason was logged.
     #[error("{partition} is offline: {reason}")]
     Offline { partition: TopicPartition, reason: Arc<str> },
+    /// The broker stops; the client should try again.
+    #[error("{0} is closed: the broker stops")]
+    Stopped(TopicPartition),
     /// The topic was deleted.
     #[error("{0} was deleted")]
     Deleted(TopicPartition),
@@ -78,6 +81,7 @@ enum State {
     Opening,
     Online(LogReader),
     Offline(Arc<str>),
+    Stopped,
     Deleted,
 }
 
@@ -224,7 +228,7 @@ impl Partition {
                 self.wanted.store(true, Ordering::Relaxed);
                 Err(self.refusal())
             }
-            State::Offline(_) | State::Deleted => Err(self.refusal()),
+            State::Offline(_) | State::Stopped | State::Deleted => Err(self.refusal()),
         }
     }
 
@@ -235,6 +239,7 @@ impl Partition {
             State::Offline(reason) => {
                 PartitionError::Offline { partition: self.id.clone(), reason: Arc::clone(reason) }
             }
+            State::Stopped => PartitionError::Stopped(self.id.clone()),
             State::Online(_) | State::Deleted => PartitionError::Deleted(self.id.clone()),
         }
     }
@@ -243,7 +248,7 @@ impl Partition {
     pub(crate) fn peek_reader(&self) -> Option<LogReader> {
         match &**self.state.load() {
             State::Online(reader) => Some(reader.clone()),
-            State::Opening | State::Offline(_) | State::Deleted => None,
+            State::Opening | State::Offline(_) | State::Stopped | State::Deleted => None,
         }
     }
 
@@ -330,7 +335,7 @@ impl Partition {
 
     /// Takes the log for a clean stop; later appends are refused.
     pub(crate) fn stop(&self) -> Option<PartitionLog> {
-        self.close_with(State::Offline(Arc::from("the broker stops")));
+        self.close_with(State::Stopped);
         self.log.lock().take()
     }
 

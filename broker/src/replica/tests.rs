@@ -8,7 +8,7 @@ use std::time::Duration;
 use medallion_log::{LogEnvironment, OpenOptions, PartitionLog};
 use medallion_os::{RealFileSystem, SystemClock};
 use medallion_wire::types::Uuid;
-use medallion_wire::{TopicId, TopicPartition};
+use medallion_wire::{ResponseError, TopicId, TopicPartition};
 use tokio::runtime::Handle;
 
 use super::opening::OpeningQueue;
@@ -16,6 +16,7 @@ use super::partition::Surroundings;
 use super::{Partition, PartitionError};
 use crate::config::TopicDefaults;
 use crate::controller::image::PartitionRegistration;
+use crate::error::partition_code;
 
 fn surroundings() -> Surroundings {
     Surroundings {
@@ -61,6 +62,20 @@ async fn a_topic_that_is_deleted_while_its_log_opens_stays_deleted() {
     partition.fail("too late");
     assert!(matches!(partition.reader(), Err(PartitionError::Deleted(_))));
     assert!(partition.reopen().is_none());
+}
+
+/// What comes behind the clean stop of a log is to be sent again. Some clients give records up after KAFKA_STORAGE_ERROR.
+#[tokio::test]
+async fn a_partition_whose_broker_stops_is_asked_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let partition = opening(0, surroundings());
+    let log = log(folder.path(), &partition);
+    partition.open(log);
+    assert!(partition.stop().is_some());
+    let refused = partition.reader().expect_err("no log");
+    assert!(matches!(refused, PartitionError::Stopped(_)));
+    assert_eq!(partition_code(&refused), ResponseError::NotLeaderOrFollower);
+    assert!(!partition.is_offline(), "nothing failed");
 }
 
 #[tokio::test]

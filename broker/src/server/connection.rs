@@ -265,6 +265,7 @@ async fn send(
     match reply {
         Reply::Send(chunks) => send_chunks(stream, chunks, stall_max).await.map_err(ConnectionEnd::Socket)?,
         Reply::Silent => {}
+        Reply::Stopped => return Err(ConnectionEnd::Shutdown),
         Reply::Throttled(..) => unreachable!("a reply is throttled once"),
         Reply::Close(reason) => {
             debug!(%reason, "connection closed instead of an answer");

@@ -36,6 +36,8 @@ pub(crate) enum Reply {
     Silent,
     /// The connection has to be closed; the reason is logged.
     Close(String),
+    /// The broker stops before there is an answer: the connection is closed.
+    Stopped,
     /// A reply to send at once, behind which nothing is read from the connection for a while (KIP-219).
     Throttled(Box<Reply>, Duration),
 }
@@ -83,7 +85,7 @@ impl Reply {
         match self {
             Self::Send(chunks) => chunks.iter().map(len).sum(),
             Self::Throttled(reply, _) => reply.len(),
-            Self::Silent | Self::Close(_) => 0,
+            Self::Silent | Self::Close(_) | Self::Stopped => 0,
         }
     }
 }

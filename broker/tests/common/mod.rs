@@ -121,6 +121,14 @@ impl Connection {
         response
     }
 
+    /// All bytes that come until the broker closes the connection.
+    #[allow(dead_code, reason = "not all test programs need it")]
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        self.stream.read_to_end(&mut rest).expect("the broker closes the connection");
+        rest
+    }
+
     fn read_frame(&mut self, key: i16, version: i16) -> Bytes {
         let mut len = [0; 4];
         self.stream

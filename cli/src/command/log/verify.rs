@@ -109,7 +109,10 @@ fn segment(path: &Path, report: &mut Report) -> io::Result<()> {
     let mut reader = SegmentReader::open(path)?;
     report.bytes += reader.length();
     let mut next_offset = base_offset(path);
-    follows(path, next_offset, report);
+    let is_segment = path.extension().is_some_and(|extension| extension == "log");
+    if is_segment {
+        follows(path, next_offset, report);
+    }
     let mut is_whole = true;
     let mut leader_epoch = i32::MIN;
     while let Some((position, found)) = reader.next()? {
@@ -146,7 +149,9 @@ fn segment(path: &Path, report: &mut Report) -> io::Result<()> {
         report.batches += 1;
         next_offset = next_offset.max(last_offset.saturating_add(1));
     }
-    report.last_segment = Some(Checked { path: path.to_owned(), next_offset, is_whole });
+    if is_segment {
+        report.last_segment = Some(Checked { path: path.to_owned(), next_offset, is_whole });
+    }
     Ok(())
 }
 
@@ -445,6 +450,18 @@ mod tests {
             "another partition was compacted"
         );
         assert_eq!(of_segments(&partition("t-3"), &[&[0, 1], &[5, 6], &[9]]).len(), 1);
+    }
+
+    #[test]
+    fn a_snapshot_of_the_metadata_is_no_neighbour_of_segments() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut report = Report::default();
+        for name in ["00000000000000000000-0000000000.checkpoint", "00000000000000000000.log"] {
+            let path = directory.path().join(name);
+            fs::write(&path, batch(0, &["a"])).unwrap();
+            file(&path, &mut report);
+        }
+        assert_eq!(report.damage, []);
     }
 
     #[test]
