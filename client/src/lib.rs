@@ -55,7 +55,8 @@
 //! | `consumer.assign(..)`, `seek`, `pause`, `resume`, `position` | the same names on [`Consumer`] |
 //! | `consumer.stream()`, `recv()` | [`Consumer::batches`], [`Consumer::poll`]: batches of records instead of one at a time |
 //! | `BorrowedMessage`, `OwnedMessage` | [`ConsumerRecordRef`](consumer::ConsumerRecordRef), [`ConsumerRecord`](consumer::ConsumerRecord) |
-//! | `subscribe`, `commit` | not built yet |
+//! | `commit`, `committed`, `enable.auto.commit` | [`Consumer::commit`], [`Consumer::commit_positions`], [`Consumer::committed`] |
+//! | `subscribe` | not built yet |
 //! | `RDKafkaErrorCode` | [`Error`], [`Error::class`], [`Error::code`] |
 //! | `ClientContext::stats` | [`Client::metrics`], [`Producer::metrics`], [`Hooks`] |
 //! | `ClientContext::generate_oauth_token` | [`TokenProvider`] |
