@@ -282,7 +282,6 @@ async fn records_come_once_when_the_broker_is_killed() {
                     seen += 1;
                 }
             }
-            drop(batches);
             assert!(consumer.poll(Duration::from_millis(700)).await.unwrap().is_empty());
         });
         let kills = if server.program() == Program::Medallion { 3 } else { 1 };

@@ -273,7 +273,7 @@ impl Shared {
         let outcome = self
             .commit(positions)
             .await
-            .map(|each| each.into_iter().filter_map(|(_, outcome)| outcome.err()).collect::<Vec<_>>());
+            .map(|each| each.into_values().filter_map(Result::err).collect::<Vec<_>>());
         for error in outcome.unwrap_or_else(|error| vec![error]) {
             tracing::warn!(%error, "offsets are not committed");
         }

@@ -213,7 +213,9 @@ impl Fetcher {
                 changed.push((partition.clone(), leader, topic_id));
             }
         }
-        untold.into_iter().for_each(|error| self.report(error));
+        for error in untold {
+            self.report(error);
+        }
         for (partition, leader, topic_id) in changed {
             self.take_leader(&partition, leader, topic_id);
         }
