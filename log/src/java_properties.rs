@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 
+use medallion_os::calendar::civil_of_day;
+
 /// A key with its value and the line on which it begins, counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Property {
@@ -148,7 +150,7 @@ fn java_date(now_ms: i64) -> String {
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let seconds = now_ms.div_euclid(1000);
     let (days, in_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let (year, month, day) = civil_date(days);
+    let (year, month, day) = civil_of_day(days);
     let name = |names: &[&'static str], index: i64| names[usize::try_from(index).unwrap_or(0)];
     format!(
         "{} {} {day:02} {:02}:{:02}:{:02} UTC {year}",
@@ -158,19 +160,6 @@ fn java_date(now_ms: i64) -> String {
         in_day / 60 % 60,
         in_day % 60,
     )
-}
-
-/// Year, month and day of a count of days since 1970, by eras of 400 years that begin on a 1st of March.
-fn civil_date(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@
 //! - [`file_system`]: [`FileSystem`] and [`File`], positional reads and writes, durable renames;
 //! - [`real`]: the implementation on the operating system's files, and the machine's name;
 //! - [`simulated`]: a disk in memory that keeps what was written apart from what is durable, for crash tests;
-//! - [`clock`]: [`Clock`], wall-clock milliseconds and a monotonic time, real and manual.
+//! - [`clock`]: [`Clock`], wall-clock milliseconds and a monotonic time, real and manual;
+//! - [`calendar`]: days since 1970 as dates and back.
 
+pub mod calendar;
 pub mod clock;
 pub mod file_system;
 pub mod real;

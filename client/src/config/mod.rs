@@ -56,13 +56,10 @@ mod tests {
     #[test]
     fn the_reference_page_is_as_declared() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/client-configuration.md");
-        if std::env::var_os("MEDALLION_WRITE_REFERENCE").is_some() {
+        if std::env::var_os("UPDATE_DOCS").is_some() {
             std::fs::write(path, reference()).unwrap();
         }
         let page = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(
-            page == reference(),
-            "write it again with MEDALLION_WRITE_REFERENCE=1 cargo test -p medallion-client"
-        );
+        assert!(page == reference(), "write it again with UPDATE_DOCS=1 cargo test -p medallion-client");
     }
 }
