@@ -76,6 +76,9 @@ pub(crate) enum Command {
     /// Show and change settings of topics, brokers, loggers and client metrics subscriptions
     #[command(subcommand)]
     Config(command::config::ConfigCommand),
+    /// List, register, check, compare and delete schemas of a registry
+    #[command(subcommand)]
+    Schema(command::schema::SchemaCommand),
     /// Look into log segments on disk, without a broker
     #[command(subcommand)]
     Log(command::log::LogCommand),

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
+use medallion_serdes::RegistryError;
+
 use crate::client::ClientError;
 use crate::client::admin::AdminError;
 use crate::output::Output;
@@ -99,11 +101,16 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         }
         if cause.downcast_ref::<ClientError>().is_some_and(ClientError::is_unreachable)
             || cause.downcast_ref::<AdminError>().is_some_and(AdminError::is_unreachable)
+            || cause.downcast_ref::<RegistryError>().is_some_and(is_registry_unreachable)
         {
             return UNREACHABLE;
         }
     }
     FAILED
+}
+
+fn is_registry_unreachable(error: &RegistryError) -> bool {
+    matches!(error, RegistryError::Unreachable { .. })
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -9,6 +9,7 @@ pub(crate) mod format;
 pub(crate) mod group;
 pub(crate) mod log;
 pub(crate) mod produce;
+pub(crate) mod schema;
 mod server;
 pub(crate) mod topic;
 pub(crate) mod up;
@@ -33,6 +34,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
         Command::Consume(command) => block_on(consume::run(command, &bootstrap, output)),
         Command::Group(command) => block_on(group::run(command, &bootstrap, output)),
         Command::Config(command) => block_on(config::run(command, &bootstrap, output)),
+        Command::Schema(command) => block_on(schema::run(command, output)),
         Command::Log(command) => log::run(&command, output),
         Command::Demo(command) => block_on(demo::run(command, output)),
         Command::Completions(command) => completions::run(&command),

@@ -21,9 +21,14 @@ pub(crate) struct Totals(pub(crate) BTreeMap<&'static str, BoroughTotals>);
 impl Totals {
     /// Counts a trip.
     pub(crate) fn add(&mut self, pickup_location_id: u16, fare: Cents) {
+        self.add_many(pickup_location_id, 1, fare);
+    }
+
+    /// Counts trips with the sum of their fares.
+    pub(crate) fn add_many(&mut self, pickup_location_id: u16, trips: u64, fares: Cents) {
         let totals = self.0.entry(borough(pickup_location_id)).or_default();
-        totals.trips += 1;
-        totals.fares.0 += fare.0;
+        totals.trips += trips;
+        totals.fares.0 += fares.0;
     }
 
     /// All boroughs together.

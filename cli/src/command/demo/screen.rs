@@ -56,6 +56,11 @@ impl Screen {
         self.line(&format!("  {} {:<9}{text}", self.paint(Paint::Green, "●"), name));
     }
 
+    /// More about what has been done.
+    pub(super) fn remark(&self, text: &str) {
+        self.line(&format!("    {:<9}{}", "", self.paint(Paint::Dim, text)));
+    }
+
     /// How far the trips are.
     pub(super) fn progress(&self, length: Option<u64>) -> ProgressBar {
         if !self.output.draws_progress() {

@@ -1,0 +1,257 @@
+//! Schemas out of the registry, as the commands need them.
+
+use std::fs;
+
+use anyhow::Context;
+use medallion_client::config::parse_properties;
+use medallion_schema_registry::{CompatibilityLevel, CompatibilityPolicy, SchemaType};
+use medallion_serdes::registry::{RegisteredSchema, SubjectConfig, VersionNumber};
+use medallion_serdes::{RegistryClient, RegistrySettings, Schema, SchemaReference};
+
+use super::RegistryArguments;
+use super::source::SchemaText;
+use crate::failure::{Failure, UsageError};
+
+/// Error codes for what does not exist: a subject, its only version.
+const NO_SUBJECT: i32 = 40_401;
+
+/// A registry that the commands ask.
+#[derive(Debug)]
+pub(super) struct Registry {
+    client: RegistryClient,
+}
+
+/// A version of a subject.
+#[derive(Debug)]
+pub(super) struct Registered {
+    /// The subject; nothing where a schema was found by its id.
+    pub(super) subject: Option<String>,
+    /// The version; nothing where a schema was found by its id.
+    pub(super) version: Option<i32>,
+    /// The schema's id.
+    pub(super) id: i32,
+    /// Its language.
+    pub(super) schema_type: SchemaType,
+    /// Its text.
+    pub(super) text: String,
+    /// What it refers to.
+    pub(super) references: Vec<SchemaReference>,
+}
+
+impl Registry {
+    /// Nothing is connected before the first question.
+    pub(super) fn new(arguments: &RegistryArguments) -> anyhow::Result<Self> {
+        let mut properties = Vec::new();
+        if let Some(path) = &arguments.config {
+            let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            properties = parse_properties(&text).with_context(|| format!("in {}", path.display()))?;
+        }
+        let has_url = properties.iter().any(|(name, _)| name == "schema.registry.url");
+        if !has_url {
+            properties.push(("schema.registry.url".to_owned(), arguments.url.clone()));
+        }
+        let mut settings = RegistrySettings::from_properties(properties)
+            .map_err(|error| UsageError(error.to_string()))?;
+        // Somebody waits at a terminal.
+        settings.max_retries = settings.max_retries.min(1);
+        let client = RegistryClient::with_settings(settings).map_err(|error| UsageError(error.to_string()))?;
+        Ok(Self { client })
+    }
+
+    pub(super) async fn subjects(&self, prefix: &str, deleted: bool) -> anyhow::Result<Vec<String>> {
+        Ok(self.client.subjects(prefix, deleted).await?)
+    }
+
+    /// All versions; none where nothing is registered yet, or all is deleted.
+    pub(super) async fn versions_or_none(&self, subject: &str) -> anyhow::Result<Vec<i32>> {
+        match self.client.versions(subject, false).await {
+            Err(error) if error.error_code() == Some(NO_SUBJECT) => Ok(Vec::new()),
+            outcome => Ok(outcome?),
+        }
+    }
+
+    pub(super) async fn version(&self, subject: &str, version: i32) -> anyhow::Result<Registered> {
+        registered(&*self.client.version(subject, version).await?)
+    }
+
+    /// A version by its number, or `latest`.
+    pub(super) async fn version_named(&self, subject: &str, version: &str) -> anyhow::Result<Registered> {
+        registered(&*self.client.version(subject, parse_version(version)?).await?)
+    }
+
+    pub(super) async fn by_id(&self, id: i32) -> anyhow::Result<Registered> {
+        registered(&*self.client.schema_by_id(id, None).await?)
+    }
+
+    /// The schema with the texts of all that it refers to.
+    pub(super) async fn text_of(&self, found: &Registered) -> anyhow::Result<SchemaText> {
+        let label = match (&found.subject, found.version) {
+            (Some(subject), Some(version)) => format!("version {version} of {subject}"),
+            _ => format!("the schema with the id {}", found.id),
+        };
+        let (schema_type, text) = (found.schema_type, found.text.clone());
+        Ok(SchemaText { label, schema_type, text, references: self.texts(&found.references).await? })
+    }
+
+    /// Names and texts of these schemas and of all that they refer to, dependencies first.
+    pub(super) async fn resolve(
+        &self,
+        references: &[SchemaReference],
+    ) -> anyhow::Result<Vec<(String, String)>> {
+        self.texts(references).await
+    }
+
+    async fn texts(&self, references: &[SchemaReference]) -> anyhow::Result<Vec<(String, String)>> {
+        let schema = Schema::new(medallion_serdes::SchemaType::Avro, "").references(references.to_vec());
+        let resolved = self.client.references(&schema).await?;
+        let text = |one: medallion_serdes::registry::ResolvedReference| {
+            (one.name.to_string(), one.schema.schema.text.to_string())
+        };
+        Ok(resolved.into_iter().map(text).collect())
+    }
+
+    /// Registers a schema; version and id of it.
+    pub(super) async fn register(
+        &self,
+        subject: &str,
+        schema: &SchemaText,
+        references: &[SchemaReference],
+        normalize: bool,
+    ) -> anyhow::Result<(i32, i32)> {
+        let sent = Schema::new(sent_type(schema.schema_type), schema.text.as_str())
+            .references(references.to_vec());
+        let answer = self.client.register(subject, &sent, normalize).await.map_err(|error| {
+            let is_incompatible = error.is_incompatible();
+            let error = anyhow::Error::from(error);
+            if is_incompatible { error.context(check_hint(subject, &schema.label)) } else { error }
+        })?;
+        let found = match answer.version {
+            Some(_) => answer,
+            // Older registries answer with the id alone.
+            None => self.client.lookup(subject, &sent, normalize).await?,
+        };
+        found.version.zip(found.id).context("the registry tells no version and id")
+    }
+
+    /// The level and policy that hold for a subject, its own or a wider one.
+    pub(super) async fn level_in_force(
+        &self,
+        subject: &str,
+    ) -> anyhow::Result<(CompatibilityLevel, CompatibilityPolicy)> {
+        let config = self.client.config(Some(subject), true).await?;
+        let policy = config.compatibility_policy.as_deref().and_then(CompatibilityPolicy::from_name);
+        Ok((level_of(&config)?, policy.unwrap_or_default()))
+    }
+
+    pub(super) async fn global_level(&self) -> anyhow::Result<CompatibilityLevel> {
+        level_of(&self.client.config(None, false).await?)
+    }
+
+    pub(super) async fn set_level(
+        &self,
+        subject: Option<&str>,
+        level: CompatibilityLevel,
+    ) -> anyhow::Result<()> {
+        self.client.set_config(subject, &SubjectConfig::compatibility(level.as_str())).await?;
+        Ok(())
+    }
+
+    pub(super) async fn unset_level(&self, subject: Option<&str>) -> anyhow::Result<()> {
+        self.client.delete_config(subject).await?;
+        Ok(())
+    }
+
+    pub(super) async fn delete_subject(&self, subject: &str, permanent: bool) -> anyhow::Result<Vec<i32>> {
+        Ok(self.client.delete_subject(subject, permanent).await?)
+    }
+
+    pub(super) async fn delete_version(
+        &self,
+        subject: &str,
+        version: &str,
+        permanent: bool,
+    ) -> anyhow::Result<i32> {
+        Ok(self.client.delete_version(subject, parse_version(version)?, permanent).await?)
+    }
+}
+
+/// What tells more where a schema is refused.
+fn check_hint(subject: &str, file: &str) -> Failure {
+    Failure::new(
+        format!("{subject} does not take {file}"),
+        format!("`medallion schema check {file} --subject {subject}` says what would help"),
+    )
+}
+
+fn level_of(config: &SubjectConfig) -> anyhow::Result<CompatibilityLevel> {
+    let name = config.compatibility_level.as_deref().unwrap_or("BACKWARD");
+    CompatibilityLevel::from_name(name).with_context(|| format!("the registry tells an unknown level: {name}"))
+}
+
+fn registered(found: &RegisteredSchema) -> anyhow::Result<Registered> {
+    Ok(Registered {
+        subject: found.subject.as_deref().map(str::to_owned),
+        version: found.version,
+        id: found.id.context("the registry tells no id")?,
+        schema_type: match found.schema.schema_type {
+            medallion_serdes::SchemaType::Avro => SchemaType::Avro,
+            medallion_serdes::SchemaType::Json => SchemaType::Json,
+            medallion_serdes::SchemaType::Protobuf => SchemaType::Protobuf,
+        },
+        text: found.schema.text.to_string(),
+        references: found.schema.references.clone(),
+    })
+}
+
+fn sent_type(schema_type: SchemaType) -> medallion_serdes::SchemaType {
+    match schema_type {
+        SchemaType::Avro => medallion_serdes::SchemaType::Avro,
+        SchemaType::Json => medallion_serdes::SchemaType::Json,
+        SchemaType::Protobuf => medallion_serdes::SchemaType::Protobuf,
+    }
+}
+
+fn parse_version(text: &str) -> Result<VersionNumber, UsageError> {
+    match text {
+        "latest" => Ok(VersionNumber::Latest),
+        _ => text.parse().map(VersionNumber::Number).map_err(|_| {
+            UsageError(format!("{text} is no version: it must be a number from 1 on, or latest"))
+        }),
+    }
+}
+
+/// `NAME=SUBJECT:VERSION`, for clap.
+pub(super) fn parse_reference(text: &str) -> Result<SchemaReference, String> {
+    let parts = text.split_once('=').and_then(|(name, rest)| {
+        let (subject, version) = rest.rsplit_once(':')?;
+        Some(SchemaReference {
+            name: name.to_owned(),
+            subject: subject.to_owned(),
+            version: version.parse().ok()?,
+        })
+    });
+    parts.ok_or_else(|| "it must be NAME=SUBJECT:VERSION".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_names_with_versions() {
+        let parsed = parse_reference("zone.proto=:.ctx:zones:2").unwrap();
+        assert_eq!(
+            (parsed.name.as_str(), parsed.subject.as_str(), parsed.version),
+            ("zone.proto", ":.ctx:zones", 2)
+        );
+        assert!(parse_reference("zone.proto=zones").is_err());
+        assert!(parse_reference("zones:2").is_err());
+    }
+
+    #[test]
+    fn versions_are_numbers_or_the_latest() {
+        assert_eq!(parse_version("latest").unwrap(), VersionNumber::Latest);
+        assert_eq!(parse_version("3").unwrap(), VersionNumber::Number(3));
+        assert!(parse_version("last").unwrap_err().to_string().contains("last"));
+    }
+}
