@@ -17,8 +17,8 @@ use medallion_tests::server::{KAFKA, Program, Server};
 use medallion_wire::kafka_protocol::protocol::StrBytes;
 use medallion_wire::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
 use medallion_wire::messages::{
-    AddPartitionsToTxnRequest, EndTxnRequest, InitProducerIdRequest, ProducerId as WireProducerId, TopicName,
-    TransactionalId,
+    AddPartitionsToTxnRequest, EndTxnRequest, FindCoordinatorRequest, InitProducerIdRequest,
+    ProducerId as WireProducerId, TopicName, TransactionalId,
 };
 use medallion_wire::records::{BatchBuilder, BatchOptions, Compression};
 use medallion_wire::{Offset, ProducerEpoch, ProducerId, ResponseError, TopicPartition};
@@ -402,11 +402,17 @@ fn transaction(connection: &mut Connection, id: &(WireProducerId, i16), sequence
 /// Medallion has no transactions yet.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn read_committed_leaves_aborted_records_out() {
+    const TRANSACTION: i8 = 1;
     let server = need!(Server::setup().program(Program::Kafka(KAFKA)).start());
     let client = client(&server);
     Admin::new(&client).create_topics(&[NewTopic::new("t", 1)]).await.unwrap();
     let producer = Producer::new(&client, ProducerSettings::default()).unwrap();
     let mut connection = server.connect();
+    // Asking for the coordinator makes its topic.
+    let find = FindCoordinatorRequest::default()
+        .with_key_type(TRANSACTION)
+        .with_coordinator_keys(vec![StrBytes::from_static_str("tx")]);
+    connection.call(&find, 4);
     let init = InitProducerIdRequest::default()
         .with_transactional_id(Some(TransactionalId(StrBytes::from_static_str("tx"))))
         .with_transaction_timeout_ms(60_000)

@@ -141,7 +141,7 @@ impl Consumer {
         if self.shared().settings.auto_commit().is_some() {
             let (shared, positions) = (Arc::clone(self.shared()), self.shared().look(Fetcher::to_commit));
             if !positions.is_empty() {
-                self.shared().spawn(async move { shared.commit_quietly(positions).await });
+                self.shared().spawn(async move { shared.commit_quietly(|_| positions).await });
             }
         }
         self.shared().drive(|fetcher, _| {
@@ -228,8 +228,7 @@ impl Consumer {
     /// # Errors
     /// Without `group.id`, where the coordinator does not answer within `default.api.timeout.ms`, and the first that it refuses.
     pub async fn commit(&self) -> Result<(), Error> {
-        let positions = self.shared().look(Fetcher::positions);
-        self.shared().commit(positions).await?.into_values().collect()
+        self.shared().commit(Fetcher::positions).await?.into_values().collect()
     }
 
     /// Commits these positions, as [`Batch::next_position`] has them.
@@ -240,7 +239,7 @@ impl Consumer {
         &self,
         positions: &[(TopicPartition, Position)],
     ) -> Result<Each<TopicPartition, ()>, Error> {
-        self.shared().commit(positions.to_vec()).await
+        self.shared().commit(|_| positions.to_vec()).await
     }
 
     /// What the group has committed; `None` where it has nothing.
@@ -340,8 +339,7 @@ impl Consumer {
     /// connections are closed.
     pub async fn close(self) {
         if self.shared().settings.auto_commit().is_some() {
-            let positions = self.shared().look(Fetcher::positions);
-            self.shared().commit_quietly(positions).await;
+            self.shared().commit_quietly(Fetcher::positions).await;
         }
         self.shared().close();
         let mut ended = self.handle.ended.clone();

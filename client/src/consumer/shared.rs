@@ -39,6 +39,8 @@ pub(super) struct Shared {
     group: Option<Arc<Group>>,
     runtime: Handle,
     state: Mutex<State>,
+    /// Held while offsets are committed.
+    committing: tokio::sync::Mutex<()>,
     /// The task has something to look at.
     pub(super) changed: Notify,
     /// A position may have become known.
@@ -77,6 +79,7 @@ impl Shared {
                 wakers: Vec::new(),
                 due: None,
             }),
+            committing: tokio::sync::Mutex::default(),
             changed: Notify::new(),
             moved: Notify::new(),
             is_closed: AtomicBool::new(false),
@@ -249,12 +252,14 @@ impl Shared {
         self.group()?.committed(&self.client, partitions, is_stable).await
     }
 
-    /// Commits positions for the group.
+    /// Commits positions for the group, which are chosen once earlier commits are done: none overtakes another.
     pub(super) async fn commit(
         self: &Arc<Self>,
-        positions: Positions,
+        positions: impl FnOnce(&Fetcher) -> Positions,
     ) -> Result<Each<TopicPartition, ()>, Error> {
         let group = Arc::clone(self.group()?);
+        let _turn = self.committing.lock().await;
+        let positions = self.look(positions);
         if positions.is_empty() {
             return Ok(Each::new());
         }
@@ -269,7 +274,7 @@ impl Shared {
     }
 
     /// Commits what is said not to be, and only logs what fails.
-    pub(super) async fn commit_quietly(self: &Arc<Self>, positions: Positions) {
+    pub(super) async fn commit_quietly(self: &Arc<Self>, positions: impl FnOnce(&Fetcher) -> Positions) {
         let outcome = self
             .commit(positions)
             .await

@@ -53,8 +53,7 @@ pub(super) async fn commit(shared: Arc<Shared>, interval: Duration, mut ended: w
             _ = ended.changed() => return,
             () = sleep(interval.max(INTERVAL_MIN)) => {}
         }
-        let positions = shared.look(Fetcher::to_commit);
-        shared.commit_quietly(positions).await;
+        shared.commit_quietly(Fetcher::to_commit).await;
     }
 }
 

@@ -110,6 +110,8 @@ impl Fetcher {
     pub(crate) fn committed(&mut self, partition: &TopicPartition, position: Position) {
         if let Some(state) = self.partitions.get_mut(partition) {
             state.committed = Some(position);
+            // Who commits more than is done with, does not want the lesser behind it.
+            state.done = state.done.filter(|done| done.offset > position.offset);
         }
     }
 

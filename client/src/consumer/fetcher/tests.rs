@@ -149,7 +149,8 @@ async fn the_next_fetch_goes_out_while_the_last_is_polled() {
     let (_, request) = fetch_of(fetcher.commands(now)).unwrap();
     assert_eq!((request.session_id, request.session_epoch), (9, 1));
     assert_eq!(request.partitions[0].1.offset, Offset(10), "before anything is polled");
-    assert_eq!(poll(&mut fetcher, 4).unwrap().1, [2, 3, 4, 5]);
+    assert_eq!(poll(&mut fetcher, 4).unwrap().1, [2, 3, 4], "a batch of five, with two before the position");
+    assert_eq!(poll(&mut fetcher, 1).unwrap().1, [5]);
     assert_eq!(fetcher.position(&partition(0)).unwrap(), Some(in_epoch(6, 4)));
     assert_eq!(poll(&mut fetcher, 100).unwrap().1, [6, 7, 8, 9]);
     assert!(poll(&mut fetcher, 100).is_none());
