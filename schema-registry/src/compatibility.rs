@@ -75,6 +75,35 @@ impl fmt::Display for CompatibilityLevel {
     }
 }
 
+/// How strictly the rules of a level are taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum CompatibilityPolicy {
+    /// As the formats say.
+    #[default]
+    Strict,
+    /// JSON schemas may gain and lose properties, whatever their content models say.
+    Lenient,
+    /// As `Strict`, and as Flink's and Iceberg's types demand.
+    Logical,
+}
+
+impl CompatibilityPolicy {
+    /// The name in requests and records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Strict => "STRICT",
+            Self::Lenient => "LENIENT",
+            Self::Logical => "LOGICAL",
+        }
+    }
+
+    /// The policy of this name, in letters of either case.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let all = [Self::Strict, Self::Lenient, Self::Logical];
+        all.into_iter().find(|policy| policy.as_str().eq_ignore_ascii_case(name))
+    }
+}
+
 /// A version that a new schema is held against.
 #[derive(Debug, Clone, Copy)]
 pub struct Previous<'a> {
@@ -86,17 +115,27 @@ pub struct Previous<'a> {
 
 /// Why `new` breaks the level, as clients are told; empty where it does not. `previous` goes from old to new; the newest
 /// version that is in the way is the one that is named.
-pub fn check(level: CompatibilityLevel, new: &ParsedSchema, previous: &[Previous<'_>]) -> Vec<String> {
+pub fn check(
+    level: CompatibilityLevel,
+    policy: CompatibilityPolicy,
+    new: &ParsedSchema,
+    previous: &[Previous<'_>],
+) -> Vec<String> {
     if level == CompatibilityLevel::None {
         return Vec::new();
     }
     let count = if level.is_transitive() { previous.len() } else { 1 };
-    let checked = previous.iter().rev().take(count).map(|old| check_one(level, new, *old));
+    let checked = previous.iter().rev().take(count).map(|old| check_one(level, policy, new, *old));
     checked.into_iter().find(|messages| !messages.is_empty()).unwrap_or_default()
 }
 
 /// In the order of Confluent's registry: first whether the old schema reads the new one's data.
-fn check_one(level: CompatibilityLevel, new: &ParsedSchema, old: Previous<'_>) -> Vec<String> {
+fn check_one(
+    level: CompatibilityLevel,
+    policy: CompatibilityPolicy,
+    new: &ParsedSchema,
+    old: Previous<'_>,
+) -> Vec<String> {
     if new.schema_type() != old.schema.schema_type() {
         return vec![Difference::SchemaType.message("new", "old")];
     }
@@ -104,12 +143,12 @@ fn check_one(level: CompatibilityLevel, new: &ParsedSchema, old: Previous<'_>) -
     let is_full = level.reads_old() && level.is_read_by_old();
     let mut names_old = false;
     if level.is_read_by_old() {
-        let found = old.schema.differences(new);
+        let found = old.schema.differences(new, policy);
         names_old |= !is_full && !found.is_empty();
         messages.extend(found.iter().map(|difference| difference.message("old", "new")));
     }
     if level.reads_old() {
-        let found = new.differences(old.schema);
+        let found = new.differences(old.schema, policy);
         names_old |= !found.is_empty();
         messages.extend(found.iter().map(|difference| difference.message("new", "old")));
     }

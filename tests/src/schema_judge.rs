@@ -17,6 +17,8 @@ pub enum Judge {
     PythonAvro,
     /// Python's jsonschema.
     PythonJsonSchema,
+    /// Google's protoc, and Python's protobuf.
+    PythonProtobuf,
 }
 
 /// Asks all questions and returns the answers in the same order.
@@ -60,8 +62,12 @@ fn command(judge: Judge) -> Result<Command, Missing> {
             command.arg(format!("{}:{}", classes.display(), jars.trim())).arg("AvroJudge");
             Ok(command)
         }
-        Judge::PythonAvro | Judge::PythonJsonSchema => {
-            let judge = if judge == Judge::PythonAvro { "avro_judge.py" } else { "json_judge.py" };
+        Judge::PythonAvro | Judge::PythonJsonSchema | Judge::PythonProtobuf => {
+            let judge = match judge {
+                Judge::PythonJsonSchema => "json_judge.py",
+                Judge::PythonProtobuf => "protobuf_judge.py",
+                Judge::JavaAvro | Judge::PythonAvro => "avro_judge.py",
+            };
             let mut command =
                 Command::new(cached("schema-judges/python/bin/python", "schema-judges-python")?);
             command.args(["-W", "ignore"]).arg(folder.join(judge));

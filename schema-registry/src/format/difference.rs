@@ -2,6 +2,7 @@
 
 use super::avro::Incompatibility;
 use super::json_schema::JsonDifference;
+use super::protobuf::ProtobufDifference;
 
 /// One reason, of any format.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub enum Difference {
     Avro(Incompatibility),
     /// Between two JSON schemas.
     Json(JsonDifference),
+    /// Between two Protobuf schemas.
+    Protobuf(ProtobufDifference),
     /// The schemas are of different types.
     SchemaType,
     /// The schemas cannot be compared.
@@ -30,6 +33,11 @@ impl Difference {
             // The quotes do not match in Confluent's registry, either.
             Self::Json(found) => format!(
                 "{{errorType:\"{}\", description:\"{}'}}",
+                found.kind.as_str(),
+                found.description(reader, writer)
+            ),
+            Self::Protobuf(found) => format!(
+                "{{errorType:\"{}\", description:\"{}\"}}",
                 found.kind.as_str(),
                 found.description(reader, writer)
             ),
