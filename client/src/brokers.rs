@@ -27,6 +27,8 @@ pub(crate) enum Purpose {
     Produce(u32),
     /// Fetch requests of one consumer.
     Fetch(u32),
+    /// Requests of one member of a group.
+    Group(u32),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

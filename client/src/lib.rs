@@ -74,6 +74,7 @@ mod client;
 pub mod config;
 mod connection;
 pub mod consumer;
+mod coordinator;
 pub mod error;
 pub mod hooks;
 pub mod metadata;
@@ -84,6 +85,7 @@ pub use client::{Client, ClientBuilder};
 pub use config::{ClientSettings, ConfigError, ConsumerSettings, ProducerSettings, Secret};
 pub use connection::{Token, TokenFuture, TokenProvider};
 pub use consumer::{Batch, Consumer, ConsumerMetrics, Position};
+pub use coordinator::Coordinator;
 pub use error::{Error, ErrorClass};
 pub use hooks::{ClientMetrics, Hooks};
 pub use producer::{
