@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Up(command::up::UpArguments),
     /// Start a broker from a Kafka properties file
     Broker(command::broker::BrokerArguments),
+    /// Start a schema registry from a properties file of Confluent's
+    Registry(command::registry::RegistryArguments),
     /// Prepare empty log directories for a new cluster
     Format(command::format::FormatArguments),
     /// List, create, describe, change and delete topics

@@ -25,6 +25,10 @@ pub(crate) enum Purpose {
     General,
     /// Produce requests of one producer.
     Produce(u32),
+    /// Fetch requests of one consumer.
+    Fetch(u32),
+    /// Requests of one member of a group.
+    Group(u32),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

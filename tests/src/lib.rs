@@ -23,6 +23,7 @@ pub mod member;
 pub mod memory;
 pub mod metrics;
 pub mod record;
+pub mod registry;
 pub mod schema_generator;
 pub mod schema_judge;
 pub mod server;

@@ -490,7 +490,9 @@ pub(crate) fn kafka_command(version: &str, class: &str, options: &[&str]) -> Res
 }
 
 /// A port below the range that the system takes for outgoing connections, so that it stays free over a restart.
-fn free_port() -> u16 {
+/// A port that nobody listens at now.
+#[must_use]
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     const RANGE: u16 = 12_000;
     let start = u16::try_from(std::process::id() % 1500 * 8).expect("below the range");

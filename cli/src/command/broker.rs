@@ -35,7 +35,7 @@ pub(crate) struct BrokerArguments {
 pub(crate) fn run(arguments: &BrokerArguments, _output: &Output) -> anyhow::Result<()> {
     let settings = server::settings(arguments.file.as_deref(), &arguments.set)?;
     let stop_with = if arguments.stop_with_stdin { StopWith::Stdin } else { StopWith::Signals };
-    server::run(settings, "info", stop_with, |broker, started| {
+    server::run(settings, "info", stop_with, None, |broker, _, started| {
         announce(broker, started);
         Ok(())
     })

@@ -9,6 +9,7 @@ pub(crate) mod format;
 pub(crate) mod group;
 pub(crate) mod log;
 pub(crate) mod produce;
+pub(crate) mod registry;
 mod server;
 pub(crate) mod topic;
 pub(crate) mod up;
@@ -27,6 +28,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
     match arguments.command {
         Command::Up(command) => up::run(&command, output),
         Command::Broker(command) => broker::run(&command, output),
+        Command::Registry(command) => registry::run(&command, output),
         Command::Format(command) => format::run(&command, output),
         Command::Topic(command) => block_on(topic::run(command, &bootstrap, output)),
         Command::Produce(command) => block_on(produce::run(command, &bootstrap, output)),

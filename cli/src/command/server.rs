@@ -9,10 +9,11 @@ use std::time::Instant;
 use anyhow::Context;
 use medallion_broker::config::{BrokerConfig, Settings};
 use medallion_broker::{Broker, StartError};
+use medallion_schema_registry_server::Registry;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
-use super::stopping;
+use super::{registry, stopping};
 use crate::failure::{Failure, UsageError};
 use crate::logging::{self, LogFormat};
 
@@ -53,12 +54,14 @@ pub(crate) enum StopWith {
     Stdin,
 }
 
-/// Runs a broker until it is asked to stop or cannot go on. `announce` is called when it serves.
+/// Runs a broker until it is asked to stop or cannot go on, and a schema registry on it where there is a port for one.
+/// `announce` is called when they serve.
 pub(crate) fn run(
     settings: Settings,
     default_level: &str,
     stop_with: StopWith,
-    announce: impl FnOnce(&Broker, Instant) -> anyhow::Result<()>,
+    registry_port: Option<u16>,
+    announce: impl FnOnce(&Broker, Option<&Registry>, Instant) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let started = Instant::now();
     let config = config(&settings)?;
@@ -68,16 +71,30 @@ pub(crate) fn run(
     runtime.block_on(async move {
         let asked_to_stop = stopping();
         let broker = Broker::start(settings, Arc::clone(&loggers)).await.map_err(explain)?;
-        let announced = announce(&broker, started);
+        let registry = match registry::start_beside(&broker, registry_port).await {
+            Ok(registry) => registry,
+            Err(error) => {
+                broker.shutdown().await.context("the stop was not clean")?;
+                return Err(error);
+            }
+        };
+        let announced = announce(&broker, registry.as_ref(), started);
         let failure = tokio::select! {
             () = asked_to_stop => None,
             () = stdin_ends(stop_with) => None,
             reason = broker.failed() => Some(reason),
+            reason = registry::failed(registry.as_ref()) => Some(reason),
         };
         // Whoever asks a second time does not want to wait.
         let mut impatient = pin!(stopping());
+        let stopped = async {
+            if let Some(registry) = registry {
+                registry.shutdown().await.context("the stop of the schema registry was not clean")?;
+            }
+            broker.shutdown().await.context("the stop was not clean")
+        };
         tokio::select! {
-            result = broker.shutdown() => result.context("the stop was not clean")?,
+            result = stopped => result?,
             () = &mut impatient => anyhow::bail!("stopped at once; the next start will recover what is needed"),
         }
         match failure {
@@ -115,7 +132,7 @@ fn explain(error: StartError) -> anyhow::Error {
     }
 }
 
-async fn stdin_ends(stop_with: StopWith) {
+pub(crate) async fn stdin_ends(stop_with: StopWith) {
     if stop_with == StopWith::Signals {
         return std::future::pending().await;
     }

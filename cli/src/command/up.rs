@@ -6,6 +6,7 @@ use std::time::Instant;
 use clap::{Args, ValueHint};
 use medallion_broker::Broker;
 use medallion_broker::config::Origin;
+use medallion_schema_registry_server::Registry;
 use serde_json::json;
 
 use super::server::{self, StopWith};
@@ -30,6 +31,12 @@ pub(crate) struct UpArguments {
     /// The port of the controller [default: the one behind --port]
     #[arg(long)]
     controller_port: Option<u16>,
+    /// The port for clients of the schema registry
+    #[arg(long, default_value = "8081")]
+    registry_port: u16,
+    /// Start no schema registry
+    #[arg(long)]
+    no_registry: bool,
     /// A setting of the broker; may be repeated
     #[arg(long = "set", value_name = "NAME=VALUE")]
     set: Vec<String>,
@@ -54,24 +61,34 @@ pub(crate) fn run(arguments: &UpArguments, output: &Output) -> anyhow::Result<()
         }
     }
     let stop_with = if arguments.stop_with_stdin { StopWith::Stdin } else { StopWith::Signals };
-    server::run(settings, "warn", stop_with, |broker, started| {
-        announce(broker, started, &arguments.data, output)
+    let registry_port = (!arguments.no_registry).then_some(arguments.registry_port);
+    server::run(settings, "warn", stop_with, registry_port, |broker, registry, started| {
+        announce(broker, registry, started, &arguments.data, output)
     })
 }
 
 /// Tells what listens where.
-fn announce(broker: &Broker, started: Instant, data: &Path, output: &Output) -> anyhow::Result<()> {
+fn announce(
+    broker: &Broker,
+    registry: Option<&Registry>,
+    started: Instant,
+    data: &Path,
+    output: &Output,
+) -> anyhow::Result<()> {
     let took = started.elapsed();
     let data = data.canonicalize().unwrap_or_else(|_| data.to_owned());
     let address = |is_controller: bool| {
         let listener = broker.listeners().iter().find(|listener| listener.is_controller == is_controller);
         listener.map(|listener| listener.address.to_string())
     };
+    let registry = registry.and_then(|registry| registry.addresses().first().copied());
+    let registry = registry.map(|(scheme, address)| format!("{scheme}://{address}"));
     let metrics = broker.metrics_address().map(|address| format!("http://{address}/metrics"));
     if output.is_json() {
         let value = json!({
             "kafka": address(false),
             "controller": address(true),
+            "schema_registry": registry,
             "metrics": metrics,
             "data": data.display().to_string(),
             "cluster_id": broker.cluster_id(),
@@ -94,6 +111,7 @@ fn announce(broker: &Broker, started: Instant, data: &Path, output: &Output) -> 
     let facts = [
         ("kafka", Some(kafka)),
         ("controller", address(true)),
+        ("schemas", registry),
         ("metrics", metrics),
         ("data", Some(data)),
         ("cluster", Some(broker.cluster_id().to_owned())),

@@ -35,7 +35,14 @@ impl Server {
         let ports = [(); 2].map(|()| TcpListener::bind(("127.0.0.1", 0)).unwrap());
         let [port, controller_port] = ports.map(|listener| listener.local_addr().unwrap().port());
         let child = Command::new(env!("CARGO_BIN_EXE_medallion"))
-            .args(["up", "--stop-with-stdin", "--set", "medallion.metrics.listener=", "--quiet"])
+            .args([
+                "up",
+                "--no-registry",
+                "--stop-with-stdin",
+                "--set",
+                "medallion.metrics.listener=",
+                "--quiet",
+            ])
             .args(["--port", &port.to_string(), "--controller-port", &controller_port.to_string()])
             .arg("--data")
             .arg(folder.join("data"))

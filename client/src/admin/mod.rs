@@ -18,6 +18,7 @@ use medallion_wire::messages::TopicName;
 
 pub use cluster::ClusterDescription;
 pub use configs::{ConfigChange, ConfigEntry, ConfigResource, ConfigSource};
+pub(crate) use offsets::list as list_offsets;
 pub use offsets::{ListedOffset, OffsetAt};
 pub use topics::{CreatedTopic, NewTopic};
 

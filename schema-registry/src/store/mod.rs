@@ -30,7 +30,7 @@ mod subject;
 mod update;
 mod value;
 
-pub use config::{Config, ConfigUpdate};
+pub use config::{Config, ConfigError, ConfigUpdate};
 pub use key::Key;
 pub use mode::Mode;
 pub use query::{Deleted, VersionNumber};

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::query::{Deleted, VersionNumber};
+use super::refusal::Refusal;
 use super::state::{Store, Version};
 use super::subject::Subject;
 use crate::content::SchemaReference;
@@ -32,6 +33,15 @@ impl Store {
             walk.visit(subject, reference, 0)?;
         }
         Ok(walk.resolved)
+    }
+
+    /// A version's text in a format that a client asks for; an unknown format is the text itself.
+    ///
+    /// # Errors
+    /// Where the version, or what it refers to, cannot be read any more.
+    pub fn formatted(&self, version: &Version, format: &str) -> Result<String, Refusal> {
+        let parsed = self.parse_version(version).map_err(Refusal::InvalidSchema)?;
+        parsed.formatted(format).map_err(|error| Refusal::InvalidSchema(error.to_string()))
     }
 
     /// Reads a version that is stored.

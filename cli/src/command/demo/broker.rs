@@ -197,7 +197,7 @@ fn spawn(folder: &Path, ports: &Ports) -> anyhow::Result<Child> {
     let log = File::create(&log).with_context(|| format!("cannot make {}", log.display()))?;
     let program = std::env::current_exe().context("cannot find this program")?;
     Command::new(program)
-        .arg("up")
+        .args(["up", "--no-registry"])
         .arg("--data")
         .arg(folder.join(DATA))
         .args(["--port", &ports.broker.to_string(), "--controller-port", &ports.controller.to_string()])

@@ -1,0 +1,161 @@
+//! `medallion registry`, and the registry beside a broker.
+
+use std::future::pending;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::time::Instant;
+
+use anyhow::Context;
+use clap::{Args, ValueHint};
+use medallion_broker::Broker;
+use medallion_client::config::parse_properties;
+use medallion_schema_registry_server::{Registry, RegistrySettings, StartError};
+use tracing::info;
+
+use super::server::{StopWith, stdin_ends};
+use super::stopping;
+use crate::failure::{Failure, UsageError};
+use crate::logging::{self, LogFormat};
+use crate::output::Output;
+
+/// The beginning of variables that are settings, as in Confluent's container images.
+const VARIABLES: &str = "SCHEMA_REGISTRY_";
+
+/// Start a schema registry from a properties file of Confluent's.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Settings are those of Confluent's registry. Each can be set in the file, in the environment
+(SCHEMA_REGISTRY_KAFKASTORE_TOPIC is kafkastore.topic), or with --set; the later ones win.
+
+Examples:
+  medallion registry registry.properties
+  medallion registry --set kafkastore.bootstrap.servers=127.0.0.1:9092 --set listeners=http://127.0.0.1:8081")]
+pub(crate) struct RegistryArguments {
+    /// A properties file of Confluent's registry
+    #[arg(value_hint = ValueHint::FilePath)]
+    file: Option<PathBuf>,
+    /// A setting; may be repeated
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    set: Vec<String>,
+    /// Stop when standard input ends
+    #[arg(long, hide = true)]
+    stop_with_stdin: bool,
+}
+
+/// Runs `medallion registry`.
+pub(crate) fn run(arguments: &RegistryArguments, _output: &Output) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let settings = settings(arguments)?;
+    let loggers = logging::start(settings.log_level(), LogFormat::from_name(settings.log_format()))?;
+    let stop_with = if arguments.stop_with_stdin { StopWith::Stdin } else { StopWith::Signals };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("medallion")
+        .build()
+        .context("cannot start the asynchronous runtime")?;
+    runtime.block_on(async move {
+        let asked_to_stop = stopping();
+        let mut asked_to_stop = pin!(asked_to_stop);
+        let registry = tokio::select! {
+            registry = Registry::start(settings) => registry.map_err(explain)?,
+            () = &mut asked_to_stop => return Ok(()),
+        };
+        for (scheme, address) in registry.addresses() {
+            info!(%scheme, %address, "listening");
+        }
+        info!(after_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX), "started");
+        let failure = tokio::select! {
+            () = &mut asked_to_stop => None,
+            () = stdin_ends(stop_with) => None,
+            reason = registry.failed() => Some(reason),
+        };
+        let mut impatient = pin!(stopping());
+        tokio::select! {
+            result = registry.shutdown() => result.context("the stop was not clean")?,
+            () = &mut impatient => anyhow::bail!("stopped at once"),
+        }
+        drop(loggers);
+        match failure {
+            Some(reason) => Err(Failure::new(reason, "the log above says more").into()),
+            None => Ok(()),
+        }
+    })
+}
+
+/// Settings of the file, then of the environment, then of `--set`.
+fn settings(arguments: &RegistryArguments) -> anyhow::Result<RegistrySettings> {
+    let mut properties = Vec::new();
+    if let Some(path) = &arguments.file {
+        let shown = path.display();
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
+        properties.extend(parse_properties(&text).with_context(|| format!("in {shown}"))?);
+    }
+    for (name, value) in std::env::vars_os() {
+        if let (Ok(name), Ok(value)) = (name.into_string(), value.into_string())
+            && let Some(name) = name.strip_prefix(VARIABLES)
+        {
+            properties.push((setting_of(name), value));
+        }
+    }
+    for argument in &arguments.set {
+        let (name, value) = argument
+            .split_once('=')
+            .ok_or_else(|| UsageError(format!("--set {argument}: expected NAME=VALUE")))?;
+        properties.push((name.to_owned(), value.to_owned()));
+    }
+    Ok(RegistrySettings::from_properties(properties)?)
+}
+
+/// `KAFKASTORE_TOPIC` is `kafkastore.topic`; two underscores are one, three are a dash.
+fn setting_of(variable: &str) -> String {
+    let name = variable.to_ascii_lowercase();
+    name.replace("___", "-").replace("__", "\0").replace('_', ".").replace('\0', "_")
+}
+
+/// Starts a registry on a broker of this process.
+pub(super) async fn start_beside(broker: &Broker, port: Option<u16>) -> anyhow::Result<Option<Registry>> {
+    let Some(port) = port else { return Ok(None) };
+    let listener = broker.listeners().iter().find(|listener| !listener.is_controller);
+    let listener = listener.context("the broker has no listener for clients")?;
+    let host = listener.address.ip();
+    let settings = RegistrySettings::from_properties([
+        ("kafkastore.bootstrap.servers", listener.address.to_string()),
+        ("kafkastore.topic.replication.factor", "1".to_owned()),
+        ("kafkastore.timeout.ms", "5000".to_owned()),
+        ("kafkagroup.session.timeout.ms", "30000".to_owned()),
+        ("listeners", format!("http://{}", std::net::SocketAddr::new(host, port))),
+        ("host.name", host.to_string()),
+    ])?;
+    Ok(Some(Registry::start(settings).await.map_err(explain)?))
+}
+
+/// Ends with the reason when the registry, if there is one, cannot go on.
+pub(super) async fn failed(registry: Option<&Registry>) -> String {
+    match registry {
+        Some(registry) => registry.failed().await,
+        None => pending().await,
+    }
+}
+
+/// Says what to do where the error alone does not.
+fn explain(error: StartError) -> anyhow::Error {
+    match &error {
+        StartError::Listen(reason) if reason.kind() == std::io::ErrorKind::AddrInUse => {
+            let hint = "another registry may be running already; choose another port by `listeners`, with \
+                        `medallion up --registry-port`, or leave it out with `medallion up --no-registry`";
+            Failure::new(reason.to_string(), hint).into()
+        }
+        _ => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_named_as_in_container_images() {
+        assert_eq!(setting_of("KAFKASTORE_BOOTSTRAP_SERVERS"), "kafkastore.bootstrap.servers");
+        assert_eq!(setting_of("A__B___C"), "a_b-c");
+    }
+}

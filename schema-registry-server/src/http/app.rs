@@ -1,0 +1,212 @@
+//! One request from its head to its answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request as HttpRequest, State as Shared};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::response::Response;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+use tracing::debug;
+
+use super::operational;
+use super::respond::{Answer, Denied, respond};
+use crate::access::Access;
+use crate::api::{self, About, Command, Limits, Parsed, Problem, Read, Reply, Write};
+use crate::election::Forwarder;
+use crate::metrics::Metrics;
+use crate::topic::{Leadership, Reader, State, Writer};
+
+/// How long a client may take to send a body.
+const BODY_PATIENCE: Duration = Duration::from_secs(60);
+/// How long a write waits for the end of an election.
+const ELECTION_PATIENCE: Duration = Duration::from_secs(10);
+/// The header of a write that another instance has forwarded; such a one is not forwarded again.
+pub(crate) const FORWARDED: &str = "x-forward";
+
+/// What requests are answered from.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) state: Arc<State>,
+    pub(crate) writer: Writer,
+    pub(crate) reader: Reader,
+    pub(crate) leadership: watch::Receiver<Leadership>,
+    pub(crate) forwarder: Forwarder,
+    pub(crate) access: Access,
+    pub(crate) metrics: Metrics,
+    pub(crate) fixed: Fixed,
+}
+
+/// What does not change while the registry runs.
+#[derive(Debug)]
+pub(crate) struct Fixed {
+    pub(crate) cluster_id: String,
+    pub(crate) group_id: String,
+    pub(crate) limits: Limits,
+    pub(crate) body_bytes_max: usize,
+    pub(crate) incompatible_code: i32,
+}
+
+/// All addresses.
+pub(super) fn router(app: Arc<App>) -> Router {
+    Router::new().fallback(handle).with_state(app)
+}
+
+async fn handle(Shared(app): Shared<Arc<App>>, request: HttpRequest) -> Response {
+    if let Some(response) = operational::answer(&app, request.method(), request.uri().path()) {
+        return response;
+    }
+    let started = Instant::now();
+    let (parts, body) = request.into_parts();
+    let (endpoint, answer) = app.answer(&parts, body).await;
+    let status = answer.status();
+    app.metrics.note_request(endpoint, &parts.method, status, started.elapsed());
+    debug!(method = %parts.method, path = parts.uri.path(), %status, "answered");
+    respond(answer)
+}
+
+impl App {
+    /// The endpoint's name for metrics, and the answer.
+    async fn answer(self: &Arc<Self>, parts: &Parts, body: Body) -> (&'static str, Answer) {
+        let request = request(parts, &[]);
+        let endpoint = api::endpoint_name(&request);
+        let user = match self.access.authenticate(parts) {
+            Ok(user) => user,
+            Err(denied) => return (endpoint, Answer::Denied(denied)),
+        };
+        let body = match self.read_body(body).await {
+            Ok(body) => body,
+            Err(problem) => return (endpoint, Answer::Problem(problem)),
+        };
+        let request = api::Request { body: &body, ..request };
+        let parsed = match api::parse(&request) {
+            Ok(parsed) => parsed,
+            Err(problem) => return (endpoint, Answer::Problem(problem)),
+        };
+        if !self.access.allows(user.as_ref(), &parsed.route) {
+            return (endpoint, Answer::Denied(Denied::forbidden()));
+        }
+        let media = parsed.media;
+        let answer = match self.carry_out(parsed, parts, body).await {
+            Ok(Outcome::Own(reply)) => Answer::Reply(reply, media),
+            Ok(Outcome::Leaders(response)) => Answer::Forwarded(response),
+            Err(problem) if problem.code == 409 => {
+                Answer::Problem(Problem { code: self.fixed.incompatible_code, ..problem })
+            }
+            Err(problem) => Answer::Problem(problem),
+        };
+        (endpoint, answer)
+    }
+
+    async fn read_body(&self, body: Body) -> Result<Bytes, Problem> {
+        let read = timeout(BODY_PATIENCE, Limited::new(body, self.fixed.body_bytes_max).collect()).await;
+        let read = read.map_err(|_| Problem::new(408, "The request body did not come in time"))?;
+        read.map(|body| body.to_bytes()).map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                let max = self.fixed.body_bytes_max;
+                Problem::new(
+                    413,
+                    format!("The request body is larger than {max} bytes (medallion.request.max.bytes)"),
+                )
+            } else {
+                Problem::new(400, format!("The request body could not be read: {error}"))
+            }
+        })
+    }
+
+    async fn carry_out(
+        self: &Arc<Self>,
+        parsed: Parsed,
+        parts: &Parts,
+        body: Bytes,
+    ) -> Result<Outcome, Problem> {
+        match parsed.command {
+            Command::Read(read) => self.look(read).await.map(Outcome::Own),
+            Command::Write(write) => self.change(write, parts, body).await,
+        }
+    }
+
+    async fn look(self: &Arc<Self>, read: Read) -> Result<Reply, Problem> {
+        if !read.is_heavy() {
+            return self.look_now(&read);
+        }
+        let app = Arc::clone(self);
+        let looked = tokio::task::spawn_blocking(move || app.look_now(&read)).await;
+        looked.unwrap_or_else(|error| Err(Problem::new(500, format!("Internal error: {error}"))))
+    }
+
+    fn look_now(&self, read: &Read) -> Result<Reply, Problem> {
+        let fixed = &self.fixed;
+        let about = About {
+            cluster_id: &fixed.cluster_id,
+            group_id: &fixed.group_id,
+            version: env!("CARGO_PKG_VERSION"),
+            has_leader: *self.leadership.borrow() != Leadership::Unknown,
+            limits: &fixed.limits,
+        };
+        api::answer(&self.state.store(), &about, read)
+    }
+
+    /// Here, where this instance writes; else there where it is done.
+    async fn change(self: &Arc<Self>, write: Write, parts: &Parts, body: Bytes) -> Result<Outcome, Problem> {
+        if let Some(reply) = self.is_registered(&write).await {
+            return Ok(Outcome::Own(reply));
+        }
+        match self.leader().await {
+            Leadership::Here { .. } => self.writer.write(write).await.map(Outcome::Own),
+            Leadership::At(_) if parts.headers.contains_key(FORWARDED) => {
+                Err(Problem::unknown_leader("This instance is not the leader that it was taken for"))
+            }
+            Leadership::At(leader) => {
+                self.forwarder.forward(&leader, parts, body).await.map(Outcome::Leaders)
+            }
+            Leadership::Unknown => Err(Problem::unknown_leader("Leader not known.")),
+        }
+    }
+
+    /// Who leads; an election is waited for.
+    async fn leader(&self) -> Leadership {
+        let mut leadership = self.leadership.clone();
+        let known = timeout(ELECTION_PATIENCE, leadership.wait_for(|now| *now != Leadership::Unknown)).await;
+        match known {
+            Ok(Ok(known)) => known.clone(),
+            _ => Leadership::Unknown,
+        }
+    }
+
+    /// A schema that is registered already needs nobody who writes, and no turn.
+    async fn is_registered(self: &Arc<Self>, write: &Write) -> Option<Reply> {
+        if !matches!(write, Write::Register { .. }) {
+            return None;
+        }
+        let (app, write) = (Arc::clone(self), write.clone());
+        let decided = tokio::task::spawn_blocking(move || api::registered(&app.state.store(), &write)).await;
+        decided.ok().flatten()
+    }
+}
+
+/// Where an answer is from.
+enum Outcome {
+    Own(Reply),
+    Leaders(Response),
+}
+
+fn request<'a>(parts: &'a Parts, body: &'a [u8]) -> api::Request<'a> {
+    api::Request {
+        method: &parts.method,
+        path: parts.uri.path(),
+        query: parts.uri.query().unwrap_or_default(),
+        content_type: text(&parts.headers, header::CONTENT_TYPE),
+        accept: text(&parts.headers, header::ACCEPT),
+        body,
+    }
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}

@@ -1,0 +1,77 @@
+//! Answers as HTTP responses.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::api::{MediaType, Problem, Reply};
+
+/// What is answered.
+pub(super) enum Answer {
+    Reply(Reply, MediaType),
+    Problem(Problem),
+    Denied(Denied),
+    /// What the leader has answered.
+    Forwarded(Response),
+}
+
+/// A request that is not carried out because of who asks.
+#[derive(Debug)]
+pub(crate) struct Denied {
+    problem: Problem,
+    /// The header `WWW-Authenticate`.
+    challenge: Option<HeaderValue>,
+}
+
+impl Denied {
+    /// Whoever asks has not proved who they are.
+    pub(crate) fn unauthenticated(scheme: &str, realm: &str) -> Self {
+        let realm = realm.replace(['"', '\\'], "");
+        let challenge = HeaderValue::from_str(&format!("{scheme} realm=\"{realm}\"")).ok();
+        Self { problem: Problem::new(401, "Unauthorized"), challenge }
+    }
+
+    /// Whoever asks may not have it.
+    pub(crate) fn forbidden() -> Self {
+        Self { problem: Problem::new(403, "User is denied operation on this resource"), challenge: None }
+    }
+}
+
+impl Answer {
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::Reply(Reply::Nothing, _) => StatusCode::NO_CONTENT,
+            Self::Reply(..) => StatusCode::OK,
+            Self::Problem(problem) => problem.status(),
+            Self::Denied(denied) => denied.problem.status(),
+            Self::Forwarded(response) => response.status(),
+        }
+    }
+}
+
+pub(super) fn respond(answer: Answer) -> Response {
+    let status = answer.status();
+    let (body, media) = match answer {
+        Answer::Forwarded(response) => return response,
+        Answer::Reply(Reply::Nothing, _) => return status.into_response(),
+        Answer::Reply(Reply::Json(json), media) => (json.to_string(), media),
+        Answer::Reply(Reply::Raw(text), media) => (text, media),
+        Answer::Problem(problem) => (problem.body().to_string(), MediaType::V1),
+        Answer::Denied(denied) => {
+            let body = denied.problem.body().to_string();
+            let mut response = respond_with(status, body, MediaType::V1);
+            if let Some(challenge) = denied.challenge {
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+            }
+            return response;
+        }
+    };
+    respond_with(status, body, media)
+}
+
+fn respond_with(status: StatusCode, body: String, media: MediaType) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media.as_str()));
+    response
+}

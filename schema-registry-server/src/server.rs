@@ -1,0 +1,186 @@
+//! A registry as a whole: started in order, stopped in order.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use medallion_client::Client;
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+use tracing::{info, warn};
+
+use crate::access::{Access, AccessError};
+use crate::election::{Election, Forwarder};
+use crate::http::{App, Bound, Fixed, TlsError, client_config, server_config};
+use crate::metrics::Metrics;
+use crate::settings::{RegistrySettings, Scheme, SettingsError};
+use crate::topic::{PrepareError, Reader, State, Writer, end_offset, prepare};
+
+/// How long a stop waits for requests that are under way.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a registry does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A setting is not valid.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// An address cannot be taken.
+    #[error(transparent)]
+    Listen(#[from] io::Error),
+    /// A key or a certificate cannot be read.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The files of users, tokens or rights cannot be read.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The topic cannot be used.
+    #[error(transparent)]
+    Topic(#[from] PrepareError),
+    /// The cluster cannot be reached.
+    #[error("the schemas topic cannot be read or written: {0}")]
+    Client(#[from] medallion_client::Error),
+    /// The topic is too long for the time.
+    #[error("the topic {topic} was read to offset {read_to} of {end} within {} ms (kafkastore.init.timeout.ms)", after.as_millis())]
+    TooLong {
+        /// The topic.
+        topic: String,
+        /// How far it was read.
+        read_to: i64,
+        /// Where it ended at the start.
+        end: i64,
+        /// The setting's value.
+        after: Duration,
+    },
+    /// Two metrics have one name.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// A registry that runs. It stops with [`Registry::shutdown`]; dropping it ends it at once.
+#[derive(Debug)]
+pub struct Registry {
+    addresses: Vec<(Scheme, SocketAddr)>,
+    app: Arc<App>,
+    stop: watch::Sender<bool>,
+    election: Election,
+    servers: JoinSet<io::Result<()>>,
+}
+
+impl Registry {
+    /// Takes its addresses, reads the topic to its end, and answers from then on.
+    ///
+    /// # Errors
+    /// [`StartError`]
+    pub async fn start(settings: RegistrySettings) -> Result<Self, StartError> {
+        let started = Instant::now();
+        let access = Access::new(&settings)?;
+        let (tls, tls_to_leader) = (server_config(&settings)?, client_config(&settings)?);
+        let mut bound = Vec::new();
+        for listener in &settings.listeners {
+            bound.push(Bound::bind(listener).await?);
+        }
+        let client = Client::new(settings.client_settings()?)?;
+        let cluster_id = prepare(&client, &settings).await?;
+        let (stop, stopped) = watch::channel(false);
+        let state = Arc::new(State::new(settings.store_settings()));
+        let reader = Reader::start(&client, &settings.topic, Arc::clone(&state), stopped.clone())?;
+        read_to_end(&client, &settings, &state, started).await?;
+        let writing = Arc::new(Mutex::new(()));
+        let instance = instance(&settings, &bound);
+        let (election, leadership) =
+            Election::start(&client, &settings, instance, Arc::clone(&writing), stopped.clone());
+        let writer = Writer::start(&settings, Arc::clone(&state), leadership.clone(), writing)?;
+        let app = Arc::new(App {
+            state,
+            writer,
+            reader,
+            leadership,
+            forwarder: Forwarder::new(&settings, tls_to_leader),
+            access,
+            metrics: Metrics::new()?,
+            fixed: Fixed {
+                cluster_id,
+                group_id: settings.group_id.clone(),
+                limits: settings.limits(),
+                body_bytes_max: settings.body_bytes_max(),
+                incompatible_code: settings.incompatible_code.0,
+            },
+        });
+        let addresses = bound.iter().map(|bound| (bound.scheme, bound.address)).collect();
+        let mut servers = JoinSet::new();
+        for bound in bound {
+            servers.spawn(bound.serve(Arc::clone(&app), tls.clone(), stopped.clone()));
+        }
+        Ok(Self { addresses, app, stop, election, servers })
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> &[(Scheme, SocketAddr)] {
+        &self.addresses
+    }
+
+    /// Ends with the reason when it cannot go on.
+    pub async fn failed(&self) -> String {
+        self.app.reader.failed().await
+    }
+
+    /// Takes no more requests, answers those that are under way, and ends.
+    ///
+    /// # Errors
+    /// Where a listener has failed.
+    pub async fn shutdown(mut self) -> io::Result<()> {
+        self.stop.send_replace(true);
+        let ended = timeout(STOP_PATIENCE, async {
+            while let Some(ended) = self.servers.join_next().await {
+                ended.map_err(io::Error::other)??;
+            }
+            Ok(())
+        });
+        let outcome = ended.await.unwrap_or_else(|_| {
+            warn!("connections that were still open are closed");
+            Ok(())
+        });
+        self.election.ended().await;
+        outcome
+    }
+}
+
+/// Under which host and port other instances reach this one.
+fn instance(settings: &RegistrySettings, bound: &[Bound]) -> (String, u16) {
+    let between = bound.iter().zip(&settings.listeners);
+    let mut between = between.filter(|(bound, _)| bound.scheme == settings.inter_instance_protocol.0);
+    let (address, listener) =
+        between.next().map_or((None, None), |(bound, listener)| (Some(bound.address), Some(listener)));
+    let is_specific = address.is_some_and(|address| !address.ip().is_unspecified());
+    let of_listener = listener.filter(|_| is_specific).map(|listener| listener.host.clone());
+    let of_machine = || rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let host = settings.host_name.clone().or(of_listener).unwrap_or_else(of_machine);
+    let port = settings.host_port.or(address.map(|address| address.port())).unwrap_or(0);
+    (host, port)
+}
+
+async fn read_to_end(
+    client: &Client,
+    settings: &RegistrySettings,
+    state: &State,
+    started: Instant,
+) -> Result<(), StartError> {
+    let end = end_offset(client, &settings.topic).await?;
+    let after = settings.init_timeout;
+    if !state.wait_for(end, after.saturating_sub(started.elapsed())).await {
+        return Err(StartError::TooLong {
+            topic: settings.topic.clone(),
+            read_to: state.read_to(),
+            end,
+            after,
+        });
+    }
+    let (records, skipped) = state.counts();
+    let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    info!(topic = settings.topic, end, records, skipped, took_ms, "read the schemas topic");
+    Ok(())
+}

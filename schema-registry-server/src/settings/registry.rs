@@ -1,0 +1,312 @@
+//! The registry's own settings.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use medallion_schema_registry::CompatibilityLevel;
+use medallion_schema_registry::store;
+
+use super::declaration::{Declaration, settings};
+use super::value::{IncompatibleCode, Value};
+use super::{
+    Authentication, ClientCertificates, InterInstanceProtocol, Listener, Scheme, SettingsError, java_only,
+    kafkastore,
+};
+use crate::api::{Limit, Limits};
+
+settings! {
+    /// What a registry is set up with.
+    RegistrySettings {
+        /// Where it listens for HTTP and HTTPS.
+        listeners: Vec<Listener> ["listeners"] = "http://0.0.0.0:8081";
+        /// The brokers to begin with; a security protocol before an address (`SASL_SSL://`) is taken for `kafkastore.security.protocol` where that is not set.
+        bootstrap_servers: Vec<String> ["kafkastore.bootstrap.servers"] = "";
+        /// The topic of schemas, settings and modes: one partition, compacted.
+        topic: String ["kafkastore.topic"] = "_schemas";
+        /// How many replicas the topic has when it is made, as far as there are brokers.
+        replication_factor: i16 ["kafkastore.topic.replication.factor"] = "3";
+        /// Whether the topic is used as it is: neither made nor looked at.
+        skips_validation: bool ["kafkastore.topic.skip.validation"] = "false";
+        /// How long a write may take until it is acknowledged (at most half of `kafkagroup.session.timeout.ms`), and again until this instance has read it.
+        timeout: Duration ["kafkastore.timeout.ms"] = "500";
+        /// How long the topic may take to be read at the start.
+        init_timeout: Duration ["kafkastore.init.timeout.ms"] = "60000";
+        /// The name under which other instances reach this one.
+        host_name: Option<String> ["host.name"] = "";
+        /// The port under which other instances reach this one; that of a listener unless set.
+        host_port: Option<u16> ["host.port"] = "";
+        /// How instances speak to each other; a listener must have it.
+        inter_instance_protocol: InterInstanceProtocol ["inter.instance.protocol"] = "http";
+        /// Headers of clients that are forwarded with a write, beside those that it needs.
+        forwarded_headers: Vec<String> ["inter.instance.headers.whitelist"] = "";
+        /// The group of the instances that elect a leader.
+        group_id: String ["schema.registry.group.id"] = "schema-registry";
+        /// Whether this instance may be the one that writes.
+        leader_eligibility: bool ["leader.eligibility"] = "true";
+        /// Whether a leader stays one when an instance with a smaller address comes.
+        leader_sticky: bool ["leader.election.sticky"] = "false";
+        /// How long the leader may take to accept a connection of another instance.
+        leader_connect_timeout: Duration ["leader.connect.timeout.ms"] = "60000";
+        /// How long the leader may take to answer another instance.
+        leader_read_timeout: Duration ["leader.read.timeout.ms"] = "60000";
+        /// After which time without a sign of life an instance is out of the group.
+        session_timeout: Duration ["kafkagroup.session.timeout.ms"] = "10000";
+        /// How often an instance gives a sign of life.
+        heartbeat_interval: Duration ["kafkagroup.heartbeat.interval.ms"] = "3000";
+        /// How long the group waits for its members at an election.
+        rebalance_timeout: Duration ["kafkagroup.rebalance.timeout.ms"] = "300000";
+        /// The compatibility level where none is set.
+        compatibility_level: CompatibilityLevel ["schema.compatibility.level"] = "backward";
+        /// The older name of `schema.compatibility.level`.
+        avro_compatibility_level: Option<CompatibilityLevel> ["avro.compatibility.level"] = "";
+        /// Whether modes can be changed.
+        mode_mutability: bool ["mode.mutability"] = "true";
+        /// Whether new schemas are looked at more closely than old ones.
+        validate_new_schemas: bool ["schema.validate.new.schemas"] = "true";
+        /// Whether reserved fields are checked.
+        validate_fields: bool ["schema.validate.fields"] = "false";
+        /// Whether a subject must have a name.
+        reject_empty_subject: bool ["schema.reject.empty.subject"] = "false";
+        /// Whether two versions of one reference are an error.
+        reference_versions_strict: bool ["reference.versions.strict"] = "false";
+        /// How many schemas `GET /schemas` lists where nothing, or too much, is asked for.
+        schema_default_limit: usize ["schema.search.default.limit"] = "1000";
+        /// How many schemas can be asked for at once.
+        schema_max_limit: usize ["schema.search.max.limit"] = "1000";
+        /// As `schema.search.default.limit`, for subjects.
+        subject_default_limit: usize ["subject.search.default.limit"] = "2147483647";
+        /// As `schema.search.max.limit`, for subjects.
+        subject_max_limit: usize ["subject.search.max.limit"] = "2147483647";
+        /// As `schema.search.default.limit`, for versions.
+        version_default_limit: usize ["subject.version.search.default.limit"] = "2147483647";
+        /// As `schema.search.max.limit`, for versions.
+        version_max_limit: usize ["subject.version.search.max.limit"] = "2147483647";
+        /// As `schema.search.default.limit`, for contexts.
+        context_default_limit: usize ["context.search.default.limit"] = "2147483647";
+        /// As `schema.search.max.limit`, for contexts.
+        context_max_limit: usize ["context.search.max.limit"] = "2147483647";
+        /// Whether `size.limit.filter.max.request.body.size` holds.
+        size_limit_enabled: bool ["size.limit.filter.enabled"] = "false";
+        /// The largest body of a request in bytes, where that is limited more narrowly than by `medallion.request.max.bytes`.
+        size_limit: usize ["size.limit.filter.max.request.body.size"] = "1048576";
+        /// The largest body of a request in bytes, always.
+        request_bytes_max: usize ["medallion.request.max.bytes"] = "16777216";
+        /// The `error_code` of an incompatible schema: 409 up to Confluent 8.1 and in Karapace, 40901 from 8.2 on.
+        incompatible_code: IncompatibleCode ["medallion.incompatible.error.code"] = "409";
+        /// The levels of log lines, as `info,medallion_schema_registry_server=debug`.
+        log_level: String ["medallion.log.level"] = "info";
+        /// `text`, or `json` for one object a line.
+        log_format: String ["medallion.log.format"] = "text";
+        /// How clients prove who they are.
+        authentication: Authentication ["authentication.method"] = "NONE";
+        /// What clients are told they are asked for.
+        realm: String ["authentication.realm"] = "schema-registry";
+        /// The roles of which a user must have one; `*` for any.
+        roles: Vec<String> ["authentication.roles"] = "*";
+        /// The users of BASIC, a line each: `name: password,role,...`; a password may be `SHA-256:` and the digest in hexadecimal digits.
+        users_file: Option<PathBuf> ["medallion.authentication.users.file"] = "";
+        /// The tokens of BEARER, a line each: `name: token,role,...`; a token may be `SHA-256:` and the digest in hexadecimal digits.
+        tokens_file: Option<PathBuf> ["medallion.authentication.tokens.file"] = "";
+        /// Who may do what to which subjects, a line each: `who right subjects`. Who is a user's name, `@role` or `*`; the right is `read`, `write` or `admin`, each with those before it; subjects are a name, or its beginning and `*`. Without this file all may do everything.
+        rights_file: Option<PathBuf> ["medallion.authorization.file"] = "";
+        /// Paths that need no authentication; with `*` at the end, all that begin so. `/metrics` and `/health` never need one.
+        authentication_skips: Vec<String> ["authentication.skip.paths"] = "";
+        /// The private key and the certificates of HTTPS, in one PEM file.
+        keystore: Option<PathBuf> ["ssl.keystore.location"] = "";
+        /// Who may sign certificates of clients and of other instances, as a PEM file.
+        truststore: Option<PathBuf> ["ssl.truststore.location"] = "";
+        /// Whether clients must show a certificate.
+        client_certificates: ClientCertificates ["ssl.client.authentication"] = "NONE";
+    }
+}
+
+impl RegistrySettings {
+    /// Reads settings; of a name that comes twice the later value holds.
+    ///
+    /// # Errors
+    /// For a name that does not exist or is not supported, and for values that are not allowed.
+    pub fn from_properties<K, V>(properties: impl IntoIterator<Item = (K, V)>) -> Result<Self, SettingsError>
+    where
+        K: AsRef<str>,
+        V: AsRef<str>,
+    {
+        let mut settings = Self::default();
+        for (name, value) in properties {
+            settings.set(name.as_ref().trim(), value.as_ref().trim())?;
+        }
+        settings.take_protocol_of_bootstrap_servers();
+        settings.validate()?;
+        Ok(settings)
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), SettingsError> {
+        if let Some(outcome) = self.set_declared(name, value) {
+            return outcome;
+        }
+        if let Some(outcome) = java_only::check(name, value) {
+            return outcome;
+        }
+        if let Some(config) = name.strip_prefix("kafkastore.topic.config.") {
+            self.topic_configs.push((config.to_owned(), value.to_owned()));
+            return Ok(());
+        }
+        match name.strip_prefix("kafkastore.") {
+            Some(of_client) => kafkastore::take(&mut self.client, of_client, value),
+            None => Err(java_only::unknown(name)),
+        }
+    }
+
+    /// `SASL_SSL://host:port`, as Confluent's registry takes it.
+    fn take_protocol_of_bootstrap_servers(&mut self) {
+        let is_set = self.client.iter().any(|(name, _)| name == "security.protocol");
+        for server in &mut self.bootstrap_servers {
+            let Some((protocol, address)) = server.split_once("://") else { continue };
+            if !is_set {
+                self.client.push(("security.protocol".to_owned(), protocol.to_owned()));
+            }
+            *server = address.to_owned();
+        }
+    }
+
+    fn validate(&self) -> Result<(), SettingsError> {
+        let conflict = |name, reason: &str| Err(SettingsError::Conflict { name, reason: Arc::from(reason) });
+        if self.bootstrap_servers.is_empty() {
+            return conflict("kafkastore.bootstrap.servers", "at least one host:port is needed");
+        }
+        if self.listeners.is_empty() {
+            return conflict("listeners", "at least one is needed");
+        }
+        if self.listeners.iter().any(|listener| listener.scheme == Scheme::Https) && self.keystore.is_none() {
+            return conflict(
+                "ssl.keystore.location",
+                "HTTPS needs a PEM file with a private key and certificates",
+            );
+        }
+        if self.client_certificates != ClientCertificates::None && self.truststore.is_none() {
+            return conflict("ssl.truststore.location", "ssl.client.authentication needs it");
+        }
+        if self.listener_between_instances().is_none() {
+            return conflict("inter.instance.protocol", "no listener has it");
+        }
+        if self.authentication == Authentication::Basic && self.users_file.is_none() {
+            return conflict("medallion.authentication.users.file", "authentication.method=BASIC needs it");
+        }
+        if self.authentication == Authentication::Bearer && self.tokens_file.is_none() {
+            return conflict("medallion.authentication.tokens.file", "authentication.method=BEARER needs it");
+        }
+        if self.rights_file.is_some() && self.authentication == Authentication::None {
+            return conflict(
+                "medallion.authorization.file",
+                "without authentication.method nobody has a name",
+            );
+        }
+        if self.replication_factor < 1 {
+            return conflict("kafkastore.topic.replication.factor", "at least one replica is needed");
+        }
+        if self.heartbeat_interval >= self.session_timeout {
+            return conflict(
+                "kafkagroup.heartbeat.interval.ms",
+                "it must be below kafkagroup.session.timeout.ms",
+            );
+        }
+        self.client_settings().map(drop)
+    }
+
+    /// `medallion.log.level`
+    pub fn log_level(&self) -> &str {
+        &self.log_level
+    }
+
+    /// `medallion.log.format`
+    pub fn log_format(&self) -> &str {
+        &self.log_format
+    }
+
+    /// The listener that other instances are told of.
+    pub(crate) fn listener_between_instances(&self) -> Option<&Listener> {
+        self.listeners.iter().find(|listener| listener.scheme == self.inter_instance_protocol.0)
+    }
+
+    /// The settings of the client on the topic.
+    pub(crate) fn client_settings(&self) -> Result<medallion_client::ClientSettings, SettingsError> {
+        let own = [
+            ("bootstrap.servers".to_owned(), self.bootstrap_servers.join(",")),
+            ("client.id".to_owned(), "schema-registry".to_owned()),
+            ("allow.auto.create.topics".to_owned(), "false".to_owned()),
+        ];
+        let properties = own.into_iter().chain(self.client.clone());
+        medallion_client::ClientSettings::from_properties(properties).map_err(SettingsError::Client)
+    }
+
+    /// What decisions depend on.
+    pub(crate) fn store_settings(&self) -> store::Settings {
+        store::Settings {
+            compatibility_level: self.avro_compatibility_level.unwrap_or(self.compatibility_level),
+            mode_mutability: self.mode_mutability,
+            validate_new_schemas: self.validate_new_schemas,
+            validate_fields: self.validate_fields,
+            reject_empty_subject: self.reject_empty_subject,
+            reference_versions_strict: self.reference_versions_strict,
+        }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        let limit = |default: usize, max: usize| Limit { default, max };
+        Limits {
+            schemas: limit(self.schema_default_limit, self.schema_max_limit),
+            subjects: limit(self.subject_default_limit, self.subject_max_limit),
+            versions: limit(self.version_default_limit, self.version_max_limit),
+            contexts: limit(self.context_default_limit, self.context_max_limit),
+        }
+    }
+
+    pub(crate) fn body_bytes_max(&self) -> usize {
+        if self.size_limit_enabled {
+            self.size_limit.min(self.request_bytes_max)
+        } else {
+            self.request_bytes_max
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(more: &[(&str, &str)]) -> Result<RegistrySettings, SettingsError> {
+        let all = [("kafkastore.bootstrap.servers", "SASL_PLAINTEXT://a:1,SASL_PLAINTEXT://b:2")];
+        let sasl = [
+            ("kafkastore.sasl.mechanism", "PLAIN"),
+            ("kafkastore.sasl.jaas.config", r#"x.PlainLoginModule required username="u" password="p;q";"#),
+        ];
+        RegistrySettings::from_properties(all.iter().chain(&sasl).chain(more).copied())
+    }
+
+    #[test]
+    fn settings_of_the_client_are_found_behind_their_prefix() {
+        let settings = read(&[]).unwrap();
+        let client = settings.client_settings().unwrap();
+        assert_eq!(settings.bootstrap_servers, ["a:1", "b:2"]);
+        assert!(format!("{client:?}").contains("SaslPlaintext"), "{client:?}");
+        let error = read(&[("kafkastore.no.such", "1")]).unwrap_err().to_string();
+        assert!(error.contains("no.such"), "{error}");
+    }
+
+    #[test]
+    fn what_is_not_there_is_refused_by_name() {
+        for (name, value, words) in [
+            ("listners", "http://a:1", "did you mean listeners?"),
+            ("resource.extension.class", "a.b.C", "resource.extension.class is not supported"),
+            ("schema.compatibility.level", "sideways", "expected one of none, backward"),
+            ("listeners", "https://a:1", "ssl.keystore.location"),
+            ("inter.instance.protocol", "https", "no listener has it"),
+            ("authentication.method", "BASIC", "medallion.authentication.users.file"),
+            ("medallion.incompatible.error.code", "410", "409 or 40901"),
+        ] {
+            let error = read(&[(name, value)]).unwrap_err().to_string();
+            assert!(error.contains(words), "{name}: {error}");
+        }
+        read(&[("resource.extension.class", ""), ("debug", "false"), ("metrics.jmx.prefix", "x")]).unwrap();
+    }
+}

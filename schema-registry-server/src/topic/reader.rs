@@ -1,0 +1,144 @@
+//! Reads the topic into the state, from its beginning and without end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use medallion_client::config::OffsetReset;
+use medallion_client::{Admin, Client, Consumer, ConsumerSettings, Error, admin::OffsetAt};
+use medallion_wire::TopicPartition;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{error, warn};
+
+use super::state::State;
+
+/// How long one look for new records waits.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// The wait after an error.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How old the last look may be before the state counts as stale.
+const STALE_AFTER: Duration = Duration::from_secs(30);
+
+/// The task that reads, seen from outside.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    looked: Arc<Mutex<Looked>>,
+    failed: watch::Receiver<Option<String>>,
+}
+
+/// The last look at the topic.
+#[derive(Debug)]
+struct Looked {
+    succeeded: Instant,
+    error: Option<String>,
+}
+
+impl Reader {
+    /// Starts to read. It ends with `stop`, or where what was read is no longer what the topic holds.
+    ///
+    /// # Errors
+    /// Where the consumer cannot be made.
+    pub(crate) fn start(
+        client: &Client,
+        topic: &str,
+        state: Arc<State>,
+        stop: watch::Receiver<bool>,
+    ) -> Result<Self, Error> {
+        let settings = ConsumerSettings::default().auto_offset_reset(OffsetReset::Earliest);
+        let consumer = Consumer::new(client, settings)?;
+        let partition = TopicPartition::new(topic, 0);
+        consumer.assign([partition.clone()]);
+        let looked = Arc::new(Mutex::new(Looked { succeeded: Instant::now(), error: None }));
+        let (failure, failed) = watch::channel(None);
+        let task = Task { consumer, partition, state, looked: Arc::clone(&looked), stop };
+        tokio::spawn(async move {
+            if let Err(reason) = task.run().await {
+                error!(%reason, "the schemas topic cannot be read any more");
+                failure.send_replace(Some(reason.to_string()));
+            }
+        });
+        Ok(Self { looked, failed })
+    }
+
+    /// Ends with the reason when the topic cannot be read any more.
+    pub(crate) async fn failed(&self) -> String {
+        let mut failed = self.failed.clone();
+        loop {
+            if let Some(reason) = failed.borrow_and_update().clone() {
+                return reason;
+            }
+            if failed.changed().await.is_err() {
+                // Stopped in order.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Why the state may be stale, if it may.
+    pub(crate) fn problem(&self) -> Option<String> {
+        if let Some(reason) = &*self.failed.borrow() {
+            return Some(reason.clone());
+        }
+        let looked = self.looked.lock();
+        let age = looked.succeeded.elapsed();
+        (age > STALE_AFTER).then(|| {
+            let error = looked.error.as_deref().unwrap_or("no answer");
+            format!("the schemas topic could not be read for {} s: {error}", age.as_secs())
+        })
+    }
+}
+
+/// The offset behind the topic's last record.
+///
+/// # Errors
+/// Where no broker tells.
+pub(crate) async fn end_offset(client: &Client, topic: &str) -> Result<i64, Error> {
+    let partition = TopicPartition::new(topic, 0);
+    let mut ends = Admin::new(client).list_offsets(&[(partition.clone(), OffsetAt::Latest)]).await?;
+    let listed = ends.remove(&partition).unwrap_or(Err(Error::UnknownPartition { partition, count: 0 }))?;
+    Ok(listed.offset.map_or(0, |offset| offset.get()))
+}
+
+struct Task {
+    consumer: Consumer,
+    partition: TopicPartition,
+    state: Arc<State>,
+    looked: Arc<Mutex<Looked>>,
+    stop: watch::Receiver<bool>,
+}
+
+impl Task {
+    async fn run(mut self) -> Result<(), Error> {
+        while !*self.stop.borrow() {
+            let polled = tokio::select! {
+                polled = self.consumer.poll(PATIENCE) => polled,
+                _ = self.stop.changed() => break,
+            };
+            match polled {
+                Ok(batches) => {
+                    for batch in &batches {
+                        self.state.apply(batch);
+                    }
+                    self.skip_what_is_compacted().await;
+                    *self.looked.lock() = Looked { succeeded: Instant::now(), error: None };
+                }
+                Err(error @ (Error::Truncated { .. } | Error::Closed { .. })) => return Err(error),
+                Err(error) => {
+                    warn!(%error, "the schemas topic cannot be read; trying again");
+                    self.looked.lock().error = Some(error.to_string());
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+        self.consumer.close().await;
+        Ok(())
+    }
+
+    /// The topic may end in offsets whose records are compacted away.
+    async fn skip_what_is_compacted(&self) {
+        if let Ok(Ok(position)) = timeout(PATIENCE, self.consumer.position(&self.partition)).await {
+            self.state.advance(position.offset.get());
+        }
+    }
+}
