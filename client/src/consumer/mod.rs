@@ -9,6 +9,7 @@ mod batch;
 mod decode;
 mod fetcher;
 mod group;
+mod membership;
 mod metrics;
 mod position;
 mod request;
