@@ -38,7 +38,11 @@ fn a_file_is_checked_against_another_without_a_registry() {
     let checked = medallion(&["schema", "check", &new, "--against", &old]);
     assert_eq!(checked.status.code(), Some(1));
     let said = text(&checked.stdout);
-    for part in ["Trip.fare  READER_FIELD_MISSING_DEFAULT_VALUE", "What helps: give the field fare a default", "NONE, FORWARD"] {
+    for part in [
+        "Trip.fare  READER_FIELD_MISSING_DEFAULT_VALUE",
+        "What helps: give the field fare a default",
+        "NONE, FORWARD",
+    ] {
         assert!(said.contains(part), "{part} is missing in:\n{said}");
     }
     let checked = medallion(&["schema", "check", &new, "--against", &old, "--level", "forward", "--json"]);
@@ -56,7 +60,12 @@ fn two_files_are_compared() {
     let compared = medallion(&["schema", "diff", &old, &new]);
     assert!(compared.status.success(), "{}", text(&compared.stderr));
     let said = text(&compared.stdout);
-    for part in ["-  double fare = 2;", "+  string fare = 2;", "no:  the new schema reads old data", "Trip.fare (field 2)"] {
+    for part in [
+        "-  double fare = 2;",
+        "+  string fare = 2;",
+        "no:  the new schema reads old data",
+        "Trip.fare (field 2)",
+    ] {
         assert!(said.contains(part), "{part} is missing in:\n{said}");
     }
     let same: Value =
@@ -67,10 +76,18 @@ fn two_files_are_compared() {
 #[test]
 fn what_cannot_be_checked_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let broken = write(folder.path(), "broken.avsc", r#"{"type":"record","name":"Trip","fields":[{"name":"id","type":"lon"}]}"#);
+    let broken = write(
+        folder.path(),
+        "broken.avsc",
+        r#"{"type":"record","name":"Trip","fields":[{"name":"id","type":"lon"}]}"#,
+    );
     let unknown = write(folder.path(), "schema.txt", "{}");
     let cases: [(&[&str], i32, &[&str]); 5] = [
-        (&["schema", "check", &broken, "--against", &broken], 1, &["broken.avsc is not a valid AVRO schema", "lon"]),
+        (
+            &["schema", "check", &broken, "--against", &broken],
+            1,
+            &["broken.avsc is not a valid AVRO schema", "lon"],
+        ),
         (&["schema", "check", &unknown, "--against", &unknown], 2, &["schema.txt", "--type"]),
         (&["schema", "check", &broken], 2, &["--subject"]),
         (&["schema", "check", "absent.avsc", "--against", &broken], 1, &["absent.avsc"]),

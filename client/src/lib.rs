@@ -56,7 +56,8 @@
 //! | `consumer.stream()`, `recv()` | [`Consumer::batches`], [`Consumer::poll`]: batches of records instead of one at a time |
 //! | `BorrowedMessage`, `OwnedMessage` | [`ConsumerRecordRef`](consumer::ConsumerRecordRef), [`ConsumerRecord`](consumer::ConsumerRecord) |
 //! | `commit`, `committed`, `enable.auto.commit` | [`Consumer::commit`], [`Consumer::commit_positions`], [`Consumer::committed`] |
-//! | `subscribe` | not built yet |
+//! | `subscribe(&["t"])`, `subscribe(&["^t.*"])` | [`Consumer::subscribe`], [`Consumer::subscribe_pattern`] |
+//! | `ConsumerContext::pre_rebalance`, `post_rebalance` | [`RebalanceListener`], called within a poll |
 //! | `RDKafkaErrorCode` | [`Error`], [`Error::class`], [`Error::code`] |
 //! | `ClientContext::stats` | [`Client::metrics`], [`Producer::metrics`], [`Hooks`] |
 //! | `ClientContext::generate_oauth_token` | [`TokenProvider`] |
@@ -84,7 +85,9 @@ pub use admin::{Admin, Each, NewTopic};
 pub use client::{Client, ClientBuilder};
 pub use config::{ClientSettings, ConfigError, ConsumerSettings, ProducerSettings, Secret};
 pub use connection::{Token, TokenFuture, TokenProvider};
-pub use consumer::{Batch, Consumer, ConsumerMetrics, Position};
+pub use consumer::{
+    Batch, Consumer, ConsumerBuilder, ConsumerMetrics, Position, RebalanceFuture, RebalanceListener,
+};
 pub use coordinator::Coordinator;
 pub use error::{Error, ErrorClass};
 pub use hooks::{ClientMetrics, Hooks};

@@ -50,11 +50,12 @@ impl Registry {
         if !has_url {
             properties.push(("schema.registry.url".to_owned(), arguments.url.clone()));
         }
-        let mut settings = RegistrySettings::from_properties(properties)
-            .map_err(|error| UsageError(error.to_string()))?;
+        let mut settings =
+            RegistrySettings::from_properties(properties).map_err(|error| UsageError(error.to_string()))?;
         // Somebody waits at a terminal.
         settings.max_retries = settings.max_retries.min(1);
-        let client = RegistryClient::with_settings(settings).map_err(|error| UsageError(error.to_string()))?;
+        let client =
+            RegistryClient::with_settings(settings).map_err(|error| UsageError(error.to_string()))?;
         Ok(Self { client })
     }
 
@@ -118,8 +119,8 @@ impl Registry {
         references: &[SchemaReference],
         normalize: bool,
     ) -> anyhow::Result<(i32, i32)> {
-        let sent = Schema::new(sent_type(schema.schema_type), schema.text.as_str())
-            .references(references.to_vec());
+        let sent =
+            Schema::new(sent_type(schema.schema_type), schema.text.as_str()).references(references.to_vec());
         let answer = self.client.register(subject, &sent, normalize).await.map_err(|error| {
             let is_incompatible = error.is_incompatible();
             let error = anyhow::Error::from(error);
@@ -185,7 +186,8 @@ fn check_hint(subject: &str, file: &str) -> Failure {
 
 fn level_of(config: &SubjectConfig) -> anyhow::Result<CompatibilityLevel> {
     let name = config.compatibility_level.as_deref().unwrap_or("BACKWARD");
-    CompatibilityLevel::from_name(name).with_context(|| format!("the registry tells an unknown level: {name}"))
+    CompatibilityLevel::from_name(name)
+        .with_context(|| format!("the registry tells an unknown level: {name}"))
 }
 
 fn registered(found: &RegisteredSchema) -> anyhow::Result<Registered> {

@@ -86,11 +86,16 @@ impl Verdict {
             let _ = match self.checked {
                 0 => writeln!(text, "{name} is compatible: there is nothing yet that it has to fit"),
                 1 => writeln!(text, "{name} is compatible at the level {}", self.level),
-                count => writeln!(text, "{name} is compatible with all {count} versions at the level {}", self.level),
+                count => writeln!(
+                    text,
+                    "{name} is compatible with all {count} versions at the level {}",
+                    self.level
+                ),
             };
         }
         for broken in &self.broken {
-            let _ = writeln!(text, "{name} is not compatible with {} at the level {}", broken.label, self.level);
+            let _ =
+                writeln!(text, "{name} is not compatible with {} at the level {}", broken.label, self.level);
             broken.reasons.iter().for_each(|reason| write_reason(&mut text, reason));
         }
         if !self.is_compatible() {
