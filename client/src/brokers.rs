@@ -27,11 +27,7 @@ pub(crate) enum Purpose {
     Produce(u32),
     /// Fetch requests of one consumer.
     Fetch(u32),
-<<<<<<< HEAD
-    /// Requests of one member of a group.
-=======
-    /// Membership of one consumer: a coordinator answers when all members have joined.
->>>>>>> client
+    /// Membership of one member: a coordinator answers when all members have joined.
     Group(u32),
 }
 
