@@ -17,6 +17,7 @@ use crate::failure::Failure;
 
 const PORT: u16 = 9092;
 const METRICS_PORT: u16 = 8080;
+const REGISTRY_PORT: u16 = 8081;
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -24,6 +25,8 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(super) struct DemoBroker {
     address: String,
+    /// The URL of its schema registry.
+    registry: Option<String>,
     own: Option<OwnBroker>,
 }
 
@@ -40,9 +43,9 @@ struct OwnBroker {
 }
 
 impl DemoBroker {
-    /// A cluster that is running already.
-    pub(super) fn running(address: &str) -> Self {
-        Self { address: address.to_owned(), own: None }
+    /// A cluster that is running already, and a registry, where there is one.
+    pub(super) fn running(address: &str, registry: Option<&str>) -> Self {
+        Self { address: address.to_owned(), registry: registry.map(str::to_owned), own: None }
     }
 
     /// Starts a broker and waits for its first answer.
@@ -70,12 +73,18 @@ impl DemoBroker {
             note,
         };
         own.first_answer = own.wait_for_answer(&address, started).await?;
-        Ok(Self { address, own: Some(own) })
+        let registry = Some(format!("http://127.0.0.1:{}", ports.registry));
+        Ok(Self { address, registry, own: Some(own) })
     }
 
     /// `host:port`.
     pub(super) fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Where its schema registry is.
+    pub(super) fn registry(&self) -> Option<&str> {
+        self.registry.as_deref()
     }
 
     /// Where its metrics are.
@@ -197,10 +206,11 @@ fn spawn(folder: &Path, ports: &Ports) -> anyhow::Result<Child> {
     let log = File::create(&log).with_context(|| format!("cannot make {}", log.display()))?;
     let program = std::env::current_exe().context("cannot find this program")?;
     Command::new(program)
-        .args(["up", "--no-registry"])
+        .arg("up")
         .arg("--data")
         .arg(folder.join(DATA))
         .args(["--port", &ports.broker.to_string(), "--controller-port", &ports.controller.to_string()])
+        .args(["--registry-port", &ports.registry.to_string()])
         .args(["--set", &format!("medallion.metrics.listener=127.0.0.1:{}", ports.metrics)])
         .arg("--stop-with-stdin")
         .stdin(Stdio::piped())
@@ -217,6 +227,7 @@ struct Ports {
     broker: u16,
     controller: u16,
     metrics: u16,
+    registry: u16,
 }
 
 /// The usual ports where they are free; free ones instead, unless a port was asked for.
@@ -226,15 +237,16 @@ fn choose_ports(asked: Option<u16>, metrics: Option<u16>) -> anyhow::Result<(Por
         None if is_free(METRICS_PORT) => METRICS_PORT,
         None => free_port()?,
     };
+    let registry = if is_free(REGISTRY_PORT) { REGISTRY_PORT } else { free_port()? };
     let port = asked.unwrap_or(PORT);
     if port < u16::MAX && is_free(port) && is_free(port + 1) {
-        return Ok((Ports { broker: port, controller: port + 1, metrics }, None));
+        return Ok((Ports { broker: port, controller: port + 1, metrics, registry }, None));
     }
     if asked.is_some() {
         let message = format!("port {port} or the one behind it is taken");
         return Err(Failure::new(message, "name another one with --port").into());
     }
-    let ports = Ports { broker: free_port()?, controller: free_port()?, metrics };
+    let ports = Ports { broker: free_port()?, controller: free_port()?, metrics, registry };
     Ok((ports, Some(format!("port {PORT} is taken"))))
 }
 

@@ -4,11 +4,13 @@
 //! - [`broker`]: the broker as a process of its own, so that its memory can be told;
 //! - [`load`]: trips in, as fast as they are acknowledged, and then at a gentle rate;
 //! - [`reader`]: trips out, by kcat where it is installed;
+//! - [`schemas`]: trips in Avro, with a schema that evolves;
 //! - [`screen`]: what is printed.
 
 mod broker;
 mod load;
 mod reader;
+mod schemas;
 mod screen;
 mod source;
 
@@ -28,6 +30,7 @@ use crate::trips::Totals;
 use broker::DemoBroker;
 use load::Loaded;
 use reader::ReadBack;
+use schemas::Story;
 use screen::Screen;
 use source::TripSource;
 
@@ -35,8 +38,8 @@ use source::TripSource;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 It starts a broker of its own, with its data in a temporary folder, makes a topic, writes taxi trips keyed by pickup
-zone, reads them back with kcat, and fails unless trips and fares of every borough agree. Then trips go on flowing
-until Ctrl-C.
+zone, reads them back with kcat, and fails unless trips and fares of every borough agree. The first trips are written once
+more in Avro, with a schema that evolves, and read back with Python. Then trips go on flowing until Ctrl-C.
 
 Examples:
   medallion demo --mode once
@@ -73,6 +76,9 @@ pub(crate) struct DemoArguments {
     /// Use a running cluster instead of starting a broker; its topic trips is deleted first
     #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["port", "metrics_port", "data"])]
     cluster: Option<String>,
+    /// The schema registry of the running cluster [default: nothing is shown of schemas]
+    #[arg(long, value_name = "URL", requires = "cluster")]
+    registry: Option<String>,
 }
 
 /// A path; an empty one, as `TRIPS=` gives it, counts as none.
@@ -116,7 +122,7 @@ pub(crate) async fn run(arguments: DemoArguments, output: &Output) -> anyhow::Re
     let mut source = TripSource::open(file.as_deref(), arguments.repeat, arguments.seed, arguments.count)?;
     screen.step("trips", &source.describe());
     let broker = match &arguments.cluster {
-        Some(address) => DemoBroker::running(address),
+        Some(address) => DemoBroker::running(address, arguments.registry.as_deref()),
         None => DemoBroker::start(arguments.port, arguments.metrics_port, arguments.data.clone()).await?,
     };
     screen.step("broker", &broker.describe());
@@ -151,9 +157,10 @@ async fn show(
     screen.step("written", &loaded.describe(source.skipped()));
     let read = reader::read_back(broker.address(), TOPIC, loaded.totals.sum().trips).await?;
     screen.step("read", &read.describe());
+    let story = tell_of_schemas(arguments, broker, screen).await?;
     let memory = Memory { before: memory_before, after: broker.resident_bytes() };
     if screen.is_json() {
-        screen.value(&as_json(&loaded, &read, &memory, broker))?;
+        screen.value(&as_json(&loaded, &read, story.as_ref(), &memory, broker))?;
     } else {
         screen.totals(&loaded.totals, &read.totals);
     }
@@ -161,6 +168,24 @@ async fn show(
     screen.result(&loaded, &read, &memory);
     screen.where_to_look(broker, TOPIC, arguments.mode == Mode::Flow);
     Ok(producer)
+}
+
+/// The first trips once more, in Avro.
+async fn tell_of_schemas(
+    arguments: &DemoArguments,
+    broker: &DemoBroker,
+    screen: &Screen,
+) -> anyhow::Result<Option<Story>> {
+    let Some(registry) = broker.registry() else { return Ok(None) };
+    let file = arguments.trips.clone().flatten();
+    let mut source = TripSource::open(file.as_deref(), 1, arguments.seed, arguments.count)?;
+    let mut trips = Vec::new();
+    while trips.len() < schemas::TRIPS_MAX
+        && let Some(trip) = source.next()?
+    {
+        trips.push(trip);
+    }
+    Ok(Some(schemas::show(broker.address(), registry, &trips, screen).await?))
 }
 
 /// Somebody pressed Ctrl-C before the sums were compared.
@@ -222,7 +247,13 @@ fn compare(written: &Totals, read: &ReadBack) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn as_json(loaded: &Loaded, read: &ReadBack, memory: &Memory, broker: &DemoBroker) -> serde_json::Value {
+fn as_json(
+    loaded: &Loaded,
+    read: &ReadBack,
+    story: Option<&Story>,
+    memory: &Memory,
+    broker: &DemoBroker,
+) -> serde_json::Value {
     let boroughs: Vec<_> = loaded
         .totals
         .0
@@ -241,6 +272,7 @@ fn as_json(loaded: &Loaded, read: &ReadBack, memory: &Memory, broker: &DemoBroke
     json!({
         "boroughs": boroughs,
         "agree": loaded.totals == read.totals && read.strays == 0,
+        "schemas": story.map(Story::to_json),
         "written": loaded.summary,
         "reader": read.client,
         "read_seconds": read.took.as_secs_f64(),

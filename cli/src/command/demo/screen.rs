@@ -132,6 +132,9 @@ impl Screen {
         };
         self.line(&format!("\n  {}\n", self.paint(Paint::Bold, "Where to look")));
         self.fact("kafka", &format!("{address}, for every Kafka client"));
+        if let Some(registry) = broker.registry() {
+            self.fact("schemas", &format!("{registry}, for every client of Confluent's registry"));
+        }
         if let Some(metrics) = broker.metrics() {
             self.fact("metrics", metrics);
         }

@@ -50,10 +50,12 @@ impl Registry {
         if !has_url {
             properties.push(("schema.registry.url".to_owned(), arguments.url.clone()));
         }
-        let mut settings =
-            RegistrySettings::from_properties(properties).map_err(|error| UsageError(error.to_string()))?;
         // Somebody waits at a terminal.
-        settings.max_retries = settings.max_retries.min(1);
+        if !properties.iter().any(|(name, _)| name == "max.retries") {
+            properties.push(("max.retries".to_owned(), "0".to_owned()));
+        }
+        let settings =
+            RegistrySettings::from_properties(properties).map_err(|error| UsageError(error.to_string()))?;
         let client =
             RegistryClient::with_settings(settings).map_err(|error| UsageError(error.to_string()))?;
         Ok(Self { client })

@@ -69,12 +69,20 @@ pub(super) async fn show(
     let read = reading.finish(&registry).await?;
     screen.step("read", &read.describe());
     let refusal = refuse(&registry).await?;
-    screen.step("refused", &format!("version 3 would break {}: {}", refusal.reason.place, refusal.reason.problem));
+    screen.step(
+        "refused",
+        &format!("version 3 would break {}: {}", refusal.reason.place, refusal.reason.problem),
+    );
     if let Some(remedy) = &refusal.reason.remedy {
         screen.remark(&format!("what helps: {remedy}"));
     }
-    let story =
-        Story { written: avro.totals().clone(), tips: avro.tips(), read, ids: [first_id, second_id], refusal };
+    let story = Story {
+        written: avro.totals().clone(),
+        tips: avro.tips(),
+        read,
+        ids: [first_id, second_id],
+        refusal,
+    };
     story.check()?;
     Ok(story)
 }
@@ -90,8 +98,7 @@ async fn refuse(registry: &RegistryClient) -> anyhow::Result<Refusal> {
             return Err(Failure::new(message, "this is a bug in Medallion's schema registry").into());
         }
     };
-    let parse =
-        |text: &str| ParsedSchema::parse(SchemaType::Avro, text, &[], Validation::Strict);
+    let parse = |text: &str| ParsedSchema::parse(SchemaType::Avro, text, &[], Validation::Strict);
     let (old, new) = (parse(VERSIONS[1])?, parse(VERSIONS[2])?);
     let previous = [Previous { version: Some(2), schema: &old }];
     let found = conflict(CompatibilityLevel::Backward, CompatibilityPolicy::Strict, &new, &previous);
@@ -145,7 +152,8 @@ mod tests {
 
     #[test]
     fn the_second_version_follows_the_first_and_the_third_does_not() {
-        let parse = |text: &str| ParsedSchema::parse(SchemaType::Avro, text, &[], Validation::Strict).unwrap();
+        let parse =
+            |text: &str| ParsedSchema::parse(SchemaType::Avro, text, &[], Validation::Strict).unwrap();
         let [first, second, third] = VERSIONS.map(parse);
         let reasons = |old: &ParsedSchema, new: &ParsedSchema| {
             let previous = [Previous { version: None, schema: old }];

@@ -43,8 +43,11 @@ pub(super) struct AvroRead {
 impl AvroRead {
     /// In words.
     pub(super) fn describe(&self) -> String {
-        let by_schema: Vec<String> =
-            self.by_schema.iter().map(|(id, count)| format!("{} with schema {id}", thousands(*count))).collect();
+        let by_schema: Vec<String> = self
+            .by_schema
+            .iter()
+            .map(|(id, count)| format!("{} with schema {id}", thousands(*count)))
+            .collect();
         let count = counted(self.totals.sum().trips, "trip");
         let by = if self.is_foreign {
             format!("by {}", self.client)
@@ -154,7 +157,7 @@ async fn by_own_client(bootstrap: &str, registry: &RegistryClient, count: usize)
     let topic = described.into_values().next().context("no answer")??;
     let settings = ConsumerSettings::default().auto_offset_reset(OffsetReset::Earliest);
     let consumer = Consumer::new(&client, settings)?;
-    let numbers = topic.partitions.iter().map(|partition| partition.partition.get());
+    let numbers = topic.partitions.iter().map(|partition| partition.index.get());
     consumer.assign(numbers.map(|partition| TopicPartition::new(TOPIC, partition)));
     let deserializer = AvroDeserializer::new(registry, RecordPart::Value, DeserializerSettings::default())?;
     let mut read = AvroRead { client: "medallion".to_owned(), ..AvroRead::default() };

@@ -14,7 +14,7 @@ use crate::trips::{Cents, Totals, Trip};
 const PARTITIONS: i32 = 3;
 const CREATE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A trip in the schema's fields. What a schema lacks is not written.
+/// A trip as the first schema has it.
 #[derive(Serialize)]
 struct AvroTrip {
     pickup_datetime: i64,
@@ -22,7 +22,16 @@ struct AvroTrip {
     dropoff_location_id: i32,
     trip_distance: f64,
     fare_amount: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
+}
+
+/// A trip as the second schema has it.
+#[derive(Serialize)]
+struct AvroTripWithTip {
+    pickup_datetime: i64,
+    pickup_location_id: i32,
+    dropoff_location_id: i32,
+    trip_distance: f64,
+    fare_amount: f64,
     tip_amount: Option<f64>,
 }
 
@@ -44,20 +53,29 @@ impl AvroTrips {
     }
 
     /// Writes trips with a schema and waits until all are acknowledged; the schema's id.
-    pub(super) async fn write(&mut self, schema: &str, trips: &[Trip], has_tips: bool) -> anyhow::Result<i32> {
+    pub(super) async fn write(
+        &mut self,
+        schema: &str,
+        trips: &[Trip],
+        has_tips: bool,
+    ) -> anyhow::Result<i32> {
         let schema = Schema::new(SchemaType::Avro, schema);
         let registered = self.registry.register(SUBJECT, &schema, false).await?;
         let serializer =
             AvroSerializer::new(&self.registry, schema, RecordPart::Value, SerializerSettings::default())?;
         let mut deliveries = Vec::with_capacity(trips.len());
         for trip in trips {
-            let value = serializer.serialize(TOPIC, &avro(trip, has_tips)).await?;
+            let value = if has_tips {
+                serializer.serialize(TOPIC, &AvroTripWithTip::of(trip)).await?
+            } else {
+                serializer.serialize(TOPIC, &AvroTrip::of(trip)).await?
+            };
             let key = trip.pickup_location_id.to_string();
-            deliveries.push(self.producer.send(Record::to(TOPIC).key(key).value(value)).await?);
+            deliveries.push(self.producer.send(Record::to(TOPIC).key(&key).value(&value)).await?);
             self.totals.add(trip.pickup_location_id, trip.fare_amount);
             self.tips.0 += if has_tips { trip.tip_amount.0 } else { 0 };
         }
-        self.producer.flush().await?;
+        self.producer.flush().await;
         for delivery in deliveries {
             delivery.await?;
         }
@@ -75,14 +93,29 @@ impl AvroTrips {
     }
 }
 
-fn avro(trip: &Trip, has_tips: bool) -> AvroTrip {
-    AvroTrip {
-        pickup_datetime: trip.pickup_ms,
-        pickup_location_id: trip.pickup_location_id.into(),
-        dropoff_location_id: trip.dropoff_location_id.into(),
-        trip_distance: trip.miles,
-        fare_amount: trip.fare_amount.dollars(),
-        tip_amount: has_tips.then(|| trip.tip_amount.dollars()),
+impl AvroTrip {
+    fn of(trip: &Trip) -> Self {
+        Self {
+            pickup_datetime: trip.pickup_ms,
+            pickup_location_id: trip.pickup_location_id.into(),
+            dropoff_location_id: trip.dropoff_location_id.into(),
+            trip_distance: trip.miles,
+            fare_amount: trip.fare_amount.dollars(),
+        }
+    }
+}
+
+impl AvroTripWithTip {
+    fn of(trip: &Trip) -> Self {
+        let AvroTrip {
+            pickup_datetime,
+            pickup_location_id,
+            dropoff_location_id,
+            trip_distance,
+            fare_amount,
+        } = AvroTrip::of(trip);
+        let tip_amount = Some(trip.tip_amount.dollars());
+        Self { pickup_datetime, pickup_location_id, dropoff_location_id, trip_distance, fare_amount, tip_amount }
     }
 }
 
