@@ -8,7 +8,7 @@ use std::time::Duration;
 use medallion_wire::BrokerId;
 use medallion_wire::kafka_protocol::protocol::Request;
 use tokio::runtime::Handle;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::brokers::{Brokers, Purpose};
@@ -17,6 +17,7 @@ use crate::connection::{Connector, TokenProvider};
 use crate::error::Error;
 use crate::hooks::{ClientMetrics, Hooks, Observer};
 use crate::metadata::{Cluster, Metadata, MetadataPolicy, Topic};
+use crate::retries::Retries;
 
 /// Connections to a cluster and what is known of it. Cloning is cheap; once the last clone is gone, connections close.
 ///
@@ -201,30 +202,17 @@ impl Client {
         &self,
         mut attempt: impl AsyncFnMut() -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let settings = &self.inner.settings;
-        let deadline = Instant::now() + settings.default_api_timeout;
-        let backoff = Backoff { first: settings.retry_backoff, max: settings.retry_backoff_max };
-        let mut failures = 0;
-        let mut last = None;
+        let mut retries = Retries::new(self);
         loop {
-            let error = match timeout_at(deadline, attempt()).await {
-                Ok(Ok(value)) => return Ok(value),
-                Ok(Err(error)) if error.is_retriable() => error,
-                Ok(Err(error)) => return Err(error),
-                Err(_) => return Err(last.unwrap_or_else(|| self.late(settings.default_api_timeout))),
-            };
-            failures += 1;
-            let wait = backoff.after(failures, fastrand::f64());
-            if Instant::now() + wait >= deadline {
-                return Err(error);
+            match retries.attempt(attempt()).await {
+                Ok(value) => return Ok(value),
+                Err(error) => retries.again(error).await?,
             }
-            self.inner.metadata.refresh();
-            sleep(wait).await;
-            last = Some(error);
         }
     }
 
-    fn late(&self, after: Duration) -> Error {
+    /// The error of a call whose time is over before anybody has answered.
+    pub(crate) fn late(&self, after: Duration) -> Error {
         let reason = std::io::Error::other(format!(
             "no answer within {} ms (default.api.timeout.ms)",
             after.as_millis()

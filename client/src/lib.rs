@@ -69,6 +69,7 @@ pub mod error;
 pub mod hooks;
 pub mod metadata;
 pub mod producer;
+mod retries;
 
 pub use admin::{Admin, Each, NewTopic};
 pub use client::{Client, ClientBuilder};

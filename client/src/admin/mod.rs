@@ -1,13 +1,28 @@
-//! Topics, settings and the cluster: typed, many at once.
+//! Topics, groups, settings, rights and the cluster: typed, many at once.
+//!
+//! ```text
+//!  topics, configs, cluster      any broker, the controller, or the broker that it is about
+//!  groups, transactions          each one's coordinator; lists: every broker
+//!  offsets, partitions           each partition's leader
+//!  replicas, quotas, scram, acls the controller; folders: the broker that has them
+//! ```
 //!
 //! A call gives each thing its own outcome ([`Each`]): one topic that exists already does not hide that the others were made. What
 //! concerns the whole call, as no broker that answers, is the call's own error. Calls are tried again within
 //! `default.api.timeout.ms`; a change whose answer was lost may so be asked for twice, and then say that it was done already.
 
+mod acls;
+mod ask;
 mod cluster;
 mod configs;
+mod groups;
 mod offsets;
+mod partitions;
+mod quotas;
+mod replicas;
+mod scram;
 mod topics;
+mod transactions;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -16,10 +31,20 @@ use medallion_wire::BrokerId;
 use medallion_wire::kafka_protocol::protocol::{Request, StrBytes};
 use medallion_wire::messages::TopicName;
 
-pub use cluster::ClusterDescription;
+pub use acls::{Acl, AclFilter, AclOperation, AclPattern, AclPatternFilter, AclPermission, AclResourceType};
+pub use cluster::{ClusterDescription, Feature};
 pub use configs::{ConfigChange, ConfigEntry, ConfigResource, ConfigSource};
+pub use groups::{
+    ClassicGroup, ClassicMember, ConsumerGroup, ConsumerGroupMember, GroupDescription, GroupFilter,
+    GroupListing, GroupOffset, GroupState, GroupType, MemberName, read_assignment,
+};
 pub use offsets::{ListedOffset, OffsetAt};
+pub use partitions::ProducerState;
+pub use quotas::{QuotaChanges, QuotaEntity, QuotaFilter, QuotaMatch};
+pub use replicas::{ElectionType, LogDir, Reassignment, ReplicaInfo};
+pub use scram::{ScramChange, ScramCredential, ScramMechanism};
 pub use topics::{CreatedTopic, NewTopic};
+pub use transactions::{TransactionDescription, TransactionListing};
 
 use crate::client::Client;
 use crate::error::Error;
@@ -99,4 +124,28 @@ fn text(text: &str) -> StrBytes {
 /// The outcome that an error code stands for.
 fn outcome<V>(code: i16, subject: &str, message: Option<&StrBytes>, value: V) -> Result<V, Error> {
     Error::check(code, || subject.to_owned(), message.map(|text| &**text)).map(|()| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// Calls may be made from any task: this compiles.
+    #[allow(dead_code, reason = "it is compiled, not run")]
+    fn calls_can_move_between_threads(
+        admin: &Admin,
+        groups: BTreeMap<&str, Option<Vec<medallion_wire::TopicPartition>>>,
+    ) {
+        fn check<T: Send>(_: T) {}
+        check(admin.create_topics(&[]));
+        check(admin.describe_groups(&[]));
+        check(admin.list_groups(&GroupFilter::default()));
+        check(admin.list_group_offsets(&groups, false));
+        check(admin.remove_members("g", &[]));
+        check(admin.describe_producers(&[]));
+        check(admin.describe_log_dirs(&[]));
+        check(admin.describe_acls(&AclFilter::default()));
+    }
 }

@@ -31,6 +31,7 @@ use tokio::time::Instant;
 pub(crate) use address::Address;
 pub(crate) use connector::Connector;
 pub(crate) use frame::{Frame, api_key};
+pub(crate) use sasl::ScramHash;
 pub use sasl::{Token, TokenFuture, TokenProvider};
 pub(crate) use versions::ApiVersions;
 
