@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use medallion_wire::BrokerId;
-use medallion_wire::kafka_protocol::protocol::Request;
+use medallion_wire::messages::MetadataRequest;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::brokers::{Brokers, Purpose};
 use crate::config::{ClientSettings, ConfigError, RecoveryStrategy};
-use crate::connection::{Connector, TokenProvider};
+use crate::connection::{Ask, Connector, TokenProvider};
 use crate::error::Error;
 use crate::hooks::{ClientMetrics, Hooks, Observer};
 use crate::metadata::{Cluster, Metadata, MetadataPolicy, Topic};
@@ -148,6 +148,15 @@ impl Client {
         self.inner.metadata.cluster()
     }
 
+    /// Asks any broker something small, once: whether the cluster can be reached and takes our credentials.
+    ///
+    /// # Errors
+    /// Those of connections, at once: nothing is tried again.
+    pub async fn check(&self) -> Result<(), Error> {
+        let request = MetadataRequest::default().with_topics(Some(Vec::new()));
+        self.call_any(request).await.map(drop)
+    }
+
     /// The topic `name`, once the cluster has told of it. A broker may make it, see `allow.auto.create.topics`.
     ///
     /// # Errors
@@ -165,32 +174,42 @@ impl Client {
         &self.inner.brokers
     }
 
-    pub(crate) fn observer(&self) -> &Observer {
-        &self.inner.observer
-    }
-
     pub(crate) fn next_producer(&self) -> u32 {
         self.inner.next_producer.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Asks any broker.
-    pub(crate) async fn call_any<R: Request>(&self, request: R) -> Result<R::Response, Error> {
+    pub(crate) async fn call_any<R: Ask>(&self, request: R) -> Result<R::Response, Error> {
         let connection = self.inner.brokers.any(Purpose::General).await?;
         connection.call(self.inner.settings.request_timeout, self.inner.brokers.client_id(), request).await
     }
 
     /// Asks the broker `id`.
-    pub(crate) async fn call_broker<R: Request>(
-        &self,
-        id: BrokerId,
-        request: R,
-    ) -> Result<R::Response, Error> {
+    pub(crate) async fn call_broker<R: Ask>(&self, id: BrokerId, request: R) -> Result<R::Response, Error> {
         let connection = self.inner.brokers.connection(id, Purpose::General).await?;
         connection.call(self.inner.settings.request_timeout, self.inner.brokers.client_id(), request).await
     }
 
+    /// Asks the broker `id`, in no version above `cap`.
+    pub(crate) async fn call_broker_capped<R: Ask>(
+        &self,
+        id: BrokerId,
+        request: R,
+        cap: i16,
+    ) -> Result<R::Response, Error> {
+        let connection = self.inner.brokers.connection(id, Purpose::General).await?;
+        let (timeout, client_id) = (self.inner.settings.request_timeout, self.inner.brokers.client_id());
+        connection.call_capped(timeout, client_id, request, cap).await
+    }
+
+    /// Fails where a broker, any of them, does not know the API of `R`.
+    pub(crate) async fn check_any<R: Ask>(&self) -> Result<(), Error> {
+        let connection = self.inner.brokers.any(Purpose::General).await?;
+        connection.version_of::<R>(i16::MAX).map(drop)
+    }
+
     /// Asks the controller, or with KRaft any broker, which forwards.
-    pub(crate) async fn call_controller<R: Request>(&self, request: R) -> Result<R::Response, Error> {
+    pub(crate) async fn call_controller<R: Ask>(&self, request: R) -> Result<R::Response, Error> {
         match self.cluster().controller {
             Some(controller) => self.call_broker(controller, request).await,
             None => self.call_any(request).await,

@@ -142,6 +142,23 @@ pub enum Error {
         /// Which setting says so.
         setting: &'static str,
     },
+    /// A call that does not go with the state of the transactional producer.
+    #[error("{subject}: {reason}")]
+    TransactionState {
+        /// Which producer.
+        subject: Arc<str>,
+        /// What is missing, or in the way.
+        reason: Arc<str>,
+    },
+    /// Something of the transaction has failed: it can be aborted only.
+    #[error("the transaction must be aborted: {cause}")]
+    TransactionDoomed {
+        /// What has failed.
+        cause: Box<Error>,
+    },
+    /// The record was not sent before its transaction was aborted.
+    #[error("the transaction was aborted before the record was sent")]
+    TransactionAborted,
     /// The client or the producer is closed.
     #[error("the {what} is closed")]
     Closed {
@@ -156,6 +173,8 @@ pub enum Error {
 pub enum ErrorClass {
     /// The same may succeed later. The client itself has retried as long as the settings allow.
     Retriable,
+    /// The transaction must be aborted; then the same may succeed in another.
+    Abortable,
     /// This will not succeed as it is; others are not touched by it.
     Failed,
     /// The producer, consumer or client cannot go on: make a new one once the cause is gone.
@@ -174,12 +193,15 @@ impl Error {
             | Self::DeliveryTimeout { .. }
             | Self::BufferFull { .. } => ErrorClass::Retriable,
             Self::Broker { code, .. } => class_of(*code),
+            Self::TransactionDoomed { .. } => ErrorClass::Abortable,
             Self::Closed { .. } | Self::Authentication { .. } => ErrorClass::Fatal,
             Self::Config(_)
             | Self::Tls { .. }
             | Self::UnsupportedVersion { .. }
             | Self::Malformed { .. }
             | Self::UnknownPartition { .. }
+            | Self::TransactionState { .. }
+            | Self::TransactionAborted
             | Self::RecordTooLarge { .. } => ErrorClass::Failed,
         }
     }
@@ -199,6 +221,7 @@ impl Error {
         match self {
             Self::Broker { code, .. } => Some(*code),
             Self::NoBroker { last } => last.code(),
+            Self::TransactionDoomed { cause } => cause.code(),
             Self::DeliveryTimeout { last, .. } | Self::MetadataTimeout { last, .. } => last.as_ref()?.code(),
             _ => None,
         }
@@ -238,7 +261,8 @@ impl Error {
     }
 }
 
-/// Kafka's own table says which codes are retriable; those that end a client are few.
+/// Kafka's own table says which codes are retriable (newer brokers also that another transaction is just ending); those that end
+/// a client are few.
 fn class_of(code: ResponseError) -> ErrorClass {
     match code {
         ResponseError::ProducerFenced
@@ -247,6 +271,8 @@ fn class_of(code: ResponseError) -> ErrorClass {
         | ResponseError::ClusterAuthorizationFailed
         | ResponseError::TransactionalIdAuthorizationFailed
         | ResponseError::UnsupportedForMessageFormat => ErrorClass::Fatal,
+        ResponseError::TransactionAbortable => ErrorClass::Abortable,
+        ResponseError::ConcurrentTransactions => ErrorClass::Retriable,
         code if code.is_retriable() => ErrorClass::Retriable,
         _ => ErrorClass::Failed,
     }

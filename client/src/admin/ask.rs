@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use medallion_wire::kafka_protocol::protocol::Request;
 use medallion_wire::messages::FindCoordinatorRequest;
 use medallion_wire::{BrokerId, ResponseError, TopicPartition};
 use tokio::task::JoinSet;
 
 use super::{Each, text};
 use crate::client::Client;
+use crate::connection::Ask;
 use crate::error::Error;
 
 /// The kind of key that a coordinator is found by, as on the wire.
@@ -60,7 +60,7 @@ pub(super) async fn ask_brokers<T, R>(
 ) -> Vec<(T, Result<R::Response, Error>)>
 where
     T: Send + 'static,
-    R: Request + Send + Sync + 'static,
+    R: Ask + Send + Sync + 'static,
     R::Response: Send,
 {
     let mut asking = JoinSet::new();
@@ -80,7 +80,7 @@ pub(super) async fn ask_coordinators<R, V, Q, A>(
     answer: A,
 ) -> Result<Each<String, V>, Error>
 where
-    R: Request + Send + Sync + 'static,
+    R: Ask + Send + Sync + 'static,
     R::Response: Send,
     Q: Fn(&[String]) -> R,
     A: Fn(BrokerId, R::Response) -> Each<String, V>,
@@ -119,7 +119,7 @@ pub(super) async fn ask_coordinator<R, V, Q, A>(
     answer: A,
 ) -> Result<V, Error>
 where
-    R: Request + Send + Sync + 'static,
+    R: Ask + Send + Sync + 'static,
     R::Response: Send,
     Q: Fn() -> R,
     A: Fn(R::Response) -> Result<V, Error>,
@@ -138,7 +138,7 @@ pub(super) async fn ask_leaders<R, V, Q, A>(
     answer: A,
 ) -> Result<Each<TopicPartition, V>, Error>
 where
-    R: Request + Send + Sync + 'static,
+    R: Ask + Send + Sync + 'static,
     R::Response: Send,
     Q: Fn(&[TopicPartition]) -> R,
     A: Fn(R::Response) -> Each<TopicPartition, V>,
@@ -201,7 +201,7 @@ pub(super) async fn ask_each_broker<R, V, Q, A>(
     answer: A,
 ) -> Result<Each<BrokerId, V>, Error>
 where
-    R: Request + Send + Sync + 'static,
+    R: Ask + Send + Sync + 'static,
     R::Response: Send,
     Q: Fn() -> R,
     A: Fn(BrokerId, R::Response) -> Result<V, Error>,

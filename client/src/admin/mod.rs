@@ -28,8 +28,10 @@ use std::collections::BTreeMap;
 use std::future::Future;
 
 use medallion_wire::BrokerId;
-use medallion_wire::kafka_protocol::protocol::{Request, StrBytes};
+use medallion_wire::kafka_protocol::protocol::StrBytes;
 use medallion_wire::messages::TopicName;
+
+pub(crate) use ask::{CoordinatorOf, coordinators};
 
 pub use acls::{Acl, AclFilter, AclOperation, AclPattern, AclPatternFilter, AclPermission, AclResourceType};
 pub use cluster::{ClusterDescription, Feature};
@@ -47,6 +49,7 @@ pub use topics::{CreatedTopic, NewTopic};
 pub use transactions::{TransactionDescription, TransactionListing};
 
 use crate::client::Client;
+use crate::connection::Ask;
 use crate::error::Error;
 
 /// The outcome of each of several things.
@@ -89,7 +92,7 @@ impl Admin {
     /// Asks, again and again where that may help.
     fn ask<R>(&self, asked: Asked, request: R) -> impl Future<Output = Result<R::Response, Error>> + use<R>
     where
-        R: Request + Clone + Send + Sync + 'static,
+        R: Ask + Clone + Send + Sync + 'static,
         R::Response: Send,
     {
         let client = self.client.clone();
@@ -105,7 +108,7 @@ impl Admin {
     }
 }
 
-async fn once<R: Request>(client: Client, asked: Asked, request: R) -> Result<R::Response, Error> {
+async fn once<R: Ask>(client: Client, asked: Asked, request: R) -> Result<R::Response, Error> {
     match asked {
         Asked::Any => client.call_any(request).await,
         Asked::Controller => client.call_controller(request).await,

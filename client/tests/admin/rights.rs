@@ -38,12 +38,12 @@ pub(crate) async fn quotas(admin: &Admin) {
     let strictly = QuotaFilter { is_strict: true, ..any_user.clone() };
     assert_eq!(
         admin.describe_client_quotas(&strictly).await.unwrap().into_keys().collect::<Vec<_>>(),
-        [others.clone()]
+        std::slice::from_ref(&others)
     );
     let named = QuotaFilter { components: user(QuotaMatch::Exact("billing".to_owned())), is_strict: false };
     assert_eq!(
         admin.describe_client_quotas(&named).await.unwrap().into_keys().collect::<Vec<_>>(),
-        [billing.clone()]
+        std::slice::from_ref(&billing)
     );
     let removed = BTreeMap::from([(billing, set(None)), (others, set(None))]);
     assert!(admin.alter_client_quotas(&removed).await.unwrap().values().all(Result::is_ok));
@@ -122,7 +122,7 @@ pub(crate) async fn acls() {
     };
     assert_eq!(admin.describe_acls(&concerning).await.unwrap(), [prefixed.clone(), read.clone()]);
     let literal = AclFilter { pattern: AclPatternFilter::Only(AclPattern::Literal), ..concerning.clone() };
-    assert_eq!(admin.describe_acls(&literal).await.unwrap(), [read.clone()]);
+    assert_eq!(admin.describe_acls(&literal).await.unwrap(), std::slice::from_ref(&read));
     let of_nobody = AclFilter { principal: Some("User:carol".to_owned()), ..AclFilter::default() };
     let removed = admin.delete_acls(&[literal.clone(), of_nobody.clone()]).await.unwrap();
     let first = removed[&literal].as_ref().unwrap();

@@ -24,6 +24,7 @@ pub(crate) async fn topics(admin: &Admin) {
     assert_eq!(error.code(), Some(ResponseError::TopicAlreadyExists));
     assert!(error.to_string().contains("trips"), "{error}");
 
+    admin.validate_partitions(&[("trips", 5)]).await.unwrap()["trips"].as_ref().unwrap();
     admin.create_partitions(&[("trips", 6)]).await.unwrap()["trips"].as_ref().unwrap();
     let fewer = admin.create_partitions(&[("trips", 2)]).await.unwrap();
     assert_eq!(fewer["trips"].as_ref().unwrap_err().code(), Some(ResponseError::InvalidPartitions));
@@ -51,6 +52,8 @@ pub(crate) async fn configs(admin: &Admin) {
         (topic.clone(), vec![change("cleanup.policy", "compact"), ("retention.ms", ConfigChange::Delete)]),
         (nowhere.clone(), vec![change("cleanup.policy", "compact")]),
     ];
+    let checked = admin.validate_configs(&changes).await.unwrap();
+    assert!(checked[&topic].is_ok() && checked[&nowhere].is_err());
     let changed = admin.alter_configs(&changes).await.unwrap();
     changed[&topic].as_ref().unwrap();
     assert_eq!(changed[&nowhere].as_ref().unwrap_err().code(), Some(ResponseError::UnknownTopicOrPartition));
@@ -64,6 +67,13 @@ pub(crate) async fn configs(admin: &Admin) {
     assert_eq!(entries["cleanup.policy"].source, ConfigSource::Topic);
     assert_eq!(entries["retention.ms"].source, ConfigSource::Default);
     assert!(described[&broker].as_ref().unwrap()["log.dirs"].is_read_only);
+    let names = ["cleanup.policy"];
+    let described =
+        admin.describe_some_configs(std::slice::from_ref(&topic), Some(&names), true).await.unwrap();
+    let entries = described[&topic].as_ref().unwrap();
+    assert_eq!(entries.len(), 1);
+    assert!(entries["cleanup.policy"].documentation.as_ref().is_some_and(|text| !text.is_empty()));
+    assert!(admin.list_config_resources().await.unwrap().contains(&topic));
 }
 
 pub(crate) async fn offsets(admin: &Admin, client: &Client) {
