@@ -25,6 +25,8 @@ pub(crate) enum Purpose {
     General,
     /// Produce requests of one producer.
     Produce(u32),
+    /// Fetch requests of one consumer.
+    Fetch(u32),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -41,7 +41,7 @@ struct Inner {
     brokers: Arc<Brokers>,
     metadata: Metadata,
     observer: Observer,
-    next_producer: AtomicU32,
+    next_number: AtomicU32,
 }
 
 impl fmt::Debug for Client {
@@ -100,8 +100,8 @@ impl ClientBuilder {
                 .then_some(settings.metadata_recovery_rebootstrap_trigger),
         };
         let metadata = Metadata::start(policy, Arc::clone(&brokers), observer.clone());
-        let next_producer = AtomicU32::new(0);
-        Ok(Client { inner: Arc::new(Inner { settings, brokers, metadata, observer, next_producer }) })
+        let next_number = AtomicU32::new(0);
+        Ok(Client { inner: Arc::new(Inner { settings, brokers, metadata, observer, next_number }) })
     }
 }
 
@@ -174,8 +174,9 @@ impl Client {
         &self.inner.brokers
     }
 
-    pub(crate) fn next_producer(&self) -> u32 {
-        self.inner.next_producer.fetch_add(1, Ordering::Relaxed)
+    /// The number of the next producer or consumer that is made.
+    pub(crate) fn next_number(&self) -> u32 {
+        self.inner.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Asks any broker.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use medallion_wire::messages::ApiKey;
-use medallion_wire::{ResponseError, TopicPartition};
+use medallion_wire::{Offset, ResponseError, TopicPartition};
 
 use crate::config::ConfigError;
 
@@ -159,7 +159,45 @@ pub enum Error {
     /// The record was not sent before its transaction was aborted.
     #[error("the transaction was aborted before the record was sent")]
     TransactionAborted,
-    /// The client or the producer is closed.
+    /// There is nowhere to begin: `auto.offset.reset` is `none`, and no offset was given.
+    #[error("no offset is known for {partition}, and auto.offset.reset is none")]
+    NoOffset {
+        /// The partition.
+        partition: TopicPartition,
+    },
+    /// The records at a position are gone, or were never there; `auto.offset.reset` is `none`.
+    #[error("{partition} has no offset {offset}, and auto.offset.reset is none")]
+    OffsetOutOfRange {
+        /// The partition.
+        partition: TopicPartition,
+        /// The offset.
+        offset: Offset,
+    },
+    /// Records that were consumed are not in the log any more: a leader failed before others had them (KIP-320).
+    #[error("{partition} was truncated below offset {offset}{}", diverging_offset.map(|at| format!(", from {at} on")).unwrap_or_default())]
+    Truncated {
+        /// The partition.
+        partition: TopicPartition,
+        /// Where the consumer stands.
+        offset: Offset,
+        /// The first offset that may hold another record now, where the leader knows it.
+        diverging_offset: Option<Offset>,
+    },
+    /// No broker told a partition's offset within `default.api.timeout.ms`.
+    #[error("no broker told where to begin in {partition} within {} ms (default.api.timeout.ms)", after.as_millis())]
+    PositionTimeout {
+        /// The partition.
+        partition: TopicPartition,
+        /// How long it was waited for.
+        after: Duration,
+    },
+    /// A partition that the consumer is not assigned to.
+    #[error("{partition} is not assigned to this consumer")]
+    NotAssigned {
+        /// The partition.
+        partition: TopicPartition,
+    },
+    /// The client, the producer or the consumer is closed.
     #[error("the {what} is closed")]
     Closed {
         /// What is closed.
@@ -190,6 +228,7 @@ impl Error {
             | Self::Disconnected { .. }
             | Self::RequestTimeout { .. }
             | Self::MetadataTimeout { .. }
+            | Self::PositionTimeout { .. }
             | Self::DeliveryTimeout { .. }
             | Self::BufferFull { .. } => ErrorClass::Retriable,
             Self::Broker { code, .. } => class_of(*code),
@@ -202,6 +241,10 @@ impl Error {
             | Self::UnknownPartition { .. }
             | Self::TransactionState { .. }
             | Self::TransactionAborted
+            | Self::NoOffset { .. }
+            | Self::OffsetOutOfRange { .. }
+            | Self::Truncated { .. }
+            | Self::NotAssigned { .. }
             | Self::RecordTooLarge { .. } => ErrorClass::Failed,
         }
     }

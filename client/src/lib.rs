@@ -20,6 +20,7 @@
 //!
 //! ```text
 //!  Producer ─┐                       records into batches, batches to leaders, outcomes back
+//!  Consumer ─┤                       positions, fetches, batches of records
 //!  Admin ────┼── Client ─┬─ metadata    who leads what: one task around a machine
 //!            │           └─ brokers     a connection for each broker and purpose
 //!            │                 └─ connection   one task a socket: TLS, SASL, versions, pipelined requests
@@ -31,9 +32,10 @@
 //! - [`hooks`]: counters and events for metrics;
 //! - [`metadata`]: the picture of the cluster that decisions go by;
 //! - [`producer`]: records out;
+//! - [`consumer`]: records in;
 //! - [`admin`]: topics, settings, offsets, the cluster.
 //!
-//! What decides is kept apart from what does: `metadata/machine`, `producer/sender` and `connection/in_flight` know no socket,
+//! What decides is kept apart from what does: `metadata/machine`, `producer/sender`, `consumer/fetcher` and `connection/in_flight` know no socket,
 //! clock or lock, and are tested by seeds. There is no global state, and every future may be dropped at any point. A client
 //! needs a tokio runtime with time and I/O around it.
 //!
@@ -49,6 +51,12 @@
 //! | `ProducerContext::delivery` | [`Delivery::then`], [`ProducerInterceptor::on_outcome`] |
 //! | `Partitioner` | [`Partitioner`]; the default one is Java's murmur2, not librdkafka's CRC32 |
 //! | `producer.flush(timeout)` | [`Producer::flush`], within [`tokio::time::timeout`] where it must end |
+//! | `StreamConsumer`, `BaseConsumer` | [`Consumer`]; fetching goes on beside the program |
+//! | `consumer.assign(..)`, `seek`, `pause`, `resume`, `position` | the same names on [`Consumer`] |
+//! | `consumer.stream()`, `recv()` | [`Consumer::batches`], [`Consumer::poll`]: batches of records instead of one at a time |
+//! | `BorrowedMessage`, `OwnedMessage` | [`ConsumerRecordRef`](consumer::ConsumerRecordRef), [`ConsumerRecord`](consumer::ConsumerRecord) |
+//! | `commit`, `committed`, `enable.auto.commit` | [`Consumer::commit`], [`Consumer::commit_positions`], [`Consumer::committed`] |
+//! | `subscribe` | not built yet |
 //! | `RDKafkaErrorCode` | [`Error`], [`Error::class`], [`Error::code`] |
 //! | `ClientContext::stats` | [`Client::metrics`], [`Producer::metrics`], [`Hooks`] |
 //! | `ClientContext::generate_oauth_token` | [`TokenProvider`] |
@@ -65,6 +73,7 @@ mod brokers;
 mod client;
 pub mod config;
 mod connection;
+pub mod consumer;
 pub mod error;
 pub mod hooks;
 pub mod metadata;
@@ -73,8 +82,9 @@ mod retries;
 
 pub use admin::{Admin, Each, NewTopic};
 pub use client::{Client, ClientBuilder};
-pub use config::{ClientSettings, ConfigError, ProducerSettings, Secret};
+pub use config::{ClientSettings, ConfigError, ConsumerSettings, ProducerSettings, Secret};
 pub use connection::{Token, TokenFuture, TokenProvider};
+pub use consumer::{Batch, Consumer, ConsumerMetrics, Position};
 pub use error::{Error, ErrorClass};
 pub use hooks::{ClientMetrics, Hooks};
 pub use producer::{

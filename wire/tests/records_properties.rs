@@ -449,3 +449,46 @@ fn batches_are_numbered_late_and_anew() {
         assert_eq!((headers, records[1].value.as_deref()), (vec!["h".to_owned()], Some(&large[..])));
     }
 }
+
+/// Whoever reads from the middle of a batch, and a part at a time, sees each record once.
+#[test]
+fn batches_are_taken_in_parts() {
+    for compression in Compression::ALL {
+        let options = BatchOptions {
+            base_offset: Offset(10),
+            compression: compression.into(),
+            ..BatchOptions::default()
+        };
+        let mut builder = BatchBuilder::new(options);
+        // Compaction has left gaps.
+        for offset in (10..50).filter(|offset| offset % 3 != 0) {
+            builder.append_at(Offset(offset), TIME, None, Some(offset.to_string().as_bytes()), &[]).unwrap();
+        }
+        let mut records = builder.build().unwrap().decode(LIMITS).unwrap();
+        assert_eq!(records.len(), 27);
+        records.skip_below(Offset(15)).unwrap();
+        records.skip_below(Offset(12)).unwrap();
+        let mut seen = Vec::new();
+        while !records.is_empty() {
+            let before = records.len();
+            let (front, last) = records.take_front(4).unwrap();
+            assert_eq!((front.len() + records.len(), front.iter().count()), (before, front.len()));
+            seen.extend(front.iter().map(|record| record.unwrap().offset.get()));
+            assert_eq!(seen.last().copied(), last.map(Offset::get));
+        }
+        assert_eq!(seen, (15..50).filter(|offset| offset % 3 != 0).collect::<Vec<_>>());
+        let (front, last) = records.take_front(4).unwrap();
+        assert!(front.is_empty() && last.is_none() && front.iter().next().is_none());
+    }
+    // Damage that the header hides is met where it lies.
+    let mut builder = BatchBuilder::new(BatchOptions::default());
+    for _ in 0..10 {
+        builder.append(TIME, None, Some(b"value"), &[]).unwrap();
+    }
+    let mut bytes = builder.build().unwrap().into_bytes().to_vec();
+    let last = bytes.len() - 1;
+    bytes[last] = 0x7e;
+    let mut records = RecordBatch::parse(bytes.into()).unwrap().decode(LIMITS).unwrap();
+    assert_eq!(records.take_front(9).unwrap().0.iter().count(), 9);
+    assert!(records.take_front(1).is_err());
+}

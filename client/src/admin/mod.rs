@@ -40,6 +40,7 @@ pub use groups::{
     ClassicGroup, ClassicMember, ConsumerGroup, ConsumerGroupMember, GroupDescription, GroupFilter,
     GroupListing, GroupOffset, GroupState, GroupType, MemberName, read_assignment,
 };
+pub(crate) use offsets::list as list_offsets;
 pub use offsets::{ListedOffset, OffsetAt};
 pub use partitions::ProducerState;
 pub use quotas::{QuotaChanges, QuotaEntity, QuotaFilter, QuotaMatch};

@@ -9,6 +9,7 @@ use medallion_wire::{BrokerId, LeaderEpoch, Offset, ResponseError, TopicPartitio
 
 use super::{Admin, Each, outcome, topic_name};
 use crate::client::Client;
+use crate::config::IsolationLevel;
 use crate::error::Error;
 
 /// Which offset of a partition.
@@ -57,19 +58,42 @@ impl Admin {
         &self,
         partitions: &[(TopicPartition, OffsetAt)],
     ) -> Result<Each<TopicPartition, ListedOffset>, Error> {
-        let (client, asked) = (self.client.clone(), Arc::new(partitions.to_vec()));
-        for topic in partitions.iter().map(|(partition, _)| &partition.topic) {
-            client.metadata().use_topic(topic);
-        }
-        let asking = client.clone();
-        client.retry(move || list_once(asking.clone(), Arc::clone(&asked))).await
+        list(&self.client, partitions.to_vec(), IsolationLevel::ReadUncommitted).await
     }
+
+    /// The same as consumers with `read_committed` see them: the end is the last stable offset.
+    ///
+    /// # Errors
+    /// Those of [`Admin::list_offsets`].
+    pub async fn list_stable_offsets(
+        &self,
+        partitions: &[(TopicPartition, OffsetAt)],
+    ) -> Result<Each<TopicPartition, ListedOffset>, Error> {
+        list(&self.client, partitions.to_vec(), IsolationLevel::ReadCommitted).await
+    }
+}
+
+/// Offsets as a consumer of this isolation level sees them.
+pub(crate) async fn list(
+    client: &Client,
+    partitions: Vec<(TopicPartition, OffsetAt)>,
+    isolation_level: IsolationLevel,
+) -> Result<Each<TopicPartition, ListedOffset>, Error> {
+    for (partition, _) in &partitions {
+        client.metadata().use_topic(&partition.topic);
+    }
+    let (asking, asked) = (client.clone(), Arc::new(partitions));
+    client.retry(move || list_once(asking.clone(), Arc::clone(&asked), isolation_level)).await
 }
 
 type Asked = Arc<Vec<(TopicPartition, OffsetAt)>>;
 
 /// Asks all leaders once. An error that another attempt may mend is that of the whole attempt.
-async fn list_once(client: Client, asked: Asked) -> Result<Each<TopicPartition, ListedOffset>, Error> {
+async fn list_once(
+    client: Client,
+    asked: Asked,
+    isolation_level: IsolationLevel,
+) -> Result<Each<TopicPartition, ListedOffset>, Error> {
     let mut by_leader: BTreeMap<BrokerId, Vec<(&TopicPartition, OffsetAt, LeaderEpoch)>> = BTreeMap::new();
     let mut each = Each::new();
     for (partition, at) in asked.iter() {
@@ -101,6 +125,7 @@ async fn list_once(client: Client, asked: Asked) -> Result<Each<TopicPartition, 
         };
         let request = ListOffsetsRequest::default()
             .with_replica_id(WireBrokerId(-1))
+            .with_isolation_level(isolation_level.code())
             .with_topics(topics.into_iter().map(topic).collect());
         let response = client.call_broker(leader, request).await?;
         for topic in response.topics {

@@ -30,6 +30,8 @@ settings! {
         bootstrap_servers: Vec<String> ["bootstrap.servers"] = Vec::new();
         /// The name by which brokers know this client in logs and quotas.
         client_id: String ["client.id"] = "medallion-client".to_owned();
+        /// Where the client is, so that consumers read from a replica nearby where brokers know one (KIP-392).
+        client_rack: Option<String> ["client.rack"] = None;
         /// How long an answer may take; then the connection is closed and the request tried elsewhere or again.
         request_timeout: Duration ["request.timeout.ms"] = Duration::from_secs(30), range 1..=i32::MAX;
         /// How long a call of the admin client may take, with all its attempts.
@@ -158,3 +160,7 @@ impl ClientSettings {
 /// All declarations that a producer takes, its client's included.
 pub(super) const WITH_PRODUCER: &[&[Declaration]] =
     &[ClientSettings::DECLARATIONS, super::ProducerSettings::DECLARATIONS];
+
+/// All declarations that a consumer takes, its client's included.
+pub(super) const WITH_CONSUMER: &[&[Declaration]] =
+    &[ClientSettings::DECLARATIONS, super::ConsumerSettings::DECLARATIONS];

@@ -6,6 +6,8 @@ use super::ConfigError;
 const WITHOUT_EFFECT: &[(&str, &str)] = &[
     ("key.serializer", "records carry bytes; see the serdes crate"),
     ("value.serializer", "records carry bytes; see the serdes crate"),
+    ("key.deserializer", "records carry bytes; see the serdes crate"),
+    ("value.deserializer", "records carry bytes; see the serdes crate"),
     ("metrics.num.samples", "metrics are counters and totals"),
     ("metrics.recording.level", "metrics are counters and totals"),
     ("metrics.sample.window.ms", "metrics are counters and totals"),
@@ -13,8 +15,19 @@ const WITHOUT_EFFECT: &[(&str, &str)] = &[
     ("auto.include.jmx.reporter", "there is no JMX"),
 ];
 
+const NO_GROUPS: &str =
+    "membership in groups is not built yet: partitions are assigned by `Consumer::assign`";
+
 /// Settings that would change what the client does; each with the only values that ask for what it does anyway.
 const REFUSED: &[(&str, &[&str], &str)] = &[
+    ("group.instance.id", &[""], NO_GROUPS),
+    ("group.protocol", &["classic"], NO_GROUPS),
+    ("group.remote.assignor", &[""], NO_GROUPS),
+    ("session.timeout.ms", &["45000"], NO_GROUPS),
+    ("heartbeat.interval.ms", &["3000"], NO_GROUPS),
+    ("max.poll.interval.ms", &["300000"], NO_GROUPS),
+    ("partition.assignment.strategy", &[], NO_GROUPS),
+    ("exclude.internal.topics", &["true"], NO_GROUPS),
     ("interceptor.classes", &[""], "implement `ProducerInterceptor` and give it to the producer"),
     ("metric.reporters", &[""], "read `Producer::metrics`"),
     ("enable.metrics.push", &["false"], "metrics are not pushed to brokers (KIP-714) yet"),
@@ -22,7 +35,6 @@ const REFUSED: &[(&str, &[&str], &str)] = &[
     ("partitioner.availability.timeout.ms", &["0"], "slow partitions are told by their queues only"),
     ("compression.lz4.level", &["9"], "LZ4 compresses in its fast mode only"),
     ("transaction.two.phase.commit.enable", &["false"], "two-phase commit (KIP-939) is not built yet"),
-    ("client.rack", &[""], "only consumers read from a replica nearby, and there are none yet"),
     ("client.dns.lookup", &["use_all_dns_ips"], "all addresses of a name are tried, as with use_all_dns_ips"),
     ("sasl.jaas.config", &[], "use sasl.username and sasl.password, or a token provider"),
     ("sasl.login.callback.handler.class", &[""], "give a `TokenProvider` to the client"),

@@ -5,20 +5,25 @@
 //! declares is refused with the nearest one, and so is a setting of Kafka's that has no place here: what is accepted works.
 
 mod client;
+mod consumer;
 mod declaration;
 mod error;
 mod java_only;
+mod offset_reset;
 mod producer;
 mod properties;
 mod value;
 
 pub use client::ClientSettings;
+pub use consumer::ConsumerSettings;
 pub use declaration::Declaration;
 pub use error::ConfigError;
+pub use offset_reset::OffsetReset;
 pub use producer::ProducerSettings;
 pub use properties::parse_properties;
 pub use value::{
-    Acks, EndpointIdentification, RecoveryStrategy, SaslMechanism, Secret, SecurityProtocol, StoreType,
+    Acks, EndpointIdentification, IsolationLevel, RecoveryStrategy, SaslMechanism, Secret, SecurityProtocol,
+    StoreType,
 };
 
 /// The reference of all settings, in Markdown.
@@ -27,9 +32,11 @@ pub fn reference() -> String {
         "# Settings of the Rust client\n\nMade from the declarations in `client/src/config`. The names are Kafka's; \
          where a default differs from that of Apache Kafka's Java client, the text says so. Other names are refused.\n",
     );
-    for (title, declarations) in
-        [("Client", ClientSettings::DECLARATIONS), ("Producer", ProducerSettings::DECLARATIONS)]
-    {
+    for (title, declarations) in [
+        ("Client", ClientSettings::DECLARATIONS),
+        ("Producer", ProducerSettings::DECLARATIONS),
+        ("Consumer", ConsumerSettings::DECLARATIONS),
+    ] {
         page.extend([
             "\n## ",
             title,

@@ -298,6 +298,26 @@ impl SaslMechanism {
 }
 
 choices! {
+    /// Which records of transactions a consumer sees (`isolation.level`).
+    IsolationLevel = "read_uncommitted or read_committed" {
+        /// All of them.
+        ReadUncommitted = "read_uncommitted",
+        /// Those of committed transactions, up to the first that is still open.
+        ReadCommitted = "read_committed",
+    }
+}
+
+impl IsolationLevel {
+    /// The number on the wire.
+    pub(crate) const fn code(self) -> i8 {
+        match self {
+            Self::ReadUncommitted => 0,
+            Self::ReadCommitted => 1,
+        }
+    }
+}
+
+choices! {
     /// The form of certificates and keys (`ssl.keystore.type`, `ssl.truststore.type`).
     StoreType = "PEM" {
         /// Text with `BEGIN CERTIFICATE` and `BEGIN PRIVATE KEY` (KIP-651). Java's own stores are not read.

@@ -79,7 +79,7 @@ impl ProducerBuilder {
         );
         let ignores_keys = settings.partitioner_ignore_keys;
         let partitioner = partitioner.unwrap_or_else(|| Arc::new(ByKey { ignores_keys }));
-        let purpose = Purpose::Produce(client.next_producer());
+        let purpose = Purpose::Produce(client.next_number());
         let shared = Arc::new(Shared::new(client, settings, accumulator, partitioner, interceptors));
         tokio::spawn(Task::new(Arc::clone(&shared), Sender::new(policy), purpose).run());
         Ok(Producer { handle: Arc::new(Handle { shared }) })

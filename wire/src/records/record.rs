@@ -202,6 +202,55 @@ impl DecodedRecords {
     pub fn iter(&self) -> RecordRefIterator<'_> {
         RecordRefIterator { data: &self.data, cursor: self.cursor.clone() }
     }
+
+    /// How many records are left, as the batch's header counts them.
+    pub fn len(&self) -> usize {
+        usize::try_from(self.cursor.record_count - self.cursor.index).unwrap_or(0)
+    }
+
+    /// Whether no record is left.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Drops the records before `offset` from the front.
+    ///
+    /// # Errors
+    /// Where one of them is malformed.
+    pub fn skip_below(&mut self, offset: Offset) -> Result<(), RecordError> {
+        loop {
+            let mut behind = self.cursor.clone();
+            match behind.advance(&self.data) {
+                Some(Ok(record)) if record.offset < offset => self.cursor = behind,
+                Some(Err(error)) => return Err(error),
+                Some(Ok(_)) | None => return Ok(()),
+            }
+        }
+    }
+
+    /// Takes the first `records_max` records off, with the offset of the last of them. All are checked: a walk over what is
+    /// returned meets no error.
+    ///
+    /// # Errors
+    /// Where a record is malformed, or bytes lie behind the last one of the batch.
+    pub fn take_front(&mut self, records_max: usize) -> Result<(Self, Option<Offset>), RecordError> {
+        let mut front = self.clone();
+        let mut last = None;
+        for _ in 0..records_max.min(self.len()) {
+            match self.cursor.advance(&self.data) {
+                Some(record) => last = Some(record?.offset),
+                None => break,
+            }
+        }
+        if self.is_empty()
+            && let Some(error) = self.cursor.check_end(self.data.len())
+        {
+            return Err(error);
+        }
+        front.data.truncate(self.cursor.position);
+        front.cursor.record_count = self.cursor.index;
+        Ok((front, last))
+    }
 }
 
 impl<'a> IntoIterator for &'a DecodedRecords {

@@ -1,0 +1,86 @@
+//! What a consumer is set up with.
+
+use std::time::Duration;
+
+use super::client::WITH_CONSUMER;
+use super::declaration::settings;
+use super::offset_reset::OffsetReset;
+use super::properties::{Settings, apply, split};
+use super::value::{IsolationLevel, Value};
+use super::{ClientSettings, ConfigError};
+
+settings! {
+    /// What a [`Consumer`](crate::Consumer) is set up with. Where it is (`client.rack`) is its client's setting.
+    ConsumerSettings {
+        /// The group in whose name offsets are committed. Without one nothing is committed.
+        group_id: Option<String> ["group.id"] = None;
+        /// Whether what was polled is committed as time passes, once the next poll has begun. Without a value: where there is a `group.id`.
+        enable_auto_commit: Option<bool> ["enable.auto.commit"] = None;
+        /// How often that is done.
+        auto_commit_interval: Duration ["auto.commit.interval.ms"] = Duration::from_secs(5), range 0..=i32::MAX;
+        /// Where to begin in a partition whose offset is not known or not there any more.
+        auto_offset_reset: OffsetReset ["auto.offset.reset"] = OffsetReset::Latest;
+        /// How many bytes a broker collects before it answers, unless `fetch.max.wait.ms` is over.
+        fetch_min_bytes: i32 ["fetch.min.bytes"] = 1, range 0..=i32::MAX;
+        /// The largest answer of a broker, apart from a first batch that is larger.
+        fetch_max_bytes: i32 ["fetch.max.bytes"] = 50 << 20, range 0..=i32::MAX;
+        /// The most bytes of one partition in an answer, apart from a first batch that is larger. Once that much of a partition waits to be polled, no more of it is fetched.
+        max_partition_fetch_bytes: i32 ["max.partition.fetch.bytes"] = 1 << 20, range 0..=i32::MAX;
+        /// How long a broker waits for `fetch.min.bytes`.
+        fetch_max_wait: Duration ["fetch.max.wait.ms"] = Duration::from_millis(500), range 0..=i32::MAX;
+        /// The most records that one `poll` returns.
+        max_poll_records: u32 ["max.poll.records"] = 500, range 1..=i32::MAX;
+        /// Which records of transactions are seen.
+        isolation_level: IsolationLevel ["isolation.level"] = IsolationLevel::ReadUncommitted;
+        /// Whether checksums of batches are compared.
+        check_crcs: bool ["check.crcs"] = true;
+        /// How many kibibytes may wait to be polled; no more are fetched meanwhile (librdkafka's name; Java has no limit).
+        queued_max_messages_kbytes: u32 ["queued.max.messages.kbytes"] = 65_536, range 1..=2_097_151;
+    }
+}
+
+impl ConsumerSettings {
+    /// Reads the settings of a consumer and of its client from one list, as Java's consumers take them.
+    ///
+    /// # Errors
+    /// For a name that does not exist or is not supported, and for values that are not allowed.
+    pub fn from_properties<K, V>(
+        properties: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<(ClientSettings, Self), ConfigError>
+    where
+        K: AsRef<str>,
+        V: AsRef<str>,
+    {
+        let (mut client, mut consumer) = (ClientSettings::default(), Self::default());
+        let others = split(&mut client, properties)?;
+        apply(&mut consumer, others, WITH_CONSUMER)?;
+        client.validate()?;
+        consumer.validate()?;
+        Ok((client, consumer))
+    }
+
+    /// Sets one more by its name.
+    ///
+    /// # Errors
+    /// As [`ConsumerSettings::from_properties`], without the check of what goes together.
+    pub fn set(mut self, name: &str, value: &str) -> Result<Self, ConfigError> {
+        apply(&mut self, [(name, value)], &[Self::DECLARATIONS])?;
+        Ok(self)
+    }
+
+    /// Refuses what is out of range or does not go together.
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        self.check_ranges()?;
+        if self.enable_auto_commit == Some(true) && self.group_id.is_none() {
+            let reason = "needs group.id".into();
+            return Err(ConfigError::Conflict { name: "enable.auto.commit", reason });
+        }
+        Ok(())
+    }
+
+    /// How often positions are committed, if they are.
+    pub(crate) fn auto_commit(&self) -> Option<Duration> {
+        let is_on = self.group_id.is_some() && self.enable_auto_commit != Some(false);
+        is_on.then_some(self.auto_commit_interval)
+    }
+}

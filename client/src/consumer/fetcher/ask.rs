@@ -1,0 +1,139 @@
+//! What is to be asked of whom.
+
+use std::collections::BTreeMap;
+
+use medallion_wire::{BrokerId, LeaderEpoch, TopicPartition};
+use tokio::time::Instant;
+
+use super::partition::{Partition, Phase};
+use super::session::Asked;
+use super::{Command, Fetcher, Question};
+
+/// Below so much room nothing is fetched: small answers cost as much as large ones.
+const ROOM_BYTES_MIN: usize = 64 << 10;
+
+impl Fetcher {
+    /// All that is to be done now.
+    pub(crate) fn commands(&mut self, now: Instant) -> Vec<Command> {
+        self.alarms = self.alarms.split_off(&now);
+        self.alarms.remove(&now);
+        let mut commands = Vec::new();
+        self.ask_offsets(now, &mut commands);
+        self.fetch(now, &mut commands);
+        if std::mem::take(&mut self.wants_metadata) {
+            commands.push(Command::RefreshMetadata);
+        }
+        commands
+    }
+
+    /// When to ask for commands again though nothing has happened.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.alarms.first().copied()
+    }
+
+    /// Positions to look for and to validate, together for each leader.
+    fn ask_offsets(&mut self, now: Instant, commands: &mut Vec<Command>) {
+        let mut committed = Vec::new();
+        let (mut places, mut epochs) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
+        for partition in &self.unsettled {
+            let Some(state) = self.partitions.get_mut(partition).filter(|state| state.may_ask(now)) else {
+                continue;
+            };
+            if matches!(state.phase, Phase::Committed) {
+                state.is_asked = true;
+                committed.push(Question {
+                    partition: partition.clone(),
+                    current_leader_epoch: LeaderEpoch::NONE,
+                    about: (),
+                    version: state.version,
+                });
+                continue;
+            }
+            let Some(leader) = state.leader else { continue };
+            match (&state.phase, state.fetched.leader_epoch) {
+                (Phase::Place(place), _) => {
+                    places.entry(leader.id).or_default().push(Question {
+                        partition: partition.clone(),
+                        current_leader_epoch: leader.epoch,
+                        about: *place,
+                        version: state.version,
+                    });
+                }
+                (Phase::Validate, Some(epoch)) => {
+                    epochs.entry(leader.id).or_default().push(Question {
+                        partition: partition.clone(),
+                        current_leader_epoch: leader.epoch,
+                        about: epoch,
+                        version: state.version,
+                    });
+                }
+                _ => continue,
+            }
+            state.is_asked = true;
+        }
+        if !committed.is_empty() {
+            commands.push(Command::Committed { questions: committed });
+        }
+        commands.extend(places.into_iter().map(|(broker, questions)| Command::Place { broker, questions }));
+        commands
+            .extend(epochs.into_iter().map(|(broker, questions)| Command::Validate { broker, questions }));
+    }
+
+    fn fetch(&mut self, now: Instant, commands: &mut Vec<Command>) {
+        let room = self.policy.bytes_max.saturating_sub(self.bytes);
+        let is_free = |id: &BrokerId| {
+            let broker = self.brokers.get(id);
+            broker.is_none_or(|one| !one.is_asked && one.not_before.is_none_or(|at| at <= now))
+        };
+        let free: Vec<BrokerId> = self.live.iter().copied().filter(|id| is_free(id)).collect();
+        if free.is_empty() || room < ROOM_BYTES_MIN.min(self.policy.bytes_max / 4) {
+            return;
+        }
+        let mut wanted: BTreeMap<BrokerId, BTreeMap<TopicPartition, Asked>> = BTreeMap::new();
+        let mut sources = std::collections::BTreeSet::new();
+        for (partition, state) in &mut self.partitions {
+            let Some(source) = source(state, &self.live, self.policy.partition_bytes_max, now) else {
+                continue;
+            };
+            sources.insert(source);
+            let Some(leader) = state.leader else { continue };
+            if free.contains(&source) {
+                let asked = Asked {
+                    topic_id: state.topic_id,
+                    offset: state.fetched.offset,
+                    current_leader_epoch: leader.epoch,
+                    version: state.version,
+                };
+                wanted.entry(source).or_default().insert(partition.clone(), asked);
+            }
+        }
+        // Every broker gets its share, so that none of them starves while another waits for records.
+        let share = i32::try_from(room / sources.len().max(1)).unwrap_or(i32::MAX);
+        let bytes_max = share.min(self.policy.fetch_bytes_max);
+        for (id, partitions) in wanted {
+            let broker = self.brokers.entry(id).or_default();
+            broker.is_asked = true;
+            let request = broker.session.request(partitions);
+            commands.push(Command::Fetch { broker: id, request, bytes_max });
+        }
+    }
+}
+
+/// Who a partition is to be fetched from now, if it is.
+fn source(
+    state: &mut Partition,
+    live: &std::collections::BTreeSet<BrokerId>,
+    partition_bytes_max: usize,
+    now: Instant,
+) -> Option<BrokerId> {
+    // The batch that is polled just now does not count: the next one is to be there when it ends.
+    let queued = state.bytes - state.items.front().map_or(0, |item| item.bytes);
+    let has_room = queued < partition_bytes_max.max(1);
+    if !state.is_ready() || state.is_paused || state.is_broken || !has_room || !state.may_ask(now) {
+        return None;
+    }
+    let leader = state.leader?;
+    state.preferred = state.preferred.filter(|(id, until)| *until > now && live.contains(id));
+    let source = state.preferred.map_or(leader.id, |(id, _)| id);
+    live.contains(&source).then_some(source)
+}

@@ -1,0 +1,195 @@
+//! The offsets that a group has committed, for consumers that assign partitions themselves: no membership is needed for that.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use medallion_wire::kafka_protocol::protocol::StrBytes;
+use medallion_wire::messages::offset_commit_request::{
+    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
+use medallion_wire::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
+use medallion_wire::messages::{
+    FindCoordinatorRequest, GroupId, OffsetCommitRequest, OffsetFetchRequest, TopicName,
+};
+use medallion_wire::{BrokerId, LeaderEpoch, Offset, ResponseError, TopicPartition};
+use parking_lot::Mutex;
+
+use super::position::Position;
+use crate::admin::Each;
+use crate::client::Client;
+use crate::error::Error;
+
+/// The generation of who is no member.
+const NO_GENERATION: i32 = -1;
+
+/// A group, with the broker that keeps its offsets.
+#[derive(Debug)]
+pub(super) struct Group {
+    id: Arc<str>,
+    coordinator: Mutex<Option<BrokerId>>,
+}
+
+/// Positions by partition.
+pub(super) type Positions = Vec<(TopicPartition, Position)>;
+
+impl Group {
+    pub(super) fn new(id: &str) -> Self {
+        Self { id: id.into(), coordinator: Mutex::default() }
+    }
+
+    /// Commits positions, again and again where that may help.
+    pub(super) async fn commit(
+        self: &Arc<Self>,
+        client: &Client,
+        positions: Positions,
+    ) -> Result<Each<TopicPartition, ()>, Error> {
+        let (group, asking, positions) = (Arc::clone(self), client.clone(), Arc::new(positions));
+        client.retry(move || commit_once(Arc::clone(&group), asking.clone(), Arc::clone(&positions))).await
+    }
+
+    /// The committed positions; `None` where there is none.
+    pub(super) async fn committed(
+        self: &Arc<Self>,
+        client: &Client,
+        partitions: Vec<TopicPartition>,
+        is_stable: bool,
+    ) -> Result<Each<TopicPartition, Option<Position>>, Error> {
+        let (group, asking, partitions) = (Arc::clone(self), client.clone(), Arc::new(partitions));
+        let attempt =
+            move || committed_once(Arc::clone(&group), asking.clone(), Arc::clone(&partitions), is_stable);
+        client.retry(attempt).await
+    }
+
+    async fn coordinator(&self, client: &Client) -> Result<BrokerId, Error> {
+        if let Some(known) = *self.coordinator.lock() {
+            return Ok(known);
+        }
+        let request = FindCoordinatorRequest::default().with_coordinator_keys(vec![text(&self.id)]);
+        let response = client.call_any(request).await?;
+        let found = response.coordinators.into_iter().next();
+        let found = found.ok_or_else(|| Error::malformed("the answer to FindCoordinator", "it is empty"))?;
+        Error::check(found.error_code, || self.subject(), found.error_message.as_deref())?;
+        let id = BrokerId(found.node_id.0);
+        *self.coordinator.lock() = Some(id);
+        Ok(id)
+    }
+
+    /// Looks for the coordinator again where `error` says that it may be another.
+    fn learn(&self, error: &Error) {
+        let may_have_moved = match error.code() {
+            Some(code) => {
+                matches!(code, ResponseError::NotCoordinator | ResponseError::CoordinatorNotAvailable)
+            }
+            None => error.is_retriable(),
+        };
+        if may_have_moved {
+            *self.coordinator.lock() = None;
+        }
+    }
+
+    fn subject(&self) -> String {
+        format!("group {}", self.id)
+    }
+}
+
+async fn commit_once(
+    group: Arc<Group>,
+    client: Client,
+    positions: Arc<Positions>,
+) -> Result<Each<TopicPartition, ()>, Error> {
+    let outcome = commit_to(&group, &client, &positions).await;
+    outcome.inspect_err(|error| group.learn(error))
+}
+
+async fn commit_to(
+    group: &Group,
+    client: &Client,
+    positions: &Positions,
+) -> Result<Each<TopicPartition, ()>, Error> {
+    let coordinator = group.coordinator(client).await?;
+    let mut topics: BTreeMap<&str, Vec<OffsetCommitRequestPartition>> = BTreeMap::new();
+    for (partition, position) in positions {
+        let epoch = position.leader_epoch.unwrap_or(LeaderEpoch::NONE);
+        topics.entry(&partition.topic).or_default().push(
+            OffsetCommitRequestPartition::default()
+                .with_partition_index(partition.partition.get())
+                .with_committed_offset(position.offset.get())
+                .with_committed_leader_epoch(epoch.get())
+                .with_committed_metadata(Some(StrBytes::default())),
+        );
+    }
+    let topic = |(name, partitions)| {
+        OffsetCommitRequestTopic::default().with_name(TopicName(text(name))).with_partitions(partitions)
+    };
+    let request = OffsetCommitRequest::default()
+        .with_group_id(GroupId(text(&group.id)))
+        .with_generation_id_or_member_epoch(NO_GENERATION)
+        .with_topics(topics.into_iter().map(topic).collect());
+    let response = client.call_broker(coordinator, request).await?;
+    let mut each = Each::new();
+    for topic in response.topics {
+        let name: Arc<str> = topic.name.as_str().into();
+        for one in topic.partitions {
+            let partition = TopicPartition::new(Arc::clone(&name), one.partition_index);
+            match Error::check(one.error_code, || format!("{} at {partition}", group.subject()), None) {
+                Err(error) if error.is_retriable() => return Err(error),
+                outcome => each.insert(partition, outcome),
+            };
+        }
+    }
+    Ok(each)
+}
+
+async fn committed_once(
+    group: Arc<Group>,
+    client: Client,
+    partitions: Arc<Vec<TopicPartition>>,
+    is_stable: bool,
+) -> Result<Each<TopicPartition, Option<Position>>, Error> {
+    let outcome = committed_of(&group, &client, &partitions, is_stable).await;
+    outcome.inspect_err(|error| group.learn(error))
+}
+
+async fn committed_of(
+    group: &Group,
+    client: &Client,
+    partitions: &[TopicPartition],
+    is_stable: bool,
+) -> Result<Each<TopicPartition, Option<Position>>, Error> {
+    let coordinator = group.coordinator(client).await?;
+    let mut topics: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
+    for partition in partitions {
+        topics.entry(&partition.topic).or_default().push(partition.partition.get());
+    }
+    let topic = |(name, indexes)| {
+        OffsetFetchRequestTopics::default().with_name(TopicName(text(name))).with_partition_indexes(indexes)
+    };
+    let asked = OffsetFetchRequestGroup::default()
+        .with_group_id(GroupId(text(&group.id)))
+        .with_topics(Some(topics.into_iter().map(topic).collect()));
+    let request = OffsetFetchRequest::default().with_groups(vec![asked]).with_require_stable(is_stable);
+    let response = client.call_broker(coordinator, request).await?;
+    let answer = response.groups.into_iter().next();
+    let answer = answer.ok_or_else(|| Error::malformed("the answer to OffsetFetch", "it is empty"))?;
+    Error::check(answer.error_code, || group.subject(), None)?;
+    let mut each = Each::new();
+    for topic in answer.topics {
+        let name: Arc<str> = topic.name.as_str().into();
+        for one in topic.partitions {
+            let partition = TopicPartition::new(Arc::clone(&name), one.partition_index);
+            let leader_epoch =
+                Some(LeaderEpoch(one.committed_leader_epoch)).filter(|epoch| *epoch > LeaderEpoch::NONE);
+            let offset = Some(Offset(one.committed_offset)).filter(|offset| offset.get() >= 0);
+            let position = offset.map(|offset| Position { offset, leader_epoch });
+            match Error::check(one.error_code, || format!("{} at {partition}", group.subject()), None) {
+                Err(error) if error.is_retriable() => return Err(error),
+                outcome => each.insert(partition, outcome.map(|()| position)),
+            };
+        }
+    }
+    Ok(each)
+}
+
+fn text(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_owned())
+}
