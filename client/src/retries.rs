@@ -113,3 +113,65 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use medallion_wire::ResponseError;
+
+    use super::*;
+    use crate::config::ClientSettings;
+
+    fn error(code: ResponseError) -> Error {
+        Error::check(code.code(), || "x".to_owned(), None).unwrap_err()
+    }
+
+    /// A client that never reaches anybody, with little patience.
+    fn client(timeout: Duration) -> Client {
+        let settings = ClientSettings::new("127.0.0.1:1").default_api_timeout(timeout);
+        Client::new(settings.retry_backoff(Duration::from_millis(1))).unwrap()
+    }
+
+    #[tokio::test]
+    async fn only_what_may_be_mended_is_asked_again() {
+        let (client, attempts) = (client(Duration::from_secs(10)), AtomicU32::new(0));
+        let attempt = |_, keys: Vec<u8>| {
+            let number = attempts.fetch_add(1, Ordering::Relaxed);
+            async move {
+                let outcome = |key| match (number, key) {
+                    (0, 1) => Ok(10),
+                    (0, 2) => Err(error(ResponseError::InvalidTopicException)),
+                    (0, _) | (1, 4) => Err(error(ResponseError::NotCoordinator)),
+                    (_, key) => Ok(key),
+                };
+                if number == 2 {
+                    return Err(error(ResponseError::CoordinatorNotAvailable));
+                }
+                Ok(keys.into_iter().map(|key| (key, outcome(key))).collect())
+            }
+        };
+        let outcomes = each(&client, vec![1, 2, 3, 4], attempt).await.unwrap();
+        assert_eq!(attempts.load(Ordering::Relaxed), 4);
+        assert_eq!(*outcomes[&1].as_ref().unwrap(), 10);
+        assert_eq!(outcomes[&2].as_ref().unwrap_err().code(), Some(ResponseError::InvalidTopicException));
+        assert_eq!((*outcomes[&3].as_ref().unwrap(), *outcomes[&4].as_ref().unwrap()), (3, 4));
+    }
+
+    #[tokio::test]
+    async fn what_never_gets_better_is_told_as_it_is() {
+        let client = client(Duration::from_millis(50));
+        let attempt = |_, keys: Vec<u8>| async move {
+            let not_coordinator = |key| (key, Err::<u8, _>(error(ResponseError::NotCoordinator)));
+            Ok(keys.into_iter().filter(|key| *key < 3).map(not_coordinator).collect())
+        };
+        let outcomes = each(&client, vec![1, 3], attempt).await.unwrap();
+        assert_eq!(outcomes[&1].as_ref().unwrap_err().code(), Some(ResponseError::NotCoordinator));
+        assert!(outcomes[&3].is_err(), "nobody has said anything of it");
+        let attempt = |_, _: Vec<u8>| async {
+            Err::<BTreeMap<u8, Result<u8, Error>>, _>(error(ResponseError::CoordinatorNotAvailable))
+        };
+        let nothing = each(&client, vec![1], attempt).await.unwrap_err();
+        assert_eq!(nothing.code(), Some(ResponseError::CoordinatorNotAvailable));
+    }
+}

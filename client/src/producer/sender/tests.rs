@@ -322,6 +322,53 @@ async fn what_is_too_large_goes_in_parts_in_its_place() {
     assert_eq!(error.code(), Some(ResponseError::MessageTooLarge));
 }
 
+#[tokio::test]
+async fn a_record_that_fails_dooms_its_transaction_and_not_the_next() {
+    let (mut sender, mut queues, now) = ready(Policy { is_transactional: true, ..policy() });
+    sender.add(TopicPartition::new("t", 1), Some(BROKER));
+    let mut queue = |id, slot: usize, queues: &mut Queues| {
+        let (batch, delivery) = batch(id, slot, 2, now);
+        queues.batches.entry(slot).or_default().push_back(batch);
+        delivery
+    };
+    let (first, behind) = (queue(0, 0, &mut queues), queue(1, 0, &mut queues));
+    let mut sent: VecDeque<Batch> =
+        produced(sender.handle(Event::Announced(vec![0]), &mut queues, now, 0.5)).into();
+    let waiting = queue(2, 1, &mut queues);
+    queues.is_open = true;
+    assert!(produced(sender.handle(Event::Announced(vec![1]), &mut queues, now, 0.5)).is_empty());
+    let event = answer(sent.pop_front().unwrap(), Err(ResponseError::InvalidRecord));
+    assert!(carried_out(sender.handle(event, &mut queues, now, 0.5)).is_empty());
+    assert_eq!(first.outcome().unwrap().unwrap_err().code(), Some(ResponseError::InvalidRecord));
+    let doomed = waiting.outcome().unwrap().unwrap_err();
+    assert!(matches!(doomed, Error::TransactionDoomed { .. }), "{doomed}");
+    // What was under way does not go again, and nothing that comes is sent.
+    let event = answer(sent.pop_front().unwrap(), Err(ResponseError::OutOfOrderSequenceNumber));
+    assert!(carried_out(sender.handle(event, &mut queues, now, 0.5)).is_empty());
+    assert!(behind.outcome().unwrap().is_err());
+    let late = queue(3, 0, &mut queues);
+    assert!(carried_out(sender.handle(Event::Announced(vec![0]), &mut queues, now, 0.5)).is_empty());
+    assert!(late.outcome().unwrap().is_err());
+    assert_eq!(sender.epoch_bumps(), 0, "epochs come from the coordinator");
+
+    queues.is_open = false;
+    let next = (IDENTITY.0, ProducerEpoch(1));
+    assert!(sender.handle(Event::Identified(Ok(next)), &mut queues, now, 0.5).is_empty());
+    let given_up = queue(4, 0, &mut queues);
+    let sent = produced(sender.handle(Event::Announced(vec![0]), &mut queues, now, 0.5));
+    assert_eq!(sent.iter().map(sequence).collect::<Vec<_>>(), [(1, 0)]);
+    // An abort lets what is under way come back.
+    let unsent = queue(5, 1, &mut queues);
+    sender.handle(Event::Leaders(vec![(1, None)]), &mut queues, now, 0.5);
+    sender.handle(Event::Announced(vec![1]), &mut queues, now, 0.5);
+    carried_out(sender.handle(Event::GiveUp(Error::TransactionAborted), &mut queues, now, 0.5));
+    assert!(matches!(unsent.outcome(), Some(Err(Error::TransactionAborted))));
+    assert!(given_up.outcome().is_none());
+    let event = answer(sent.into_iter().next().unwrap(), Ok(7));
+    carried_out(sender.handle(event, &mut queues, now, 0.5));
+    assert_eq!(given_up.outcome().unwrap().unwrap().offset, Some(Offset(7)));
+}
+
 // --- simulation ---
 
 /// What a broker remembers of a producer in one partition.
