@@ -2,7 +2,7 @@
 cache := $(or $(MEDALLION_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/medallion)
 export CARGO_TARGET_DIR ?= $(cache)/target
 
-.PHONY: help demo test setup verify fix bench bench-groups soak fuzz differential
+.PHONY: help demo test setup verify fix bench bench-clients bench-groups soak fuzz differential
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
@@ -19,6 +19,7 @@ test: setup ## Run all tests and print their counts
 verify: ## Check format, lints and documentation; writes nothing
 	cargo fmt --all --check
 	cargo fmt --manifest-path tests/clients/rust/Cargo.toml --check
+	cargo fmt --manifest-path bench/clients/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --document-private-items --quiet
 
@@ -26,9 +27,13 @@ fix: ## Format, and mend what clippy can
 	cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
 	cargo fmt --all
 	cargo fmt --manifest-path tests/clients/rust/Cargo.toml
+	cargo fmt --manifest-path bench/clients/Cargo.toml
 
 bench: setup ## Compare with Apache Kafka on this machine (PAIRS=7)
 	@python3 bench/run.py
+
+bench-clients: setup ## The Rust client beside librdkafka and Java's (ROUNDS=5, SERVER=medallion)
+	@python3 bench/clients.py --rounds $(or $(ROUNDS),5) --server $(or $(SERVER),medallion)
 
 bench-groups: setup ## The same where groups are large or many (PAIRS=1)
 	@python3 bench/groups.py

@@ -1,10 +1,14 @@
 //! What can be typed.
 
+use std::path::PathBuf;
+
 use clap::builder::Styles;
 use clap::builder::styling::{AnsiColor, Effects};
 use clap::{Args, Parser, Subcommand, ValueHint};
 
+use crate::client::{ClientError, Connect};
 use crate::command;
+use crate::command::config::{Assignment, parse_assignment};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().effects(Effects::BOLD))
@@ -34,24 +38,52 @@ pub(crate) struct Arguments {
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
-    /// Where the cluster is: one or more host:port, separated by commas
+    /// Where the cluster is: one or more host:port, separated by commas [default: 127.0.0.1:9092, or what --client-config says]
     #[arg(
         long,
         global = true,
         value_name = "ADDRESS",
         env = "MEDALLION_BOOTSTRAP_SERVER",
-        default_value = "127.0.0.1:9092",
         hide_env_values = true,
         value_hint = ValueHint::Hostname,
         help_heading = "Global options"
     )]
-    pub(crate) bootstrap_server: String,
+    pub(crate) bootstrap_server: Option<String>,
+    /// A properties file with settings of the client: security.protocol, sasl.username, ... (docs/client-configuration.md)
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "MEDALLION_CLIENT_CONFIG",
+        hide_env_values = true,
+        value_hint = ValueHint::FilePath,
+        help_heading = "Global options"
+    )]
+    pub(crate) client_config: Option<PathBuf>,
+    /// A setting of the client, above those of the file; may be repeated
+    #[arg(
+        long = "client-set",
+        global = true,
+        value_name = "NAME=VALUE",
+        value_parser = parse_assignment,
+        help_heading = "Global options"
+    )]
+    pub(crate) client_settings: Vec<Assignment>,
     /// Print JSON for scripts instead of tables for people
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,
     /// Print results only, no notes and no progress
     #[arg(long, short, global = true, help_heading = "Global options")]
     pub(crate) quiet: bool,
+}
+
+impl Global {
+    /// How the cluster is reached.
+    pub(crate) fn connect(&self) -> Result<Connect, ClientError> {
+        let settings = self.client_settings.iter().map(|one| (one.name.clone(), one.value.clone()));
+        let settings: Vec<_> = settings.collect();
+        Connect::with(self.bootstrap_server.as_deref(), self.client_config.as_deref(), &settings)
+    }
 }
 
 /// The commands.
@@ -106,6 +138,6 @@ mod tests {
         let arguments =
             Arguments::parse_from(["medallion", "topic", "list", "--json", "--bootstrap-server", "a:1"]);
         assert!(arguments.global.json);
-        assert_eq!(arguments.global.bootstrap_server, "a:1");
+        assert_eq!(arguments.global.bootstrap_server.as_deref(), Some("a:1"));
     }
 }

@@ -91,7 +91,7 @@ fn hint(error: &anyhow::Error) -> Option<String> {
 
 fn exit_code(error: &anyhow::Error) -> u8 {
     for cause in error.chain() {
-        let is_address = matches!(cause.downcast_ref(), Some(ClientError::Address { .. }))
+        let is_address = cause.downcast_ref::<ClientError>().is_some_and(ClientError::is_usage)
             || matches!(cause.downcast_ref(), Some(AdminError::Address { .. }));
         if cause.is::<UsageError>() || is_address {
             return USAGE;

@@ -61,6 +61,8 @@ struct LinkState {
     address: Option<Address>,
     failures: u32,
     not_before: Option<Instant>,
+    /// Why the last attempt has failed.
+    last: Option<Error>,
 }
 
 impl Brokers {
@@ -162,12 +164,7 @@ impl Link {
         }
         if let Some(until) = state.not_before.filter(|until| *until > Instant::now()) {
             if !waits {
-                return Err(Error::Unreachable {
-                    address: address.to_string().into(),
-                    reason: Arc::new(std::io::Error::other(
-                        "it was tried a moment ago (reconnect.backoff.ms)",
-                    )),
-                });
+                return Err(state.last.clone().unwrap_or_else(|| tried(address)));
             }
             sleep_until(until).await;
         }
@@ -175,19 +172,26 @@ impl Link {
         let opened = brokers.connector.connect(address, brokers.setup_patience(state.failures)).await;
         match &opened {
             Ok(connection) => {
-                state.failures = 0;
+                (state.failures, state.last) = (0, None);
                 // A connection that breaks at once must not be opened again at once.
                 state.not_before = Some(Instant::now() + brokers.reconnect_backoff(1));
                 *self.open.lock() = Some(connection.clone());
             }
             Err(error) => {
                 state.failures += 1;
+                state.last = Some(error.clone());
                 state.not_before = Some(Instant::now() + brokers.reconnect_backoff(state.failures));
                 tracing::debug!(%address, %error, failures = state.failures, "no connection");
             }
         }
         opened
     }
+}
+
+/// The error of a connection that has just broken, and is not opened again at once.
+fn tried(address: &Address) -> Error {
+    let reason = std::io::Error::other("it was tried a moment ago (reconnect.backoff.ms)");
+    Error::Unreachable { address: address.to_string().into(), reason: Arc::new(reason) }
 }
 
 impl Source for Brokers {

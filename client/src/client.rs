@@ -6,17 +6,18 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use medallion_wire::BrokerId;
-use medallion_wire::kafka_protocol::protocol::Request;
+use medallion_wire::messages::MetadataRequest;
 use tokio::runtime::Handle;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::brokers::{Brokers, Purpose};
 use crate::config::{ClientSettings, ConfigError, RecoveryStrategy};
-use crate::connection::{Connector, TokenProvider};
+use crate::connection::{Ask, Connector, TokenProvider};
 use crate::error::Error;
 use crate::hooks::{ClientMetrics, Hooks, Observer};
 use crate::metadata::{Cluster, Metadata, MetadataPolicy, Topic};
+use crate::retries::Retries;
 
 /// Connections to a cluster and what is known of it. Cloning is cheap; once the last clone is gone, connections close.
 ///
@@ -147,6 +148,15 @@ impl Client {
         self.inner.metadata.cluster()
     }
 
+    /// Asks any broker something small, once: whether the cluster can be reached and takes our credentials.
+    ///
+    /// # Errors
+    /// Those of connections, at once: nothing is tried again.
+    pub async fn check(&self) -> Result<(), Error> {
+        let request = MetadataRequest::default().with_topics(Some(Vec::new()));
+        self.call_any(request).await.map(drop)
+    }
+
     /// The topic `name`, once the cluster has told of it. A broker may make it, see `allow.auto.create.topics`.
     ///
     /// # Errors
@@ -164,33 +174,43 @@ impl Client {
         &self.inner.brokers
     }
 
-    pub(crate) fn observer(&self) -> &Observer {
-        &self.inner.observer
-    }
-
     /// The number of the next producer or consumer that is made.
     pub(crate) fn next_number(&self) -> u32 {
         self.inner.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Asks any broker.
-    pub(crate) async fn call_any<R: Request>(&self, request: R) -> Result<R::Response, Error> {
+    pub(crate) async fn call_any<R: Ask>(&self, request: R) -> Result<R::Response, Error> {
         let connection = self.inner.brokers.any(Purpose::General).await?;
         connection.call(self.inner.settings.request_timeout, self.inner.brokers.client_id(), request).await
     }
 
     /// Asks the broker `id`.
-    pub(crate) async fn call_broker<R: Request>(
-        &self,
-        id: BrokerId,
-        request: R,
-    ) -> Result<R::Response, Error> {
+    pub(crate) async fn call_broker<R: Ask>(&self, id: BrokerId, request: R) -> Result<R::Response, Error> {
         let connection = self.inner.brokers.connection(id, Purpose::General).await?;
         connection.call(self.inner.settings.request_timeout, self.inner.brokers.client_id(), request).await
     }
 
+    /// Asks the broker `id`, in no version above `cap`.
+    pub(crate) async fn call_broker_capped<R: Ask>(
+        &self,
+        id: BrokerId,
+        request: R,
+        cap: i16,
+    ) -> Result<R::Response, Error> {
+        let connection = self.inner.brokers.connection(id, Purpose::General).await?;
+        let (timeout, client_id) = (self.inner.settings.request_timeout, self.inner.brokers.client_id());
+        connection.call_capped(timeout, client_id, request, cap).await
+    }
+
+    /// Fails where a broker, any of them, does not know the API of `R`.
+    pub(crate) async fn check_any<R: Ask>(&self) -> Result<(), Error> {
+        let connection = self.inner.brokers.any(Purpose::General).await?;
+        connection.version_of::<R>(i16::MAX).map(drop)
+    }
+
     /// Asks the controller, or with KRaft any broker, which forwards.
-    pub(crate) async fn call_controller<R: Request>(&self, request: R) -> Result<R::Response, Error> {
+    pub(crate) async fn call_controller<R: Ask>(&self, request: R) -> Result<R::Response, Error> {
         match self.cluster().controller {
             Some(controller) => self.call_broker(controller, request).await,
             None => self.call_any(request).await,
@@ -202,30 +222,17 @@ impl Client {
         &self,
         mut attempt: impl AsyncFnMut() -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let settings = &self.inner.settings;
-        let deadline = Instant::now() + settings.default_api_timeout;
-        let backoff = Backoff { first: settings.retry_backoff, max: settings.retry_backoff_max };
-        let mut failures = 0;
-        let mut last = None;
+        let mut retries = Retries::new(self);
         loop {
-            let error = match timeout_at(deadline, attempt()).await {
-                Ok(Ok(value)) => return Ok(value),
-                Ok(Err(error)) if error.is_retriable() => error,
-                Ok(Err(error)) => return Err(error),
-                Err(_) => return Err(last.unwrap_or_else(|| self.late(settings.default_api_timeout))),
-            };
-            failures += 1;
-            let wait = backoff.after(failures, fastrand::f64());
-            if Instant::now() + wait >= deadline {
-                return Err(error);
+            match retries.attempt(attempt()).await {
+                Ok(value) => return Ok(value),
+                Err(error) => retries.again(error).await?,
             }
-            self.inner.metadata.refresh();
-            sleep(wait).await;
-            last = Some(error);
         }
     }
 
-    fn late(&self, after: Duration) -> Error {
+    /// The error of a call whose time is over before anybody has answered.
+    pub(crate) fn late(&self, after: Duration) -> Error {
         let reason = std::io::Error::other(format!(
             "no answer within {} ms (default.api.timeout.ms)",
             after.as_millis()

@@ -142,6 +142,23 @@ pub enum Error {
         /// Which setting says so.
         setting: &'static str,
     },
+    /// A call that does not go with the state of the transactional producer.
+    #[error("{subject}: {reason}")]
+    TransactionState {
+        /// Which producer.
+        subject: Arc<str>,
+        /// What is missing, or in the way.
+        reason: Arc<str>,
+    },
+    /// Something of the transaction has failed: it can be aborted only.
+    #[error("the transaction must be aborted: {cause}")]
+    TransactionDoomed {
+        /// What has failed.
+        cause: Box<Error>,
+    },
+    /// The record was not sent before its transaction was aborted.
+    #[error("the transaction was aborted before the record was sent")]
+    TransactionAborted,
     /// There is nowhere to begin: `auto.offset.reset` is `none`, and no offset was given.
     #[error("no offset is known for {partition}, and auto.offset.reset is none")]
     NoOffset {
@@ -194,6 +211,8 @@ pub enum Error {
 pub enum ErrorClass {
     /// The same may succeed later. The client itself has retried as long as the settings allow.
     Retriable,
+    /// The transaction must be aborted; then the same may succeed in another.
+    Abortable,
     /// This will not succeed as it is; others are not touched by it.
     Failed,
     /// The producer, consumer or client cannot go on: make a new one once the cause is gone.
@@ -213,12 +232,15 @@ impl Error {
             | Self::DeliveryTimeout { .. }
             | Self::BufferFull { .. } => ErrorClass::Retriable,
             Self::Broker { code, .. } => class_of(*code),
+            Self::TransactionDoomed { .. } => ErrorClass::Abortable,
             Self::Closed { .. } | Self::Authentication { .. } => ErrorClass::Fatal,
             Self::Config(_)
             | Self::Tls { .. }
             | Self::UnsupportedVersion { .. }
             | Self::Malformed { .. }
             | Self::UnknownPartition { .. }
+            | Self::TransactionState { .. }
+            | Self::TransactionAborted
             | Self::NoOffset { .. }
             | Self::OffsetOutOfRange { .. }
             | Self::Truncated { .. }
@@ -242,6 +264,7 @@ impl Error {
         match self {
             Self::Broker { code, .. } => Some(*code),
             Self::NoBroker { last } => last.code(),
+            Self::TransactionDoomed { cause } => cause.code(),
             Self::DeliveryTimeout { last, .. } | Self::MetadataTimeout { last, .. } => last.as_ref()?.code(),
             _ => None,
         }
@@ -281,7 +304,8 @@ impl Error {
     }
 }
 
-/// Kafka's own table says which codes are retriable; those that end a client are few.
+/// Kafka's own table says which codes are retriable (newer brokers also that another transaction is just ending); those that end
+/// a client are few.
 fn class_of(code: ResponseError) -> ErrorClass {
     match code {
         ResponseError::ProducerFenced
@@ -292,6 +316,8 @@ fn class_of(code: ResponseError) -> ErrorClass {
         | ResponseError::UnsupportedForMessageFormat => ErrorClass::Fatal,
         // A commit is tried again by the member that it is then, for what is still its own.
         ResponseError::RebalanceInProgress | ResponseError::StaleMemberEpoch => ErrorClass::Retriable,
+        ResponseError::TransactionAbortable => ErrorClass::Abortable,
+        ResponseError::ConcurrentTransactions => ErrorClass::Retriable,
         code if code.is_retriable() => ErrorClass::Retriable,
         _ => ErrorClass::Failed,
     }

@@ -33,10 +33,10 @@
 //! - [`metadata`]: the picture of the cluster that decisions go by;
 //! - [`producer`]: records out;
 //! - [`consumer`]: records in;
-//! - [`admin`]: topics, settings, offsets, the cluster.
+//! - [`admin`]: topics, groups, settings, rights, replicas, transactions, the cluster.
 //!
-//! What decides is kept apart from what does: `metadata/machine`, `producer/sender`, `consumer/fetcher` and `connection/in_flight` know no socket,
-//! clock or lock, and are tested by seeds. There is no global state, and every future may be dropped at any point. A client
+//! What decides is kept apart from what does: `metadata/machine`, `producer/sender`, `producer/transaction/machine`, `consumer/fetcher` and
+//! `connection/in_flight` know no socket, clock or lock, and are tested by seeds. There is no global state, and every future may be dropped at any point. A client
 //! needs a tokio runtime with time and I/O around it.
 //!
 //! # From rdkafka to this client
@@ -51,6 +51,9 @@
 //! | `ProducerContext::delivery` | [`Delivery::then`], [`ProducerInterceptor::on_outcome`] |
 //! | `Partitioner` | [`Partitioner`]; the default one is Java's murmur2, not librdkafka's CRC32 |
 //! | `producer.flush(timeout)` | [`Producer::flush`], within [`tokio::time::timeout`] where it must end |
+//! | `init_transactions(timeout)`, `begin_transaction`, `commit_transaction`, `abort_transaction` | the same names on [`Producer`]; `max.block.ms` is the timeout |
+//! | `send_offsets_to_transaction`, `ConsumerGroupMetadata` | [`Producer::send_offsets_to_transaction`], [`GroupMetadata`](producer::GroupMetadata) |
+//! | `RDKafkaError::is_txn_requires_abort` | [`ErrorClass::Abortable`] |
 //! | `StreamConsumer`, `BaseConsumer` | [`Consumer`]; fetching goes on beside the program |
 //! | `consumer.assign(..)`, `seek`, `pause`, `resume`, `position` | the same names on [`Consumer`] |
 //! | `consumer.stream()`, `recv()` | [`Consumer::batches`], [`Consumer::poll`]: batches of records instead of one at a time |
@@ -61,7 +64,9 @@
 //! | `RDKafkaErrorCode` | [`Error`], [`Error::class`], [`Error::code`] |
 //! | `ClientContext::stats` | [`Client::metrics`], [`Producer::metrics`], [`Hooks`] |
 //! | `ClientContext::generate_oauth_token` | [`TokenProvider`] |
-//! | `AdminClient::create_topics` and more | [`Admin`] |
+//! | `AdminClient::create_topics` and more | [`Admin`]: each thing its own outcome ([`Each`]) |
+//! | `fetch_group_list`, `describe_groups` of librdkafka | [`Admin::list_groups`], [`Admin::describe_groups`] |
+//! | ACLs, SCRAM credentials, `DeleteRecords`, group offsets, elections of librdkafka | [`Admin`] has them, and quotas, reassignments, folders, producers, transactions |
 //! | `fetch_metadata`, `fetch_watermarks` | [`Client::topic`], [`Admin::list_topics`], [`Admin::list_offsets`] |
 //! | `queue.buffering.max.kbytes`, `message.timeout.ms`, `ssl.ca.location` | `buffer.memory`, `delivery.timeout.ms`, `ssl.truststore.location` (PEM) |
 //!
@@ -80,6 +85,7 @@ pub mod error;
 pub mod hooks;
 pub mod metadata;
 pub mod producer;
+mod retries;
 
 pub use admin::{Admin, Each, NewTopic};
 pub use client::{Client, ClientBuilder};

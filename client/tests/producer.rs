@@ -8,15 +8,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use medallion_client::{
-    Choice, Client, ClientSettings, Error, Hooks, Partitioner, Producer, ProducerInterceptor,
-    ProducerSettings, Record, partition_of_key,
+    Admin, Choice, Client, ClientSettings, Error, Hooks, NewTopic, Partitioner, Producer,
+    ProducerInterceptor, ProducerSettings, Record, partition_of_key,
 };
 use medallion_tests::environment::{Missing, program};
 use medallion_tests::need;
 use medallion_tests::server::{KAFKA, Program, Server};
-use medallion_wire::TopicPartition;
 use medallion_wire::messages::ApiKey;
 use medallion_wire::records::Compression;
+use medallion_wire::{Offset, ResponseError, TopicPartition};
 
 /// Both programs; the second one only where it can be had.
 fn servers() -> Vec<Result<Server, Missing>> {
@@ -278,5 +278,40 @@ async fn nothing_is_lost_or_doubled_when_the_broker_is_killed() {
             let expected: Vec<i32> = (0..6000).filter(|number| number % 3 == partition).collect();
             assert!(numbers[&partition] == expected, "{:?}: partition {partition} differs", server.program());
         }
+    }
+}
+
+/// The broker takes less than the producer's batches: they go in parts, and every record keeps its place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn batches_that_are_too_large_go_in_parts() {
+    for server in servers() {
+        let server = need!(server);
+        let client = client(&server);
+        let topic = NewTopic::new("small", 1).config("max.message.bytes", "6000");
+        Admin::new(&client).create_topics(&[topic]).await.unwrap()["small"].as_ref().unwrap();
+        let settings =
+            ProducerSettings::default().batch_size(100_000_usize).linger(Duration::from_millis(50));
+        let producer = Producer::new(&client, settings).unwrap();
+        let mut deliveries = Vec::new();
+        for number in 0..200 {
+            let value = format!("{number:04}{}", "x".repeat(1000));
+            deliveries.push(producer.send(Record::to("small").value(&value)).await.unwrap());
+        }
+        let too_large = "x".repeat(7000);
+        let alone = producer.send(Record::to("small").value(&too_large)).await.unwrap();
+        let behind = producer.send(Record::to("small").value("behind")).await.unwrap();
+        producer.flush().await;
+        for (number, delivery) in (0..).zip(deliveries) {
+            let metadata = delivery.outcome().unwrap().unwrap();
+            assert_eq!(metadata.offset, Some(Offset(number)));
+        }
+        let error = alone.await.unwrap_err();
+        assert_eq!(error.code(), Some(ResponseError::MessageTooLarge), "{error}");
+        assert_eq!(behind.await.unwrap().offset, Some(Offset(200)));
+        assert!(producer.metrics().splits >= 20, "{:?}", producer.metrics());
+        assert_eq!(producer.metrics().buffer_bytes_free, 32 << 20);
+        let lines = need!(read(&server, "small"));
+        assert_eq!(lines.len(), 201);
+        assert!(lines.iter().take(200).enumerate().all(|(at, line)| line.contains(&format!(" {at:04}x"))));
     }
 }

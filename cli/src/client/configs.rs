@@ -2,19 +2,14 @@
 
 use std::fmt;
 
-use medallion_wire::kafka_protocol::protocol::StrBytes;
-use medallion_wire::messages::describe_configs_request::DescribeConfigsResource;
-use medallion_wire::messages::describe_configs_response::DescribeConfigsResourceResult;
-use medallion_wire::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
-use medallion_wire::messages::{
-    DescribeConfigsRequest, IncrementalAlterConfigsRequest, ListConfigResourcesRequest,
-};
+use medallion_client::admin::{ConfigChange as Change, ConfigResource as Resource, ConfigSource as Source};
+use medallion_wire::BrokerId;
 use serde::Serialize;
 
 use super::ClientError;
-use super::cluster::Client;
+use super::cluster::{Client, only};
 
-/// What a setting belongs to; the codes are Kafka's `ConfigResource.Type`.
+/// What a setting belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum ResourceType {
@@ -26,25 +21,6 @@ pub(crate) enum ResourceType {
     BrokerLogger,
     /// A subscription to clients' own metrics (KIP-714).
     ClientMetrics,
-}
-
-/// All kinds.
-const KINDS: [ResourceType; 4] =
-    [ResourceType::Topic, ResourceType::Broker, ResourceType::BrokerLogger, ResourceType::ClientMetrics];
-
-impl ResourceType {
-    fn code(self) -> i8 {
-        match self {
-            Self::Topic => 2,
-            Self::Broker => 4,
-            Self::BrokerLogger => 8,
-            Self::ClientMetrics => 16,
-        }
-    }
-
-    fn of_code(code: i8) -> Option<Self> {
-        KINDS.into_iter().find(|kind| kind.code() == code)
-    }
 }
 
 /// Something that has settings. Written `topic/NAME`, `broker/ID`, `brokers`, `loggers/ID` or `client-metrics/NAME`.
@@ -68,7 +44,7 @@ impl fmt::Display for ConfigResource {
     }
 }
 
-/// Where a setting's value comes from; the codes are Kafka's `ConfigEntry.ConfigSource`.
+/// Where a setting's value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum ConfigSource {
@@ -91,15 +67,15 @@ pub(crate) enum ConfigSource {
 }
 
 impl ConfigSource {
-    fn of_code(code: i8) -> Self {
-        match code {
-            1 => Self::Topic,
-            2 => Self::Broker,
-            3 => Self::Brokers,
-            4 => Self::File,
-            5 => Self::Default,
-            6 => Self::Logger,
-            7 => Self::ClientMetrics,
+    fn of(source: Source) -> Self {
+        match source {
+            Source::Topic => Self::Topic,
+            Source::Broker => Self::Broker,
+            Source::Brokers => Self::Brokers,
+            Source::File => Self::File,
+            Source::Default => Self::Default,
+            Source::Logger => Self::Logger,
+            Source::ClientMetrics => Self::ClientMetrics,
             _ => Self::Other,
         }
     }
@@ -128,7 +104,7 @@ pub(crate) struct ConfigEntry {
     pub(crate) documentation: Option<String>,
 }
 
-/// How a setting changes; the codes are Kafka's `AlterConfigOp.OpType`.
+/// How a setting changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ConfigOperation {
     /// Takes a value.
@@ -152,119 +128,99 @@ pub(crate) struct ConfigChange {
     pub(crate) value: Option<String>,
 }
 
+impl ConfigResource {
+    fn to_client(&self) -> Result<Resource, ClientError> {
+        let id = || {
+            self.name.parse().map(BrokerId).map_err(|_| ClientError::Malformed {
+                what: self.to_string(),
+                reason: "its name is no id".to_owned(),
+            })
+        };
+        Ok(match self.kind {
+            ResourceType::Topic => Resource::Topic(self.name.clone()),
+            ResourceType::Broker if self.name.is_empty() => Resource::Brokers,
+            ResourceType::Broker => Resource::Broker(id()?),
+            ResourceType::BrokerLogger => Resource::BrokerLoggers(id()?),
+            ResourceType::ClientMetrics => Resource::ClientMetrics(self.name.clone()),
+        })
+    }
+
+    /// `None` for what has settings that these commands do not know.
+    fn of(resource: Resource) -> Option<Self> {
+        let (kind, name) = match resource {
+            Resource::Topic(name) => (ResourceType::Topic, name),
+            Resource::Broker(id) => (ResourceType::Broker, id.to_string()),
+            Resource::Brokers => (ResourceType::Broker, String::new()),
+            Resource::BrokerLoggers(id) => (ResourceType::BrokerLogger, id.to_string()),
+            Resource::ClientMetrics(name) => (ResourceType::ClientMetrics, name),
+            _ => return None,
+        };
+        Some(Self { kind, name })
+    }
+}
+
 impl Client {
     /// The settings of a resource by name; all of them, or the named ones.
     pub(crate) async fn describe_configs(
-        &mut self,
+        &self,
         resource: &ConfigResource,
         names: Option<&[String]>,
         include_documentation: bool,
     ) -> Result<Vec<ConfigEntry>, ClientError> {
-        let build = |version: i16| {
-            let keys = names.map(|names| names.iter().cloned().map(StrBytes::from_string).collect());
-            DescribeConfigsRequest::default()
-                .with_include_documentation(include_documentation && version >= 3)
-                .with_resources(vec![
-                    DescribeConfigsResource::default()
-                        .with_resource_type(resource.kind.code())
-                        .with_resource_name(StrBytes::from_string(resource.name.clone()))
-                        .with_configuration_keys(keys),
-                ])
-        };
-        let response = match self.owner_of(resource) {
-            Some(broker) => self.call_broker(broker, build).await?,
-            None => self.call_any(build).await?,
-        };
-        let mut entries = Vec::new();
-        for result in response.results {
-            let message = result.error_message.as_deref();
-            ClientError::check(result.error_code, || resource.to_string(), message)?;
-            entries.extend(result.configs.into_iter().map(read_entry));
-        }
-        entries.sort_by(|left: &ConfigEntry, right| left.name.cmp(&right.name));
-        Ok(entries)
+        let names: Option<Vec<&str>> = names.map(|names| names.iter().map(String::as_str).collect());
+        let resources = [resource.to_client()?];
+        let described =
+            self.admin.describe_some_configs(&resources, names.as_deref(), include_documentation).await;
+        let described = described.and_then(only);
+        let entries = described.map_err(|error| ClientError::about(error, resource.to_string()))?;
+        Ok(entries.into_values().map(entry).collect())
     }
 
     /// Changes settings of a resource, all or none; or only checks that they could be changed.
     pub(crate) async fn alter_configs(
-        &mut self,
+        &self,
         resource: &ConfigResource,
         changes: &[ConfigChange],
         validate_only: bool,
     ) -> Result<(), ClientError> {
-        let build = |_| {
-            IncrementalAlterConfigsRequest::default().with_validate_only(validate_only).with_resources(vec![
-                AlterConfigsResource::default()
-                    .with_resource_type(resource.kind.code())
-                    .with_resource_name(StrBytes::from_string(resource.name.clone()))
-                    .with_configs(changes.iter().map(alterable).collect()),
-            ])
+        let changes = changes.iter().map(|change| (change.name.as_str(), change.to_client())).collect();
+        let changes = [(resource.to_client()?, changes)];
+        let altered = if validate_only {
+            self.admin.validate_configs(&changes).await
+        } else {
+            self.admin.alter_configs(&changes).await
         };
-        let response = match self.owner_of(resource) {
-            Some(broker) => self.call_broker(broker, build).await?,
-            None => self.call_any(build).await?,
-        };
-        for answer in response.responses {
-            let message = answer.error_message.as_deref();
-            ClientError::check(answer.error_code, || resource.to_string(), message)?;
-        }
-        Ok(())
+        altered.and_then(only).map_err(|error| ClientError::about(error, resource.to_string()))
     }
 
     /// Everything that has settings.
-    pub(crate) async fn config_resources(&mut self) -> Result<Vec<ConfigResource>, ClientError> {
-        let response = self
-            .call_any(|version| {
-                let codes = KINDS.iter().map(|kind| kind.code()).collect();
-                let request = ListConfigResourcesRequest::default();
-                if version >= 1 { request.with_resource_types(codes) } else { request }
-            })
-            .await?;
-        ClientError::check(response.error_code, || "the list of configs".to_owned(), None)?;
-        let mut resources: Vec<_> = response
-            .config_resources
-            .into_iter()
-            .filter_map(|found| {
-                let kind = ResourceType::of_code(found.resource_type)?;
-                Some(ConfigResource { kind, name: found.resource_name.to_string() })
-            })
-            .collect();
+    pub(crate) async fn config_resources(&self) -> Result<Vec<ConfigResource>, ClientError> {
+        let found = self.admin.list_config_resources().await?;
+        let mut resources: Vec<_> = found.into_iter().filter_map(ConfigResource::of).collect();
         resources.sort_by_key(ToString::to_string);
         Ok(resources)
     }
+}
 
-    /// A broker's own settings and loggers are known to that broker alone.
-    fn owner_of(&self, resource: &ConfigResource) -> Option<medallion_wire::BrokerId> {
-        match resource.kind {
-            ResourceType::Topic | ResourceType::ClientMetrics => None,
-            ResourceType::Broker | ResourceType::BrokerLogger => {
-                let id = medallion_wire::BrokerId(resource.name.parse().ok()?);
-                self.knows(id).then_some(id)
-            }
+impl ConfigChange {
+    fn to_client(&self) -> Change {
+        let value = self.value.clone().unwrap_or_default();
+        match self.operation {
+            ConfigOperation::Set => Change::Set(value),
+            ConfigOperation::Delete => Change::Delete,
+            ConfigOperation::Append => Change::Append(value),
+            ConfigOperation::Subtract => Change::Subtract(value),
         }
     }
 }
 
-fn alterable(change: &ConfigChange) -> AlterableConfig {
-    let operation = match change.operation {
-        ConfigOperation::Set => 0,
-        ConfigOperation::Delete => 1,
-        ConfigOperation::Append => 2,
-        ConfigOperation::Subtract => 3,
-    };
-    AlterableConfig::default()
-        .with_name(StrBytes::from_string(change.name.clone()))
-        .with_config_operation(operation)
-        .with_value(change.value.clone().map(StrBytes::from_string))
-}
-
-fn read_entry(entry: DescribeConfigsResourceResult) -> ConfigEntry {
+fn entry(entry: medallion_client::admin::ConfigEntry) -> ConfigEntry {
     ConfigEntry {
-        name: entry.name.to_string(),
-        value: entry.value.map(|value| value.to_string()),
-        source: ConfigSource::of_code(entry.config_source),
-        read_only: entry.read_only,
+        name: entry.name,
+        value: entry.value,
+        source: ConfigSource::of(entry.source),
+        read_only: entry.is_read_only,
         sensitive: entry.is_sensitive,
-        documentation: entry.documentation.map(|text| text.to_string()).filter(|text| !text.is_empty()),
+        documentation: entry.documentation.filter(|text| !text.is_empty()),
     }
 }

@@ -1,8 +1,10 @@
 //! What can go wrong between this client and a broker, and what to do about it.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use medallion_client::{ConfigError, Error};
 use medallion_wire::ResponseError;
 use medallion_wire::messages::ApiKey;
 
@@ -14,8 +16,8 @@ pub(crate) enum ClientError {
     #[error("cannot reach {address}: {}", io_reason(reason))]
     Unreachable { address: String, reason: io::Error },
     /// An open connection broke.
-    #[error("the connection to {address} broke during {api:?}: {}", io_reason(reason))]
-    ConnectionLost { address: String, api: ApiKey, reason: io::Error },
+    #[error("the connection to {address} broke: {reason}")]
+    ConnectionLost { address: String, reason: String },
     /// The broker did not answer in time.
     #[error("{address} did not answer {api:?} within {} s", after.as_secs())]
     Timeout { address: String, api: ApiKey, after: Duration },
@@ -39,39 +41,74 @@ pub(crate) enum ClientError {
     /// A partition that the topic does not have.
     #[error("topic {topic} has no partition {partition}; it has {count} (0 to {})", count - 1)]
     UnknownPartition { topic: String, partition: i32, count: usize },
-    /// Nobody leads the partition.
-    #[error("partition {topic}-{partition} has no leader now")]
-    NoLeader { topic: String, partition: i32 },
     /// An offset outside of what the log holds.
     #[error("offset {offset} of {topic}-{partition} is outside of its log, which has {start} to {end}")]
     OffsetOutOfRange { topic: String, partition: i32, offset: i64, start: i64, end: i64 },
+    /// A setting of the client that is unknown, unsupported or wrong.
+    #[error(transparent)]
+    Setting(#[from] ConfigError),
+    /// A file of the client's settings.
+    #[error("cannot read {}: {reason}", path.display())]
+    File { path: PathBuf, reason: String },
+    /// What the client says in its own words.
+    #[error(transparent)]
+    Other(Error),
+}
+
+impl From<Error> for ClientError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Config(error) => Self::Setting(error),
+            Error::Unreachable { address, reason } => {
+                let reason = io::Error::new(reason.kind(), reason.to_string());
+                Self::Unreachable { address: address.to_string(), reason }
+            }
+            Error::Disconnected { address, reason } => {
+                Self::ConnectionLost { address: address.to_string(), reason: reason.to_string() }
+            }
+            Error::RequestTimeout { address, api, after } => {
+                Self::Timeout { address: address.to_string(), api, after }
+            }
+            Error::UnsupportedVersion { address, api, ours, theirs } => Self::UnsupportedApi {
+                address: address.to_string(),
+                api,
+                ours: ours.to_string(),
+                theirs: theirs.to_string(),
+            },
+            Error::Malformed { what, reason } => {
+                Self::Malformed { what: what.to_string(), reason: reason.to_string() }
+            }
+            Error::Broker { code, subject, message } => Self::Refused {
+                subject: subject.to_string(),
+                error: code,
+                message: message.map(|message| message.to_string()),
+            },
+            Error::UnknownPartition { partition, count } => Self::UnknownPartition {
+                topic: partition.topic.to_string(),
+                partition: partition.partition.get(),
+                count,
+            },
+            // What was tried again and again failed for this.
+            Error::NoBroker { last }
+            | Error::DeliveryTimeout { last: Some(last), .. }
+            | Error::MetadataTimeout { last: Some(last), .. } => (*last).into(),
+            other => Self::Other(other),
+        }
+    }
 }
 
 impl ClientError {
-    /// An answer with `code`; `Ok` for 0.
-    pub(crate) fn check(
-        code: i16,
-        subject: impl FnOnce() -> String,
-        message: Option<&str>,
-    ) -> Result<(), Self> {
-        match ResponseError::try_from_code(code) {
-            None => Ok(()),
-            Some(error) => {
-                Err(Self::Refused { subject: subject(), error, message: message.map(str::to_owned) })
-            }
+    /// The same, where a broker has refused something with what that was.
+    pub(super) fn about(error: Error, subject: String) -> Self {
+        match error.into() {
+            Self::Refused { error, message, .. } => Self::Refused { subject, error, message },
+            other => other,
         }
     }
 
-    /// Whether the same request may succeed a little later.
-    pub(crate) fn is_retriable(&self) -> bool {
-        match self {
-            Self::Unreachable { .. }
-            | Self::ConnectionLost { .. }
-            | Self::Timeout { .. }
-            | Self::NoLeader { .. } => true,
-            Self::Refused { error, .. } => error.is_retriable(),
-            _ => false,
-        }
+    /// Whether what was typed makes no sense.
+    pub(crate) fn is_usage(&self) -> bool {
+        matches!(self, Self::Address { .. } | Self::Setting(_) | Self::File { .. })
     }
 
     /// Whether the cluster could not be reached at all.
@@ -82,12 +119,18 @@ impl ClientError {
     /// What a user can do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
+            Self::Other(Error::Authentication { .. }) => {
+                Some("--client-config FILE or --client-set NAME=VALUE give sasl.username and what else it needs".to_owned())
+            }
+            Self::Other(Error::Tls { .. }) => {
+                Some("ssl.truststore.location (PEM) names who is trusted: --client-set ssl.truststore.location=FILE".to_owned())
+            }
             Self::Unreachable { .. } => Some(
                 "is the broker running? start one with `medallion up`, or name another with --bootstrap-server"
                     .to_owned(),
             ),
             Self::ConnectionLost { .. } | Self::Malformed { .. } => Some(
-                "does a Kafka broker listen there, without TLS and SASL? this client speaks plain connections only"
+                "does a Kafka broker listen there? for TLS or SASL set security.protocol by --client-config or --client-set"
                     .to_owned(),
             ),
             Self::UnknownTopic { topic } => {
@@ -111,7 +154,7 @@ fn refusal_hint(error: ResponseError) -> Option<&'static str> {
             Some("raise max.message.bytes: `medallion config set topic/NAME max.message.bytes=...`")
         }
         ResponseError::SaslAuthenticationFailed | ResponseError::IllegalSaslState => {
-            Some("this client does not authenticate yet")
+            Some("set security.protocol and sasl.* by --client-config or --client-set")
         }
         ResponseError::KafkaStorageError => {
             Some("the disk is full or damaged there; the broker's log names the file")
@@ -166,9 +209,13 @@ mod tests {
     }
 
     #[test]
-    fn code_zero_is_no_error() {
-        assert!(ClientError::check(0, String::new, None).is_ok());
-        let error = ClientError::check(36, || "topic a".to_owned(), Some("it is there")).unwrap_err();
+    fn refusals_are_told_with_what_was_refused() {
+        let error = Error::Broker {
+            code: ResponseError::TopicAlreadyExists,
+            subject: "a".into(),
+            message: Some("it is there".into()),
+        };
+        let error = ClientError::about(error, "topic a".to_owned());
         assert_eq!(error.to_string(), "topic a: TOPIC_ALREADY_EXISTS: it is there");
     }
 }

@@ -2,29 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use bytes::{Buf, Bytes};
-use medallion_wire::kafka_protocol::protocol::{Request, StrBytes};
-use medallion_wire::messages::consumer_group_describe_response as consumer;
-use medallion_wire::messages::describe_groups_response::DescribedGroupMember;
-use medallion_wire::messages::offset_commit_request::{
-    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
-};
-use medallion_wire::messages::offset_fetch_request::OffsetFetchRequestGroup;
-use medallion_wire::messages::{
-    ConsumerGroupDescribeRequest, DeleteGroupsRequest, DescribeGroupsRequest, FindCoordinatorRequest,
-    GroupId, ListGroupsRequest, OffsetCommitRequest, OffsetFetchRequest,
-};
-use medallion_wire::{BrokerId, Offset, ResponseError, TopicPartition};
+use medallion_client::admin::{ClassicGroup, ConsumerGroup, GroupDescription, GroupFilter, GroupOffset};
+use medallion_wire::{Offset, TopicPartition};
 use serde::Serialize;
-use tokio::time::sleep;
 
 use super::ClientError;
-use super::cluster::{Client, RETRIES, RETRY_BACKOFF, topic_name};
-
-/// The first version of `FindCoordinator` that asks for many groups.
-const MANY_COORDINATORS_MIN: i16 = 4;
-/// The first version of `OffsetFetch` that asks for many groups.
-const MANY_GROUPS_MIN: i16 = 8;
+use super::cluster::{Client, only};
 
 /// A group in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -98,330 +81,115 @@ fn as_optional_texts<S: serde::Serializer>(
     }
 }
 
-fn group_id(group: &str) -> GroupId {
-    GroupId(StrBytes::from_string(group.to_owned()))
-}
-
 impl Client {
-    /// The groups of every broker in `metadata`'s cluster, in the order of their ids.
-    pub(crate) async fn list_groups(
-        &mut self,
-        brokers: &[BrokerId],
-    ) -> Result<Vec<ListedGroup>, ClientError> {
-        let mut groups = Vec::new();
-        for broker in brokers {
-            let response = self.call_broker(*broker, |_| ListGroupsRequest::default()).await?;
-            ClientError::check(response.error_code, || format!("groups of broker {broker}"), None)?;
-            groups.extend(response.groups.into_iter().map(|group| ListedGroup {
-                group: group.group_id.to_string(),
-                r#type: group.group_type.to_string(),
-                state: group.group_state.to_string(),
-                protocol_type: group.protocol_type.to_string(),
-            }));
-        }
-        groups.sort_by(|one, other| one.group.cmp(&other.group));
-        Ok(groups)
-    }
-
-    /// The broker that coordinates a group. One that is being found is waited for.
-    pub(crate) async fn coordinator(&mut self, group: &str) -> Result<BrokerId, ClientError> {
-        for _ in 0..RETRIES {
-            match self.coordinator_once(group).await {
-                Err(error) if error.is_retriable() && !error.is_unreachable() => sleep(RETRY_BACKOFF).await,
-                other => return other,
-            }
-        }
-        self.coordinator_once(group).await
-    }
-
-    async fn coordinator_once(&mut self, group: &str) -> Result<BrokerId, ClientError> {
-        let key = StrBytes::from_string(group.to_owned());
-        let response = self
-            .call_any(|version| {
-                let request = FindCoordinatorRequest::default();
-                if version >= MANY_COORDINATORS_MIN {
-                    request.with_coordinator_keys(vec![key.clone()])
-                } else {
-                    request.with_key(key.clone())
-                }
-            })
-            .await?;
-        let (node, code) = match response.coordinators.first() {
-            Some(found) => (found.node_id, found.error_code),
-            None => (response.node_id, response.error_code),
-        };
-        ClientError::check(code, || format!("the coordinator of group {group}"), None)?;
-        let broker = BrokerId(node.0);
-        if !self.knows(broker) {
-            self.metadata(Some(&[]), false).await?;
-        }
-        Ok(broker)
-    }
-
-    /// Asks a group's coordinator; one that loads its groups or has moved is asked again.
-    async fn call_coordinator<R: Request, T>(
-        &mut self,
-        group: &str,
-        build: impl Fn(i16) -> R,
-        read: impl Fn(R::Response) -> Result<T, ClientError>,
-    ) -> Result<T, ClientError> {
-        let mut attempts = 0;
-        loop {
-            let coordinator = self.coordinator(group).await?;
-            let result = self.call_broker(coordinator, &build).await.and_then(&read);
-            match result {
-                Err(error) if error.is_retriable() && !error.is_unreachable() && attempts < RETRIES => {
-                    attempts += 1;
-                    sleep(RETRY_BACKOFF).await;
-                }
-                other => return other,
-            }
-        }
+    /// The groups of every broker, in the order of their ids.
+    pub(crate) async fn list_groups(&self) -> Result<Vec<ListedGroup>, ClientError> {
+        let groups = self.admin.list_groups(&GroupFilter::default()).await?;
+        let listed = groups.into_iter().map(|group| ListedGroup {
+            group: group.id,
+            r#type: group.group_type.map(|kind| kind.to_string()).unwrap_or_default(),
+            state: group.state.map(|state| state.to_string()).unwrap_or_default(),
+            protocol_type: group.protocol_type,
+        });
+        Ok(listed.collect())
     }
 
     /// A group of either protocol with its members; one that is not there is `Dead`, or refused.
-    pub(crate) async fn describe_group(&mut self, group: &str) -> Result<DescribedGroup, ClientError> {
-        let classic = self.describe_classic_group(group).await;
-        let is_missing = match &classic {
-            Ok(described) => described.state == "Dead",
-            Err(error) => is_not_found(error),
-        };
-        if !is_missing {
-            return classic;
+    pub(crate) async fn describe_group(&self, group: &str) -> Result<DescribedGroup, ClientError> {
+        match only(self.admin.describe_groups(&[group]).await?)? {
+            GroupDescription::Classic(group) => Ok(classic(group)),
+            GroupDescription::Consumer(group) => Ok(consumer(group)),
+            _ => Err(ClientError::Malformed {
+                what: format!("group {group}"),
+                reason: "it is of a kind that these commands do not know".to_owned(),
+            }),
         }
-        match self.describe_consumer_group(group).await {
-            Err(ClientError::UnsupportedApi { .. }) => classic,
-            Err(error) if is_not_found(&error) => classic,
-            other => other,
-        }
-    }
-
-    async fn describe_consumer_group(&mut self, group: &str) -> Result<DescribedGroup, ClientError> {
-        let coordinator = self.coordinator(group).await?;
-        let build = |_| ConsumerGroupDescribeRequest::default().with_group_ids(vec![group_id(group)]);
-        self.call_coordinator(group, build, |response| {
-            let described = response.groups.into_iter().next().unwrap_or_default();
-            let message = described.error_message.as_deref();
-            ClientError::check(described.error_code, || format!("group {group}"), message)?;
-            Ok(DescribedGroup {
-                group: group.to_owned(),
-                r#type: "consumer",
-                state: described.group_state.to_string(),
-                protocol_type: "consumer".to_owned(),
-                protocol: described.assignor_name.to_string(),
-                epoch: Some(described.group_epoch),
-                assignment_epoch: Some(described.assignment_epoch),
-                coordinator: coordinator.get(),
-                members: described.members.iter().map(read_consumer_member).collect(),
-            })
-        })
-        .await
-    }
-
-    async fn describe_classic_group(&mut self, group: &str) -> Result<DescribedGroup, ClientError> {
-        let coordinator = self.coordinator(group).await?;
-        let build = |_| DescribeGroupsRequest::default().with_groups(vec![group_id(group)]);
-        self.call_coordinator(group, build, |response| {
-            let described = response.groups.into_iter().next().unwrap_or_default();
-            let message = described.error_message.as_deref();
-            ClientError::check(described.error_code, || format!("group {group}"), message)?;
-            let members = described.members.iter().map(read_member).collect::<Result<_, _>>()?;
-            Ok(DescribedGroup {
-                group: group.to_owned(),
-                r#type: "classic",
-                state: described.group_state.to_string(),
-                protocol_type: described.protocol_type.to_string(),
-                protocol: described.protocol_data.to_string(),
-                epoch: None,
-                assignment_epoch: None,
-                coordinator: coordinator.get(),
-                members,
-            })
-        })
-        .await
     }
 
     /// Everything that a group has committed.
     pub(crate) async fn committed(
-        &mut self,
+        &self,
         group: &str,
     ) -> Result<BTreeMap<TopicPartition, Offset>, ClientError> {
-        let build = |version| {
-            let request = OffsetFetchRequest::default();
-            if version >= MANY_GROUPS_MIN {
-                let group =
-                    OffsetFetchRequestGroup::default().with_group_id(group_id(group)).with_topics(None);
-                request.with_groups(vec![group.with_member_epoch(-1)])
-            } else {
-                request.with_group_id(group_id(group)).with_topics(None)
+        let asked = BTreeMap::from([(group, None)]);
+        let mut committed = BTreeMap::new();
+        for (partition, offset) in only(self.admin.list_group_offsets(&asked, false).await?)? {
+            let about = |error| ClientError::about(error, format!("offset of group {group} in {partition}"));
+            if let Some(offset) = offset.map_err(about)? {
+                committed.insert(partition, offset.offset);
             }
-        };
-        self.call_coordinator(group, build, |response| {
-            let mut committed = BTreeMap::new();
-            let mut add = |topic: &str, partition: i32, offset: i64, code: i16| {
-                let partition = TopicPartition::new(topic, partition);
-                ClientError::check(code, || format!("offset of group {group} in {partition}"), None)?;
-                if offset >= 0 {
-                    let _ = committed.insert(partition, Offset(offset));
-                }
-                Ok::<_, ClientError>(())
-            };
-            ClientError::check(response.error_code, || format!("group {group}"), None)?;
-            for topic in &response.topics {
-                for at in &topic.partitions {
-                    add(&topic.name, at.partition_index, at.committed_offset, at.error_code)?;
-                }
-            }
-            for answer in &response.groups {
-                ClientError::check(answer.error_code, || format!("group {group}"), None)?;
-                for topic in &answer.topics {
-                    for at in &topic.partitions {
-                        add(&topic.name, at.partition_index, at.committed_offset, at.error_code)?;
-                    }
-                }
-            }
-            Ok(committed)
-        })
-        .await
+        }
+        Ok(committed)
     }
 
     /// Commits offsets for a group that has no members.
     pub(crate) async fn commit(
-        &mut self,
+        &self,
         group: &str,
         offsets: &BTreeMap<TopicPartition, Offset>,
     ) -> Result<(), ClientError> {
-        let mut topics: BTreeMap<&str, Vec<OffsetCommitRequestPartition>> = BTreeMap::new();
-        for (partition, offset) in offsets {
-            let commit = OffsetCommitRequestPartition::default()
-                .with_partition_index(partition.partition.get())
-                .with_committed_offset(offset.get())
-                .with_committed_leader_epoch(-1)
-                .with_committed_metadata(Some(StrBytes::default()));
-            topics.entry(&partition.topic).or_default().push(commit);
+        let offsets = offsets.iter();
+        let offsets = offsets.map(|(partition, offset)| (partition.clone(), GroupOffset::new(*offset)));
+        for (partition, outcome) in self.admin.alter_group_offsets(group, &offsets.collect()).await? {
+            let about = |error| ClientError::about(error, format!("offset of group {group} in {partition}"));
+            outcome.map_err(about)?;
         }
-        let topics: Vec<_> = topics
-            .into_iter()
-            .map(|(topic, partitions)| {
-                OffsetCommitRequestTopic::default().with_name(topic_name(topic)).with_partitions(partitions)
-            })
-            .collect();
-        let build = |_| {
-            OffsetCommitRequest::default()
-                .with_group_id(group_id(group))
-                .with_generation_id_or_member_epoch(-1)
-                .with_retention_time_ms(-1)
-                .with_topics(topics.clone())
-        };
-        self.call_coordinator(group, build, |response| {
-            for topic in &response.topics {
-                for partition in &topic.partitions {
-                    let subject = || {
-                        format!("offset of group {group} in {}-{}", topic.name.0, partition.partition_index)
-                    };
-                    ClientError::check(partition.error_code, subject, None)?;
-                }
-            }
-            Ok(())
-        })
-        .await
+        Ok(())
     }
 
     /// Deletes a group that has no members, with its offsets.
-    pub(crate) async fn delete_group(&mut self, group: &str) -> Result<(), ClientError> {
-        let build = |_| DeleteGroupsRequest::default().with_groups_names(vec![group_id(group)]);
-        self.call_coordinator(group, build, |response| {
-            let code = response.results.first().map_or(0, |result| result.error_code);
-            ClientError::check(code, || format!("group {group}"), None)
-        })
-        .await
+    pub(crate) async fn delete_group(&self, group: &str) -> Result<(), ClientError> {
+        Ok(only(self.admin.delete_groups(&[group]).await?)?)
     }
 }
 
-fn read_member(member: &DescribedGroupMember) -> Result<Member, ClientError> {
-    let malformed = || ClientError::Malformed {
-        what: format!("the assignment of member {}", member.member_id),
-        reason: "it is no assignment of the consumer protocol".to_owned(),
-    };
-    let partitions = if member.member_assignment.is_empty() {
-        Vec::new()
-    } else {
-        read_assignment(member.member_assignment.clone()).ok_or_else(malformed)?
-    };
-    Ok(Member {
-        member_id: member.member_id.to_string(),
-        instance_id: member.group_instance_id.as_ref().map(ToString::to_string),
-        client_id: member.client_id.to_string(),
-        host: member.client_host.trim_start_matches('/').to_owned(),
+fn host(host: &str) -> String {
+    host.trim_start_matches('/').to_owned()
+}
+
+fn classic(group: ClassicGroup) -> DescribedGroup {
+    let members = group.members.into_iter().map(|member| Member {
+        // Groups of Connect assign other things.
+        partitions: member.partitions().unwrap_or_default(),
+        member_id: member.id,
+        instance_id: member.instance_id,
+        client_id: member.client_id,
+        host: host(&member.client_host),
         epoch: None,
-        partitions,
         target: None,
-    })
-}
-
-fn read_consumer_member(member: &consumer::Member) -> Member {
-    Member {
-        member_id: member.member_id.to_string(),
-        instance_id: member.instance_id.as_ref().map(ToString::to_string),
-        client_id: member.client_id.to_string(),
-        host: member.client_host.trim_start_matches('/').to_owned(),
-        epoch: Some(member.member_epoch),
-        partitions: partitions_of(&member.assignment),
-        target: Some(partitions_of(&member.target_assignment)),
+    });
+    DescribedGroup {
+        members: members.collect(),
+        group: group.id,
+        r#type: "classic",
+        state: group.state.to_string(),
+        protocol_type: group.protocol_type,
+        protocol: group.protocol,
+        epoch: None,
+        assignment_epoch: None,
+        coordinator: group.coordinator.get(),
     }
 }
 
-fn partitions_of(assignment: &consumer::Assignment) -> Vec<TopicPartition> {
-    let topics = assignment.topic_partitions.iter();
-    topics
-        .flat_map(|topic| {
-            topic.partitions.iter().map(|index| TopicPartition::new(topic.topic_name.as_str(), *index))
-        })
-        .collect()
-}
-
-fn is_not_found(error: &ClientError) -> bool {
-    matches!(error, ClientError::Refused { error: ResponseError::GroupIdNotFound, .. })
-}
-
-/// Reads the topics of a `ConsumerProtocolAssignment`: version, topics with their partitions, the user's data.
-fn read_assignment(mut bytes: Bytes) -> Option<Vec<TopicPartition>> {
-    let _version = bytes.try_get_i16().ok()?;
-    let topics = bytes.try_get_i32().ok()?;
-    let mut partitions = Vec::new();
-    for _ in 0..topics {
-        let len = usize::try_from(bytes.try_get_i16().ok()?).ok()?;
-        if bytes.len() < len {
-            return None;
-        }
-        let topic = String::from_utf8(bytes.split_to(len).to_vec()).ok()?;
-        for _ in 0..bytes.try_get_i32().ok()? {
-            partitions.push(TopicPartition::new(topic.as_str(), bytes.try_get_i32().ok()?));
-        }
-    }
-    partitions.sort();
-    Some(partitions)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn assignments_are_read_and_nonsense_is_not() {
-        let bytes = [
-            &[0, 1][..],         // version
-            &[0, 0, 0, 1],       // one topic
-            &[0, 2, b't', b'x'], // its name
-            &[0, 0, 0, 2],       // two partitions
-            &[0, 0, 0, 3, 0, 0, 0, 1],
-            &[0xff, 0xff, 0xff, 0xff], // no user data
-        ]
-        .concat();
-        let read = read_assignment(Bytes::from(bytes.clone())).expect("an assignment");
-        assert_eq!(read, [TopicPartition::new("tx", 1), TopicPartition::new("tx", 3)]);
-        assert_eq!(read_assignment(Bytes::from(bytes[..12].to_vec())), None);
-        assert_eq!(read_assignment(Bytes::from_static(b"\0")), None);
-        assert_eq!(read_assignment(Bytes::from_static(&[0, 0, 0x7f, 0xff, 0xff, 0xff])), None);
+fn consumer(group: ConsumerGroup) -> DescribedGroup {
+    let members = group.members.into_iter().map(|member| Member {
+        member_id: member.id,
+        instance_id: member.instance_id,
+        client_id: member.client_id,
+        host: host(&member.client_host),
+        epoch: Some(member.epoch),
+        partitions: member.partitions,
+        target: Some(member.target),
+    });
+    DescribedGroup {
+        members: members.collect(),
+        group: group.id,
+        r#type: "consumer",
+        state: group.state.to_string(),
+        protocol_type: "consumer".to_owned(),
+        protocol: group.assignor,
+        epoch: Some(group.epoch),
+        assignment_epoch: Some(group.assignment_epoch),
+        coordinator: group.coordinator.get(),
     }
 }

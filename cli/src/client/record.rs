@@ -16,15 +16,6 @@ pub(crate) struct Record {
     pub(crate) timestamp_ms: i64,
 }
 
-impl Record {
-    /// What the record takes in a batch, about; an upper bound.
-    pub(crate) fn size_bytes(&self) -> usize {
-        let bytes = |value: &Option<Bytes>| value.as_ref().map_or(0, Bytes::len);
-        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + bytes(value) + 10).sum();
-        bytes(&self.key) + bytes(&self.value) + headers + 40
-    }
-}
-
 /// A record that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ConsumedRecord {

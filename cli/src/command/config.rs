@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::client::{
-    Client, ClientError, ConfigChange, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource,
+    Client, ClientError, ConfigChange, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource, Connect,
     ResourceType,
 };
 use crate::failure::{Failure, UsageError};
@@ -105,13 +105,11 @@ pub(crate) struct Assignment {
 }
 
 /// Runs `medallion config`.
-pub(crate) async fn run(command: ConfigCommand, bootstrap: &str, output: &Output) -> anyhow::Result<()> {
-    let mut client = Client::connect(bootstrap).await?;
-    // The metadata names the brokers, whose own settings only they know.
-    client.metadata(Some(&[]), false).await?;
+pub(crate) async fn run(command: ConfigCommand, connect: &Connect, output: &Output) -> anyhow::Result<()> {
+    let client = Client::connect(connect).await?;
     match command {
-        ConfigCommand::List(arguments) => list(&mut client, &arguments, output).await,
-        ConfigCommand::Get(arguments) => get(&mut client, &arguments, output).await,
+        ConfigCommand::List(arguments) => list(&client, &arguments, output).await,
+        ConfigCommand::Get(arguments) => get(&client, &arguments, output).await,
         ConfigCommand::Set(arguments) => {
             let operation = match (arguments.append, arguments.subtract) {
                 (true, _) => ConfigOperation::Append,
@@ -119,11 +117,11 @@ pub(crate) async fn run(command: ConfigCommand, bootstrap: &str, output: &Output
                 _ => ConfigOperation::Set,
             };
             let changes = changes(arguments.assignments, operation);
-            alter(&mut client, &arguments.resource, &changes, arguments.validate_only, output).await
+            alter(&client, &arguments.resource, &changes, arguments.validate_only, output).await
         }
         ConfigCommand::Unset(arguments) => {
             let changes: Vec<_> = arguments.names.into_iter().map(removal).collect();
-            alter(&mut client, &arguments.resource, &changes, arguments.validate_only, output).await
+            alter(&client, &arguments.resource, &changes, arguments.validate_only, output).await
         }
     }
 }
@@ -137,7 +135,7 @@ struct ListedResource {
     configs: Vec<ConfigEntry>,
 }
 
-async fn list(client: &mut Client, arguments: &ListArguments, output: &Output) -> anyhow::Result<()> {
+async fn list(client: &Client, arguments: &ListArguments, output: &Output) -> anyhow::Result<()> {
     let Some(resource) = &arguments.resource else { return list_resources(client, output).await };
     let mut entries = describe(client, resource, None, arguments.documentation).await?;
     if !arguments.all {
@@ -174,7 +172,7 @@ fn own_source(resource: &ConfigResource) -> ConfigSource {
 }
 
 /// Everything that has settings of its own.
-async fn list_resources(client: &mut Client, output: &Output) -> anyhow::Result<()> {
+async fn list_resources(client: &Client, output: &Output) -> anyhow::Result<()> {
     let mut resources = client.config_resources().await?;
     resources.retain(|resource| resource.kind != ResourceType::BrokerLogger);
     // Kafka does not list the default of all brokers.
@@ -203,7 +201,7 @@ async fn list_resources(client: &mut Client, output: &Output) -> anyhow::Result<
     })
 }
 
-async fn get(client: &mut Client, arguments: &GetArguments, output: &Output) -> anyhow::Result<()> {
+async fn get(client: &Client, arguments: &GetArguments, output: &Output) -> anyhow::Result<()> {
     let names = [arguments.name.clone()];
     let entries = describe(client, &arguments.resource, Some(&names), output.is_json()).await?;
     let Some(entry) = entries.into_iter().find(|entry| entry.name == arguments.name) else {
@@ -215,7 +213,7 @@ async fn get(client: &mut Client, arguments: &GetArguments, output: &Output) -> 
 }
 
 async fn alter(
-    client: &mut Client,
+    client: &Client,
     resource: &ConfigResource,
     changes: &[ConfigChange],
     validate_only: bool,
@@ -228,7 +226,7 @@ async fn alter(
 }
 
 async fn describe(
-    client: &mut Client,
+    client: &Client,
     resource: &ConfigResource,
     names: Option<&[String]>,
     documentation: bool,

@@ -25,17 +25,17 @@ use crate::output::Output;
 
 /// Runs the command that was typed.
 pub(crate) fn run(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
-    let bootstrap = arguments.global.bootstrap_server;
+    let connect = arguments.global.connect();
     match arguments.command {
         Command::Up(command) => up::run(&command, output),
         Command::Broker(command) => broker::run(&command, output),
         Command::Registry(command) => registry::run(&command, output),
         Command::Format(command) => format::run(&command, output),
-        Command::Topic(command) => block_on(topic::run(command, &bootstrap, output)),
-        Command::Produce(command) => block_on(produce::run(command, &bootstrap, output)),
-        Command::Consume(command) => block_on(consume::run(command, &bootstrap, output)),
-        Command::Group(command) => block_on(group::run(command, &bootstrap, output)),
-        Command::Config(command) => block_on(config::run(command, &bootstrap, output)),
+        Command::Topic(command) => block_on(topic::run(command, &connect?, output)),
+        Command::Produce(command) => block_on(produce::run(command, &connect?, output)),
+        Command::Consume(command) => block_on(consume::run(command, &connect?, output)),
+        Command::Group(command) => block_on(group::run(command, &connect?, output)),
+        Command::Config(command) => block_on(config::run(command, &connect?, output)),
         Command::Schema(command) => block_on(schema::run(command, output)),
         Command::Log(command) => log::run(&command, output),
         Command::Demo(command) => block_on(demo::run(command, output)),

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::config::{Assignment, parse_assignment};
 use super::stopping;
-use crate::client::{Acks, Client, Compression, Producer, ProducerOptions, ProducerStatistics};
+use crate::client::{Acks, Client, Compression, Connect, Producer, ProducerOptions, ProducerStatistics};
 use crate::failure::UsageError;
 use crate::input::{self, Input, InputFormat, InputOptions, InputRecord};
 use crate::output::{Output, bytes, counted, thousands};
@@ -130,19 +130,19 @@ impl ProduceArguments {
 struct Interrupted(String);
 
 /// Runs `medallion produce`.
-pub(crate) async fn run(arguments: ProduceArguments, bootstrap: &str, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(
+    arguments: ProduceArguments,
+    connect: &Connect,
+    output: &Output,
+) -> anyhow::Result<()> {
     arguments.check()?;
     let options = arguments.input_options();
     let input = match &arguments.file {
         Some(path) => input::open_file(path, options)?,
         None => input::open_stdin(options)?,
     };
-    let client = Client::connect(bootstrap).await?;
-    let producer_options = ProducerOptions {
-        acks: arguments.acks,
-        compression: arguments.compression,
-        ..ProducerOptions::default()
-    };
+    let client = Client::connect(&connect.making_topics()).await?;
+    let producer_options = ProducerOptions { acks: arguments.acks, compression: arguments.compression };
     let mut producer = Producer::open(client, &arguments.topic, producer_options).await?;
     let progress = progress_bar(&input, output);
     let started = Instant::now();

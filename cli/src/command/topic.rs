@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::config::{Assignment, changes, explain, parse_assignment};
 use crate::client::{
-    Client, ClientError, ConfigEntry, ConfigOperation, ConfigResource, Metadata, NewTopic, OffsetAt,
-    ResourceType, TopicMetadata,
+    Client, ClientError, ConfigEntry, ConfigOperation, ConfigResource, Connect, NewTopic, OffsetAt,
+    ResourceType, Topic,
 };
 use crate::failure::{Failure, UsageError};
 use crate::output::{Align, Output, counted, render, table};
@@ -122,15 +122,15 @@ pub(crate) struct DeleteArguments {
 }
 
 /// Runs `medallion topic`.
-pub(crate) async fn run(command: TopicCommand, bootstrap: &str, output: &Output) -> anyhow::Result<()> {
-    let mut client = Client::connect(bootstrap).await?;
+pub(crate) async fn run(command: TopicCommand, connect: &Connect, output: &Output) -> anyhow::Result<()> {
+    let client = Client::connect(connect).await?;
     match command {
-        TopicCommand::List(arguments) => list(&mut client, &arguments, output).await,
-        TopicCommand::Create(arguments) => create(&mut client, arguments, output).await,
-        TopicCommand::Describe(arguments) => describe(&mut client, &arguments, output).await,
-        TopicCommand::Alter(arguments) => alter(&mut client, arguments, output).await,
-        TopicCommand::AddPartitions(arguments) => add_partitions(&mut client, &arguments, output).await,
-        TopicCommand::Delete(arguments) => delete(&mut client, &arguments, output).await,
+        TopicCommand::List(arguments) => list(&client, &arguments, output).await,
+        TopicCommand::Create(arguments) => create(&client, arguments, output).await,
+        TopicCommand::Describe(arguments) => describe(&client, &arguments, output).await,
+        TopicCommand::Alter(arguments) => alter(&client, arguments, output).await,
+        TopicCommand::AddPartitions(arguments) => add_partitions(&client, &arguments, output).await,
+        TopicCommand::Delete(arguments) => delete(&client, &arguments, output).await,
     }
 }
 
@@ -143,8 +143,8 @@ struct ListedTopic {
     internal: bool,
 }
 
-async fn list(client: &mut Client, arguments: &ListArguments, output: &Output) -> anyhow::Result<()> {
-    let metadata = client.metadata(None, false).await?;
+async fn list(client: &Client, arguments: &ListArguments, output: &Output) -> anyhow::Result<()> {
+    let metadata = client.metadata(None).await?;
     let listed: Vec<ListedTopic> = metadata
         .topics
         .iter()
@@ -180,7 +180,7 @@ async fn list(client: &mut Client, arguments: &ListArguments, output: &Output) -
     })
 }
 
-async fn create(client: &mut Client, arguments: CreateArguments, output: &Output) -> anyhow::Result<()> {
+async fn create(client: &Client, arguments: CreateArguments, output: &Output) -> anyhow::Result<()> {
     let assignment = match &arguments.replica_assignment {
         Some(text) => parse_replica_assignment(text)?,
         None => Vec::new(),
@@ -228,16 +228,16 @@ struct DescribedPartition {
     latest_offset: Option<i64>,
 }
 
-async fn describe(client: &mut Client, arguments: &DescribeArguments, output: &Output) -> anyhow::Result<()> {
+async fn describe(client: &Client, arguments: &DescribeArguments, output: &Output) -> anyhow::Result<()> {
     let names: Vec<&str> = arguments.names.iter().map(String::as_str).collect();
     let asked = (!names.is_empty()).then_some(names.as_slice());
-    let metadata = client.metadata(asked, false).await?;
+    let metadata = client.metadata(asked).await?;
     for name in &names {
         metadata.topic(name)?;
     }
     let mut described = Vec::new();
     for topic in metadata.topics.iter().filter(|topic| !names.is_empty() || !topic.is_internal) {
-        described.push(describe_one(client, &metadata, topic).await?);
+        described.push(describe_one(client, topic).await?);
     }
     if output.is_json() {
         return output.value(&described);
@@ -248,16 +248,12 @@ async fn describe(client: &mut Client, arguments: &DescribeArguments, output: &O
     Ok(())
 }
 
-async fn describe_one(
-    client: &mut Client,
-    metadata: &Metadata,
-    topic: &TopicMetadata,
-) -> anyhow::Result<DescribedTopic> {
+async fn describe_one(client: &Client, topic: &Topic) -> anyhow::Result<DescribedTopic> {
     let partition_of = |partition| TopicPartition::new(Arc::clone(&topic.name), partition);
     let led = topic.partitions.iter().filter(|partition| partition.leader.is_some());
-    let led: Vec<_> = led.map(|partition| partition_of(partition.partition)).collect();
-    let earliest = client.offsets(metadata, &led, OffsetAt::Earliest, 0).await?;
-    let latest = client.offsets(metadata, &led, OffsetAt::Latest, 0).await?;
+    let led: Vec<_> = led.map(|partition| partition_of(partition.index)).collect();
+    let earliest = client.offsets(&led, OffsetAt::Earliest, false).await?;
+    let latest = client.offsets(&led, OffsetAt::Latest, false).await?;
     let resource = ConfigResource { kind: ResourceType::Topic, name: topic.name.to_string() };
     let mut configs = client.describe_configs(&resource, None, false).await?;
     configs.retain(|entry| entry.source.is_dynamic());
@@ -265,13 +261,13 @@ async fn describe_one(
         offsets.get(&partition_of(partition)).copied().flatten().map(Offset::get)
     };
     let partitions = topic.partitions.iter().map(|partition| DescribedPartition {
-        partition: partition.partition.get(),
+        partition: partition.index.get(),
         leader: partition.leader.map(i32::from),
         leader_epoch: partition.leader_epoch.get(),
         replicas: partition.replicas.iter().map(|id| id.get()).collect(),
-        isr: partition.isr.iter().map(|id| id.get()).collect(),
-        earliest_offset: offset(&earliest, partition.partition),
-        latest_offset: offset(&latest, partition.partition),
+        isr: partition.in_sync_replicas.iter().map(|id| id.get()).collect(),
+        earliest_offset: offset(&earliest, partition.index),
+        latest_offset: offset(&latest, partition.index),
     });
     Ok(DescribedTopic {
         name: topic.name.to_string(),
@@ -314,7 +310,7 @@ fn text_of(topic: &DescribedTopic) -> String {
     text + &render(&table)
 }
 
-async fn alter(client: &mut Client, arguments: AlterArguments, output: &Output) -> anyhow::Result<()> {
+async fn alter(client: &Client, arguments: AlterArguments, output: &Output) -> anyhow::Result<()> {
     let mut changes_ = changes(arguments.set, ConfigOperation::Set);
     changes_.extend(arguments.unset.into_iter().map(super::config::removal));
     if changes_.is_empty() {
@@ -329,7 +325,7 @@ async fn alter(client: &mut Client, arguments: AlterArguments, output: &Output) 
 }
 
 async fn add_partitions(
-    client: &mut Client,
+    client: &Client,
     arguments: &AddPartitionsArguments,
     output: &Output,
 ) -> anyhow::Result<()> {
@@ -342,7 +338,7 @@ async fn add_partitions(
     output.done(&value, &text)
 }
 
-async fn delete(client: &mut Client, arguments: &DeleteArguments, output: &Output) -> anyhow::Result<()> {
+async fn delete(client: &Client, arguments: &DeleteArguments, output: &Output) -> anyhow::Result<()> {
     let mut deleted: Vec<&str> = Vec::new();
     for name in &arguments.names {
         match delete_one(client, name, arguments.if_exists).await {
@@ -361,7 +357,7 @@ async fn delete(client: &mut Client, arguments: &DeleteArguments, output: &Outpu
 }
 
 /// Whether the topic was there.
-async fn delete_one(client: &mut Client, name: &str, may_be_absent: bool) -> anyhow::Result<bool> {
+async fn delete_one(client: &Client, name: &str, may_be_absent: bool) -> anyhow::Result<bool> {
     match client.delete_topic(name).await {
         Ok(()) => Ok(true),
         Err(ClientError::Refused { error: ResponseError::UnknownTopicOrPartition, .. }) if may_be_absent => {
@@ -375,7 +371,7 @@ async fn delete_one(client: &mut Client, name: &str, may_be_absent: bool) -> any
     }
 }
 
-fn replication_factor(topic: &TopicMetadata) -> usize {
+fn replication_factor(topic: &Topic) -> usize {
     topic.partitions.iter().map(|partition| partition.replicas.len()).max().unwrap_or(0)
 }
 

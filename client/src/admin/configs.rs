@@ -8,7 +8,9 @@ use medallion_wire::kafka_protocol::protocol::StrBytes;
 use medallion_wire::messages::describe_configs_request::DescribeConfigsResource;
 use medallion_wire::messages::describe_configs_response::DescribeConfigsResourceResult;
 use medallion_wire::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
-use medallion_wire::messages::{DescribeConfigsRequest, IncrementalAlterConfigsRequest};
+use medallion_wire::messages::{
+    DescribeConfigsRequest, IncrementalAlterConfigsRequest, ListConfigResourcesRequest,
+};
 
 use super::{Admin, Asked, Each, outcome, text};
 use crate::error::Error;
@@ -132,6 +134,8 @@ pub struct ConfigEntry {
     pub is_read_only: bool,
     /// Whether it is a secret.
     pub is_sensitive: bool,
+    /// What it means, where that was asked for.
+    pub documentation: Option<String>,
 }
 
 impl ConfigEntry {
@@ -142,6 +146,7 @@ impl ConfigEntry {
             source: ConfigSource::of_wire(entry.config_source),
             is_read_only: entry.read_only,
             is_sensitive: entry.is_sensitive,
+            documentation: entry.documentation.as_ref().map(ToString::to_string),
         }
     }
 }
@@ -183,16 +188,31 @@ impl Admin {
         &self,
         resources: &[ConfigResource],
     ) -> Result<Each<ConfigResource, BTreeMap<String, ConfigEntry>>, Error> {
+        self.describe_some_configs(resources, None, false).await
+    }
+
+    /// Settings of some resources: those of these names, or with `None` all; with what they mean, where that is wanted.
+    ///
+    /// # Errors
+    /// Those of [`Admin::describe_configs`].
+    pub async fn describe_some_configs(
+        &self,
+        resources: &[ConfigResource],
+        names: Option<&[&str]>,
+        with_documentation: bool,
+    ) -> Result<Each<ConfigResource, BTreeMap<String, ConfigEntry>>, Error> {
         let mut each = Each::new();
         for (asked, resources) in by_broker(resources.iter().map(|resource| (resource.asked(), resource))) {
             let resource = |resource: &&ConfigResource| {
                 let (kind, name) = resource.to_wire();
+                let keys = names.map(|names| names.iter().map(|name| text(name)).collect());
                 let wire =
                     DescribeConfigsResource::default().with_resource_type(kind).with_resource_name(name);
-                wire.with_configuration_keys(None)
+                wire.with_configuration_keys(keys)
             };
-            let request =
-                DescribeConfigsRequest::default().with_resources(resources.iter().map(resource).collect());
+            let request = DescribeConfigsRequest::default()
+                .with_include_documentation(with_documentation)
+                .with_resources(resources.iter().map(resource).collect());
             for result in self.ask(asked, request).await?.results {
                 let Some(resource) = ConfigResource::of_wire(result.resource_type, &result.resource_name)
                 else {
@@ -208,6 +228,22 @@ impl Admin {
         Ok(each)
     }
 
+    /// Everything that has settings, or may have (Kafka 4.1 or later; before, subscriptions of client metrics only).
+    ///
+    /// # Errors
+    /// Where no broker answers within `default.api.timeout.ms`.
+    pub async fn list_config_resources(&self) -> Result<Vec<ConfigResource>, Error> {
+        // Without types all are meant.
+        let response = self.ask(Asked::Any, ListConfigResourcesRequest::default()).await?;
+        Error::check(response.error_code, || "the list of configs".to_owned(), None)?;
+        let found = response.config_resources.iter();
+        let mut resources: Vec<_> = found
+            .filter_map(|found| ConfigResource::of_wire(found.resource_type, &found.resource_name))
+            .collect();
+        resources.sort();
+        Ok(resources)
+    }
+
     /// Changes settings; those that are not named stay.
     ///
     /// # Errors
@@ -215,6 +251,25 @@ impl Admin {
     pub async fn alter_configs(
         &self,
         changes: &[(ConfigResource, Vec<(&str, ConfigChange)>)],
+    ) -> Result<Each<ConfigResource, ()>, Error> {
+        self.change_configs(changes, false).await
+    }
+
+    /// Checks whether [`Admin::alter_configs`] would succeed.
+    ///
+    /// # Errors
+    /// Those of [`Admin::alter_configs`].
+    pub async fn validate_configs(
+        &self,
+        changes: &[(ConfigResource, Vec<(&str, ConfigChange)>)],
+    ) -> Result<Each<ConfigResource, ()>, Error> {
+        self.change_configs(changes, true).await
+    }
+
+    async fn change_configs(
+        &self,
+        changes: &[(ConfigResource, Vec<(&str, ConfigChange)>)],
+        validate_only: bool,
     ) -> Result<Each<ConfigResource, ()>, Error> {
         let mut each = Each::new();
         for (asked, changes) in by_broker(changes.iter().map(|change| (change.0.asked(), change))) {
@@ -226,6 +281,7 @@ impl Admin {
                     .with_configs(changes.iter().map(|(name, change)| change.to_wire(name)).collect())
             };
             let request = IncrementalAlterConfigsRequest::default()
+                .with_validate_only(validate_only)
                 .with_resources(changes.iter().map(resource).collect());
             for result in self.ask(asked, request).await?.responses {
                 let Some(resource) = ConfigResource::of_wire(result.resource_type, &result.resource_name)

@@ -60,6 +60,17 @@ impl Admin {
     ) -> Result<Each<TopicPartition, ListedOffset>, Error> {
         list(&self.client, partitions.to_vec(), IsolationLevel::ReadUncommitted).await
     }
+
+    /// The same as consumers with `read_committed` see them: the end is the last stable offset.
+    ///
+    /// # Errors
+    /// Those of [`Admin::list_offsets`].
+    pub async fn list_stable_offsets(
+        &self,
+        partitions: &[(TopicPartition, OffsetAt)],
+    ) -> Result<Each<TopicPartition, ListedOffset>, Error> {
+        list(&self.client, partitions.to_vec(), IsolationLevel::ReadCommitted).await
+    }
 }
 
 /// Offsets as a consumer of this isolation level sees them.

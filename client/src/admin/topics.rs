@@ -149,6 +149,18 @@ impl Admin {
     /// # Errors
     /// Where no broker answers within `default.api.timeout.ms`.
     pub async fn create_partitions(&self, totals: &[(&str, i32)]) -> Result<Each<String, ()>, Error> {
+        self.grow(totals, false).await
+    }
+
+    /// Checks whether [`Admin::create_partitions`] would succeed.
+    ///
+    /// # Errors
+    /// Where no broker answers within `default.api.timeout.ms`.
+    pub async fn validate_partitions(&self, totals: &[(&str, i32)]) -> Result<Each<String, ()>, Error> {
+        self.grow(totals, true).await
+    }
+
+    async fn grow(&self, totals: &[(&str, i32)], validate_only: bool) -> Result<Each<String, ()>, Error> {
         let topic = |(name, total): &(&str, i32)| {
             CreatePartitionsTopic::default()
                 .with_name(topic_name(name))
@@ -157,7 +169,8 @@ impl Admin {
         };
         let request = CreatePartitionsRequest::default()
             .with_topics(totals.iter().map(topic).collect())
-            .with_timeout_ms(self.timeout_ms());
+            .with_timeout_ms(self.timeout_ms())
+            .with_validate_only(validate_only);
         let response = self.ask(Asked::Controller, request).await?;
         let each = response.results.iter().map(|topic| {
             let name = topic.name.to_string();

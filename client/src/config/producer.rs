@@ -33,6 +33,10 @@ settings! {
         delivery_timeout: Duration ["delivery.timeout.ms"] = Duration::from_mins(2), range 0..=i32::MAX;
         /// How often a batch is sent again at most; `delivery.timeout.ms` is the better limit.
         retries: u32 ["retries"] = i32::MAX.unsigned_abs(), range 0..=i32::MAX;
+        /// The name under which a producer writes in transactions, the same after a restart; whoever had it before is fenced.
+        transactional_id: Option<String> ["transactional.id"] = None;
+        /// After which time brokers abort a transaction that is not ended.
+        transaction_timeout: Duration ["transaction.timeout.ms"] = Duration::from_mins(1), range 1..=i32::MAX;
         /// The codec of batches.
         compression_type: Compression ["compression.type"] = Compression::None;
         /// The level of gzip, -1 for its own.
@@ -79,6 +83,14 @@ impl ProducerSettings {
     pub(crate) fn validate(&self, client: &ClientSettings) -> Result<(), ConfigError> {
         let conflict = |name, reason: String| Err(ConfigError::Conflict { name, reason: reason.into() });
         self.check_ranges()?;
+        if let Some(id) = &self.transactional_id {
+            if id.is_empty() {
+                return conflict("transactional.id", "must not be empty".to_owned());
+            }
+            if !self.enable_idempotence {
+                return conflict("transactional.id", "needs enable.idempotence".to_owned());
+            }
+        }
         if self.enable_idempotence {
             if self.acks != Acks::All {
                 return conflict("acks", "must be all, unless enable.idempotence is false".to_owned());

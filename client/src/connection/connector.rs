@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout};
 use super::exchange::Stream;
 use super::sasl::{Authenticator, Credentials, TokenProvider};
 use super::task::Task;
+use super::throttle::Throttle;
 use super::{Address, Connection, QUEUED_REQUESTS_MAX, Shared};
 use crate::config::ClientSettings;
 use crate::error::Error;
@@ -124,7 +125,13 @@ impl Connector {
             authenticator = Some(new);
         }
         let (sender, requests) = mpsc::channel(QUEUED_REQUESTS_MAX);
-        let shared = Shared { address: Arc::clone(&stream.address), versions, requests: sender };
+        let shared = Shared {
+            address: Arc::clone(&stream.address),
+            versions,
+            requests: sender,
+            throttle: Throttle::default(),
+            observer: self.observer.clone(),
+        };
         let max_idle = self.settings.connections_max_idle;
         let max_idle = (!max_idle.is_zero() && max_idle < IDLE_MAX).then_some(max_idle);
         let task = Task { stream, requests, authenticator, max_idle, observer: self.observer.clone() };

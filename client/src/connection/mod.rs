@@ -15,6 +15,7 @@ mod send_queue;
 mod task;
 #[cfg(test)]
 mod tests;
+mod throttle;
 #[cfg(feature = "tls")]
 mod tls;
 mod versions;
@@ -31,10 +32,14 @@ use tokio::time::Instant;
 pub(crate) use address::Address;
 pub(crate) use connector::Connector;
 pub(crate) use frame::{Frame, api_key};
+pub(crate) use sasl::ScramHash;
 pub use sasl::{Token, TokenFuture, TokenProvider};
+pub(crate) use throttle::{Ask, Throttling};
 pub(crate) use versions::ApiVersions;
 
 use crate::error::Error;
+use crate::hooks::Observer;
+use throttle::Throttle;
 
 /// How many requests may wait for the task of a connection.
 const QUEUED_REQUESTS_MAX: usize = 256;
@@ -50,6 +55,8 @@ struct Shared {
     address: Arc<str>,
     versions: ApiVersions,
     requests: mpsc::Sender<Outgoing>,
+    throttle: Throttle,
+    observer: Observer,
 }
 
 /// A request on its way to the connection's task.
@@ -93,21 +100,48 @@ impl Connection {
         self.shared.versions.agree::<R>(&self.shared.address, cap)
     }
 
+    /// Notes that the broker wants to be left alone for so long (KIP-219).
+    pub(crate) fn throttle(&self, api: ApiKey, answer: &impl Throttling) {
+        let throttle_ms = answer.throttle_time_ms();
+        if let Ok(throttle @ 1..) = u64::try_from(throttle_ms) {
+            self.shared.throttle.extend(Duration::from_millis(throttle), Instant::now());
+            self.shared.observer.throttled(self.address(), api, throttle_ms);
+        }
+    }
+
+    /// Until when nothing is sent, where the broker has asked for that.
+    pub(crate) fn throttled_until(&self) -> Option<Instant> {
+        self.shared.throttle.until(Instant::now())
+    }
+
     /// Sends `request` in the agreed version, and waits for the answer.
-    pub(crate) async fn call<R: Request>(
+    pub(crate) async fn call<R: Ask>(
         &self,
         timeout: Duration,
         client_id: &str,
         request: R,
     ) -> Result<R::Response, Error> {
-        let version = self.version_of::<R>(i16::MAX)?;
+        self.call_capped(timeout, client_id, request, i16::MAX).await
+    }
+
+    /// The same, in no version above `cap`.
+    pub(crate) async fn call_capped<R: Ask>(
+        &self,
+        timeout: Duration,
+        client_id: &str,
+        request: R,
+        cap: i16,
+    ) -> Result<R::Response, Error> {
+        let version = self.version_of::<R>(cap)?;
         let frame = Frame::encode(&request, version, client_id)?;
         let mut pending = self.submit(frame, api_key::<R>(), timeout, true).await?;
         let mut body = pending.wait().await?;
-        decode_answer::<R>(&mut body, version)
+        let answer = decode_answer::<R>(&mut body, version)?;
+        self.throttle(api_key::<R>(), &answer);
+        Ok(answer)
     }
 
-    /// Hands a request over to the connection's task; the order of calls is the order on the wire.
+    /// Hands a request over to the connection's task, once the broker takes one; the order of calls is the order on the wire.
     pub(crate) async fn submit(
         &self,
         frame: Frame,
@@ -115,6 +149,7 @@ impl Connection {
         timeout: Duration,
         is_answered: bool,
     ) -> Result<Pending, Error> {
+        self.shared.throttle.wait().await;
         let (sender, receiver) = oneshot::channel();
         let outgoing = Outgoing { frame, api, timeout, is_answered, answer: sender };
         let address = Arc::clone(&self.shared.address);

@@ -99,10 +99,11 @@ fn answer_versions(prefix: RequestPrefix, max: i16, out: &mut BytesMut) {
     frame(prefix.correlation_id, &body, out);
 }
 
-/// The number of brokers tells answers apart.
+/// The number tells answers apart; from 1000 on, what is above that is the throttle time in milliseconds.
 fn answer_metadata(prefix: RequestPrefix, controller: i32, out: &mut BytesMut) {
-    let response =
-        MetadataResponse::default().with_controller_id(medallion_wire::messages::BrokerId(controller));
+    let response = MetadataResponse::default()
+        .with_controller_id(medallion_wire::messages::BrokerId(controller))
+        .with_throttle_time_ms((controller - 1000).max(0));
     let mut body = BytesMut::new();
     body.put_u8(0);
     response.encode(&mut body, prefix.api_version).unwrap();
@@ -231,4 +232,18 @@ async fn nobody_listens_or_somebody_else_does() {
     let connector = Connector::new(Arc::default(), None, Observer::default()).unwrap();
     let error = connector.connect(&address, Duration::from_millis(50)).await.unwrap_err();
     assert!(error.to_string().contains("socket.connection.setup.timeout.ms"), "{error}");
+}
+
+#[tokio::test]
+async fn a_broker_that_wants_to_be_left_alone_is() {
+    let replies = vec![Reply::Answer(vec![1150]), Reply::Answer(vec![2]), Reply::Answer(vec![3])];
+    let address = broker(replies, 3).await;
+    let connection = connect(&address).await;
+    let since = Instant::now();
+    assert_eq!(ask(&connection, PATIENCE).await.unwrap(), 1150);
+    assert!(connection.throttled_until().is_some_and(|until| until > since));
+    assert_eq!(ask(&connection, PATIENCE).await.unwrap(), 2);
+    assert!(since.elapsed() >= Duration::from_millis(150), "{:?}", since.elapsed());
+    assert_eq!(ask(&connection, PATIENCE).await.unwrap(), 3);
+    assert_eq!(connection.throttled_until(), None);
 }

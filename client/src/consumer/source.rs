@@ -72,7 +72,7 @@ impl Source {
         let mut body = pending.wait().await?;
         self.shared.counters.fetched(body.len());
         let response = decode_answer::<FetchRequest>(&mut body, version)?;
-        client.observer().throttled(connection.address(), ApiKey::Fetch, response.throttle_time_ms);
+        connection.throttle(ApiKey::Fetch, &response);
         Ok(response)
     }
 }

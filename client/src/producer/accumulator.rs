@@ -22,11 +22,15 @@ use super::sender::{BatchSource, Head};
 /// What a batch takes at first, unless its first record is larger.
 const FIRST_BYTES: usize = 4096;
 
+/// How far the ids of batches lie apart: a batch can be split into so many parts.
+const BATCH_ID_STEP: u64 = 1 << 20;
+
 /// All queues of a producer.
 #[derive(Debug)]
 pub(super) struct Accumulator {
     batch_size: usize,
     compression: CompressionSettings,
+    is_transactional: bool,
     memory: Arc<Memory>,
     slots: RwLock<Vec<Arc<Slot>>>,
     announced: Mutex<Vec<usize>>,
@@ -79,10 +83,16 @@ impl Slot {
 }
 
 impl Accumulator {
-    pub(super) fn new(batch_size: usize, compression: CompressionSettings, memory: Arc<Memory>) -> Self {
+    pub(super) fn new(
+        batch_size: usize,
+        compression: CompressionSettings,
+        is_transactional: bool,
+        memory: Arc<Memory>,
+    ) -> Self {
         Self {
             batch_size,
             compression,
+            is_transactional,
             memory,
             slots: RwLock::default(),
             announced: Mutex::default(),
@@ -160,14 +170,16 @@ impl Accumulator {
     }
 
     fn begin(&self, slot: &Slot, memory: Reservation) -> Batch {
-        let id = self.next_batch.fetch_add(1, Ordering::Relaxed);
+        let id = self.next_batch.fetch_add(BATCH_ID_STEP, Ordering::Relaxed);
         let options = BatchOptions {
             compression: self.compression,
+            is_transactional: self.is_transactional,
             max_bytes: memory.bytes(),
             ..BatchOptions::default()
         };
         let builder = BatchBuilder::with_capacity(options, memory.bytes());
-        Batch::new(id, Instant::now(), builder, Completion::new(slot.partition.clone()), memory)
+        let (ids, completion) = (id..id + BATCH_ID_STEP, Completion::new(slot.partition.clone()));
+        Batch::new(ids, Instant::now(), builder, self.compression, completion, memory)
     }
 
     fn announce(&self, slot: &Slot, queue: &mut Queue) {
@@ -200,6 +212,13 @@ impl Accumulator {
     /// Notes that a batch has ended.
     pub(super) fn finished(&self, batch: u64) {
         self.unfinished.lock().remove(&batch);
+    }
+
+    /// Notes that a batch was split. Whoever waits for the whole waits for its parts.
+    pub(super) fn split(&self, whole: u64, parts: [(u64, Arc<Completion>); 2]) {
+        let mut unfinished = self.unfinished.lock();
+        unfinished.remove(&whole);
+        unfinished.extend(parts);
     }
 
     /// Takes no more records. What was taken before is sent.

@@ -1,9 +1,14 @@
 //! Records of one partition that go out together.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use medallion_wire::records::{BatchBuilder, BuildError, RecordBatch};
+use medallion_wire::Offset;
+use medallion_wire::records::{
+    BatchBuilder, BatchOptions, BuildError, CompressionSettings, DecodedRecords, DecompressionLimits,
+    RecordBatch, increment_sequence,
+};
 use medallion_wire::{ProducerEpoch, ProducerId};
 use tokio::time::Instant;
 
@@ -23,14 +28,18 @@ pub(super) struct Stamp {
 /// A batch, from its first record to its end.
 #[derive(Debug)]
 pub(super) struct Batch {
-    /// Batches of a producer count up as they are begun.
+    /// Batches of a producer count up as they are begun, with room in between for the parts that one may be split into.
     pub(super) id: u64,
+    /// Behind the ids of its parts.
+    ids_end: u64,
     pub(super) created: Instant,
     content: Content,
     /// Given when it is first sent, for good unless its partition counts anew; `None` without idempotence.
     pub(super) stamp: Option<Stamp>,
     pub(super) completion: Arc<Completion>,
     memory: Reservation,
+    /// Codec and level.
+    compression: CompressionSettings,
     /// How often it has been sent.
     pub(super) attempts: u32,
     /// Whether an attempt may have succeeded though nobody said so.
@@ -52,19 +61,22 @@ enum Content {
 
 impl Batch {
     pub(super) fn new(
-        id: u64,
+        ids: Range<u64>,
         created: Instant,
         builder: BatchBuilder,
+        compression: CompressionSettings,
         completion: Arc<Completion>,
         memory: Reservation,
     ) -> Self {
         Self {
-            id,
+            id: ids.start,
+            ids_end: ids.end,
             created,
             content: Content::Open(Box::new(builder)),
             stamp: None,
             completion,
             memory,
+            compression,
             attempts: 0,
             is_outcome_unknown: false,
             last_error: None,
@@ -147,12 +159,71 @@ impl Batch {
         Ok(())
     }
 
+    /// Two batches with the same records in the same order, each of about half the bytes, for a broker that finds this one too large.
+    /// They have its place among batches, its sequence numbers and its age. `None` where there is no second record.
+    pub(super) fn split(&mut self) -> Option<[Self; 2]> {
+        let middle = self.id + (self.ids_end - self.id) / 2;
+        let Content::Sealed { batch, .. } = &self.content else { return None };
+        if batch.record_count < 2 || middle == self.id {
+            return None;
+        }
+        let records = batch.decode(DecompressionLimits::new(usize::MAX)).ok()?;
+        let [first, second] = halves(&records, self.compression, batch.is_transactional())?;
+        let first_count = first.record_count();
+        let partition = self.completion.partition();
+        let completions = [Completion::new(partition.clone()), Completion::new(partition.clone())];
+        self.completion.split(first_count.cast_unsigned(), completions.clone());
+        let second_stamp = self.stamp.map(|stamp| Stamp {
+            base_sequence: increment_sequence(stamp.base_sequence, first_count),
+            ..stamp
+        });
+        let half = self.memory.bytes() / 2;
+        let memories = [self.memory.split_off(half), self.memory.split_off(usize::MAX)];
+        let parts = [(self.id..middle, first, self.stamp), (middle..self.ids_end, second, second_stamp)];
+        let mut parts = parts.into_iter().zip(completions).zip(memories).map(
+            |(((ids, builder, stamp), completion), memory)| {
+                let part = Self::new(ids, self.created, builder, self.compression, completion, memory);
+                (part, stamp)
+            },
+        );
+        let mut next = || {
+            let (mut part, stamp) = parts.next()?;
+            part.stamp = stamp;
+            part.attempts = self.attempts;
+            part.last_error.clone_from(&self.last_error);
+            Some(part)
+        };
+        Some([next()?, next()?])
+    }
+
     /// Ends the batch and gives its memory back.
     pub(super) fn complete(mut self, outcome: Result<Ack, Error>) -> bool {
         self.content = Content::Failed;
         self.memory.shrink_to(0);
         self.completion.complete(outcome)
     }
+}
+
+/// Builders with the first and the second half of some records, by their bytes; neither is empty.
+fn halves(
+    records: &DecodedRecords,
+    compression: CompressionSettings,
+    is_transactional: bool,
+) -> Option<[BatchBuilder; 2]> {
+    let half = records.data().len() / 2;
+    let options = BatchOptions { compression, is_transactional, ..BatchOptions::default() };
+    let mut builders = [BatchBuilder::new(options), BatchBuilder::new(options)];
+    let mut walk = records.iter().peekable();
+    while let Some(record) = walk.next() {
+        let mut record = record.ok()?;
+        let [first, second] = &mut builders;
+        let is_first = second.record_count() == 0
+            && (first.record_count() == 0 || (first.estimated_size() < half && walk.peek().is_some()));
+        let builder = if is_first { first } else { second };
+        record.offset = Offset(i64::from(builder.record_count()));
+        builder.append_record(&record).ok()?;
+    }
+    Some(builders)
 }
 
 /// A batch that is dropped by nobody's decision (the runtime ends) must not leave anybody waiting.

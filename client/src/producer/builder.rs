@@ -59,6 +59,7 @@ impl ProducerBuilder {
         settings.validate(client.settings())?;
         let policy = Policy {
             is_idempotent: settings.enable_idempotence,
+            is_transactional: settings.transactional_id.is_some(),
             linger: settings.linger,
             delivery_timeout: settings.delivery_timeout,
             retries: settings.retries,
@@ -70,7 +71,12 @@ impl ProducerBuilder {
             },
         };
         let memory = Memory::new(settings.buffer_memory);
-        let accumulator = Accumulator::new(settings.batch_size, settings.compression(), memory);
+        let accumulator = Accumulator::new(
+            settings.batch_size,
+            settings.compression(),
+            settings.transactional_id.is_some(),
+            memory,
+        );
         let ignores_keys = settings.partitioner_ignore_keys;
         let partitioner = partitioner.unwrap_or_else(|| Arc::new(ByKey { ignores_keys }));
         let purpose = Purpose::Produce(client.next_number());

@@ -88,6 +88,13 @@ impl Reservation {
         true
     }
 
+    /// Parts with `bytes`, or all that it has.
+    pub(super) fn split_off(&mut self, bytes: usize) -> Self {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        Self { memory: Arc::clone(&self.memory), bytes }
+    }
+
     /// Gives back what is above `bytes`.
     pub(super) fn shrink_to(&mut self, bytes: usize) {
         let spare = self.bytes.saturating_sub(bytes);

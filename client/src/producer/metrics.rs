@@ -18,6 +18,8 @@ pub struct ProducerMetrics {
     pub requests: u64,
     /// Batches that were sent again.
     pub retries: u64,
+    /// Batches that a broker found too large, and that went again in parts.
+    pub splits: u64,
     /// Times that a partition moved to a new producer epoch.
     pub epoch_bumps: u64,
     /// What `buffer.memory` has left, in bytes.
@@ -32,6 +34,7 @@ pub(super) struct Counters {
     pub(super) batch_bytes_sent: AtomicU64,
     pub(super) requests: AtomicU64,
     pub(super) retries: AtomicU64,
+    pub(super) splits: AtomicU64,
     pub(super) epoch_bumps: AtomicU64,
 }
 
@@ -49,6 +52,7 @@ impl Counters {
             batch_bytes_sent: read(&self.batch_bytes_sent),
             requests: read(&self.requests),
             retries: read(&self.retries),
+            splits: read(&self.splits),
             epoch_bumps: read(&self.epoch_bumps),
             buffer_bytes_free: u64::try_from(buffer_bytes_free).unwrap_or(u64::MAX),
         }

@@ -2,7 +2,8 @@
 //!
 //! The way of a record: [`Producer::send`] chooses its partition ([`Partitioner`]) and writes it into that partition's open batch
 //! (`accumulator`). The producer's task hears of batches, not of records; its machine (`sender`) decides what goes when, and a
-//! task for each broker (`sink`) seals the batches and sends them (`request`). What becomes of a batch (`completion`) all its
+//! task for each broker (`sink`) seals the batches and sends them (`request`). Around records of a `transaction` its coordinator is
+//! asked. What becomes of a batch (`completion`) all its
 //! records' [`Delivery`]s see.
 
 mod accumulator;
@@ -19,6 +20,7 @@ mod sender;
 mod shared;
 mod sink;
 mod task;
+mod transaction;
 
 use std::fmt;
 use std::sync::Arc;
@@ -34,6 +36,7 @@ pub use interceptor::ProducerInterceptor;
 pub use metrics::ProducerMetrics;
 pub use partitioner::{Choice, Partitioner, partition_of_key};
 pub use record::{Record, RecordMetadata};
+pub use transaction::GroupMetadata;
 
 use crate::client::Client;
 use crate::config::ProducerSettings;
@@ -41,6 +44,7 @@ use crate::error::Error;
 use accumulator::Appended;
 use memory::Reservation;
 use shared::{Shared, position};
+use transaction::Transactions;
 
 /// Sends records. Cloning is cheap; clones share batches and order.
 ///
@@ -177,8 +181,12 @@ impl Producer {
         }
     }
 
-    /// Takes no more records, also of clones, and waits until those that were sent have their outcome.
+    /// Takes no more records, also of clones, and waits until those that were sent have their outcome. A transaction that is open is
+    /// aborted.
     pub async fn close(self) {
+        if let Some(transactions) = &self.shared().transactions {
+            transactions.leave(&self).await;
+        }
         self.shared().accumulator.close();
         self.flush().await;
     }
@@ -212,6 +220,8 @@ impl Producer {
     ) -> Result<Delivery, Obstacle> {
         let shared = self.shared();
         let settings = &shared.settings;
+        let open = shared.transactions.as_ref().map(Transactions::enter).transpose();
+        let _open = open.map_err(Obstacle::Failed)?;
         let size = record.size_bytes_max();
         if size > settings.max_request_size {
             return Err(Obstacle::Failed(too_large(size, settings.max_request_size, "max.request.size")));

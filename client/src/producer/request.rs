@@ -28,9 +28,13 @@ pub(super) struct Part {
     pub(super) records: Vec<Bytes>,
 }
 
+/// From this version on writing makes a partition part of the transaction (KIP-890).
+pub(super) const TRANSACTIONS_V2_FROM: i16 = 12;
+
 /// The request with these batches; `acks` and `timeout_ms` as on the wire.
 pub(super) fn encode(
     parts: &[Part],
+    transactional_id: Option<&str>,
     acks: i16,
     timeout_ms: i32,
     version: i16,
@@ -38,7 +42,10 @@ pub(super) fn encode(
 ) -> Result<Frame, Error> {
     let mut frame = Frame::begin::<ProduceRequest>(version, client_id)?;
     let mut writer = Writer { is_flexible: version >= FLEXIBLE_FROM, head: frame.head(), rest: Vec::new() };
-    writer.null_string();
+    match transactional_id {
+        Some(id) => writer.string(id),
+        None => writer.null_string(),
+    }
     writer.out().put_i16(acks);
     writer.out().put_i32(timeout_ms);
     let mut topics: BTreeMap<&str, Vec<&Part>> = BTreeMap::new();
@@ -215,7 +222,7 @@ mod tests {
     use medallion_wire::messages::produce_response::{
         LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
     };
-    use medallion_wire::messages::{BrokerId as WireBrokerId, TopicName};
+    use medallion_wire::messages::{BrokerId as WireBrokerId, TopicName, TransactionalId};
     use medallion_wire::types::Uuid;
 
     use super::*;
@@ -254,13 +261,18 @@ mod tests {
                     topic.with_name(name(text))
                 }
             };
-            let request =
-                ProduceRequest::default().with_acks(-1).with_timeout_ms(30_000).with_topic_data(vec![
+            let id = (version % 2 == 0).then_some("mover");
+            let wire_id = id.map(|id| TransactionalId(StrBytes::from_static_str(id)));
+            let request = ProduceRequest::default()
+                .with_transactional_id(wire_id)
+                .with_acks(-1)
+                .with_timeout_ms(30_000)
+                .with_topic_data(vec![
                     topic("a", 1, &[(0, b"headerbody"), (1, b"x")]),
                     topic("b", 2, &[(2, big)]),
                 ]);
             let expected = Frame::encode(&request, version, "me").unwrap().into_bytes();
-            let encoded = encode(&parts, -1, 30_000, version, "me").unwrap().into_bytes();
+            let encoded = encode(&parts, id, -1, 30_000, version, "me").unwrap().into_bytes();
             assert_eq!(encoded, expected, "version {version}");
         }
     }

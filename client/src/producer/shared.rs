@@ -12,6 +12,7 @@ use super::accumulator::{Accumulator, Slot};
 use super::interceptor::ProducerInterceptor;
 use super::metrics::Counters;
 use super::partitioner::{SharedPartitioner, Sticky, pick};
+use super::transaction::Transactions;
 use crate::client::Client;
 use crate::config::ProducerSettings;
 use crate::metadata::Topic;
@@ -45,6 +46,8 @@ pub(super) struct Shared {
     pub(super) partitioner: SharedPartitioner,
     pub(super) interceptors: Vec<Arc<dyn ProducerInterceptor>>,
     pub(super) counters: Counters,
+    /// `None` without `transactional.id`.
+    pub(super) transactions: Option<Transactions>,
     /// How many wait for all batches to end.
     pub(super) flushing: AtomicUsize,
 }
@@ -57,7 +60,10 @@ impl Shared {
         partitioner: SharedPartitioner,
         interceptors: Vec<Arc<dyn ProducerInterceptor>>,
     ) -> Self {
+        let id = settings.transactional_id.as_deref();
+        let transactions = id.map(|id| Transactions::new(id, &settings));
         Self {
+            transactions,
             client,
             settings,
             accumulator,

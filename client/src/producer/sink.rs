@@ -7,13 +7,15 @@ use bytes::Bytes;
 use medallion_wire::BrokerId;
 use medallion_wire::messages::{ApiKey, ProduceRequest};
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 
 use super::batch::Batch;
 use super::completion::Ack;
 use super::metrics::Counters;
-use super::request::{Part, TOPIC_IDS_FROM, encode, outcomes};
+use super::request::{Part, TOPIC_IDS_FROM, TRANSACTIONS_V2_FROM, encode, outcomes};
 use super::sender::{Event, Outcome};
 use super::shared::Shared;
+use super::transaction::Transactions;
 use crate::brokers::Purpose;
 use crate::config::Acks;
 use crate::connection::{Connection, Pending, decode_answer};
@@ -44,15 +46,20 @@ impl Sink {
     /// Works until the producer's task is gone.
     pub(super) async fn run(mut self) {
         let mut sent: VecDeque<Sent> = VecDeque::new();
+        // The connection would wait as well, but answers are taken meanwhile.
+        let mut throttled_until = None;
         loop {
             tokio::select! {
                 biased;
                 answer = answer(&mut sent), if !sent.is_empty() => {
                     if let Some(first) = sent.pop_front() {
-                        self.take_answer(first, answer);
+                        throttled_until = self.take_answer(first, answer).max(throttled_until);
                     }
                 }
-                job = self.jobs.recv() => match job {
+                () = sleep_until(throttled_until.unwrap_or_else(Instant::now)), if throttled_until.is_some() => {
+                    throttled_until = None;
+                }
+                job = self.jobs.recv(), if throttled_until.is_none() => match job {
                     Some(job) => sent.extend(self.send(job).await),
                     None => return,
                 },
@@ -70,8 +77,14 @@ impl Sink {
             }
         };
         let (batches, parts) = self.seal(batches);
-        let has_ids = parts.iter().all(|part| !part.topic_id.is_none());
-        let cap = if has_ids { i16::MAX } else { TOPIC_IDS_FROM - 1 };
+        if let Some(transactions) = &self.shared.transactions {
+            let partitions = parts.iter().map(|part| &part.partition);
+            if let Err(error) = transactions.prepare(&self.shared.client, partitions).await {
+                self.fail(batches, &error);
+                return None;
+            }
+        }
+        let cap = self.version_cap(&parts);
         let submitted = async {
             let version = connection.version_of::<ProduceRequest>(cap)?;
             let settings = self.shared.client.settings();
@@ -79,7 +92,8 @@ impl Sink {
             let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
             let acks = self.shared.settings.acks;
             let client_id = self.shared.client.brokers().client_id();
-            let frame = encode(&parts, acks.code(), timeout_ms, version, client_id)?;
+            let id = self.shared.transactions.as_ref().map(Transactions::id);
+            let frame = encode(&parts, id, acks.code(), timeout_ms, version, client_id)?;
             let pending = connection.submit(frame, ApiKey::Produce, timeout, acks != Acks::None).await?;
             Ok((version, pending))
         };
@@ -90,6 +104,16 @@ impl Sink {
                 self.fail(batches, &error);
                 None
             }
+        }
+    }
+
+    /// No version above this says what is to be said.
+    fn version_cap(&self, parts: &[Part]) -> i16 {
+        let has_ids = parts.iter().all(|part| !part.topic_id.is_none());
+        match &self.shared.transactions {
+            Some(transactions) if !transactions.is_v2() => TRANSACTIONS_V2_FROM - 1,
+            _ if has_ids => i16::MAX,
+            _ => TOPIC_IDS_FROM - 1,
         }
     }
 
@@ -131,26 +155,31 @@ impl Sink {
         let _ = self.events.send(Event::Answered { broker: self.broker, outcomes });
     }
 
-    fn take_answer(&self, sent: Sent, answer: Result<Bytes, Error>) {
+    /// Tells what has become of the batches; gives the time until which the broker wants no more.
+    fn take_answer(&self, sent: Sent, answer: Result<Bytes, Error>) -> Option<Instant> {
         let Sent { batches, parts, version, connection, .. } = sent;
         if self.shared.settings.acks == Acks::None {
             let unknown = Ack { base_offset: None, log_append_time: None };
             let outcome = |(slot, batch)| (slot, batch, answer.clone().map(|_| unknown));
-            return self.tell(batches.into_iter().map(outcome).collect());
+            self.tell(batches.into_iter().map(outcome).collect());
+            return None;
         }
         let response = answer.and_then(|mut body| decode_answer::<ProduceRequest>(&mut body, version));
         let response = match response {
             Ok(response) => response,
-            Err(error) => return self.fail(batches, &error),
+            Err(error) => {
+                self.fail(batches, &error);
+                return None;
+            }
         };
-        let observer = self.shared.client.observer();
-        observer.throttled(connection.address(), ApiKey::Produce, response.throttle_time_ms);
+        connection.throttle(ApiKey::Produce, &response);
         let (outcomes, hints) = outcomes(&parts, &response);
         for hint in hints {
             self.shared.client.metadata().hint(hint);
         }
         let outcomes = batches.into_iter().zip(outcomes);
         self.tell(outcomes.map(|((slot, batch), outcome)| (slot, batch, outcome)).collect());
+        connection.throttled_until()
     }
 }
 

@@ -15,6 +15,7 @@ use super::metrics::Counters;
 use super::sender::{Command, Event, Sender};
 use super::shared::Shared;
 use super::sink::{Job, Sink};
+use super::transaction::{Order, Transactions};
 use crate::brokers::Purpose;
 use crate::client::Client;
 use crate::error::Error;
@@ -75,6 +76,17 @@ impl Task {
     /// What senders have done since the last look.
     fn look_at_queues(&mut self) {
         self.add_partitions();
+        let orders = self.shared.transactions.as_ref().map(Transactions::take_orders);
+        for order in orders.into_iter().flatten() {
+            match order {
+                Order::Identify(identity, heard) => {
+                    self.handle(Event::Identified(Ok(identity)));
+                    // Whoever has given up waiting asks again.
+                    let _ = heard.send(());
+                }
+                Order::GiveUp => self.handle(Event::GiveUp(Error::TransactionAborted)),
+            }
+        }
         let is_flushing = self.shared.is_flushing();
         if std::mem::replace(&mut self.is_flushing, is_flushing) != is_flushing {
             self.handle(Event::Flush(is_flushing));
@@ -152,6 +164,10 @@ impl Task {
             }
             Command::Produce { broker, batches } => self.produce(broker, batches),
             Command::Finish { batch, outcome } => self.finish(*batch, outcome),
+            Command::Split { whole, parts } => {
+                Counters::add(&self.shared.counters.splits, 1);
+                self.shared.accumulator.split(whole, parts);
+            }
             Command::Expire { completion, records, error } => {
                 if !completion.is_complete() {
                     self.count(completion.partition(), records, Err(&error));
@@ -203,6 +219,9 @@ impl Task {
                 Counters::add(&counters.batches_acknowledged, 1);
             }
             Err(error) => {
+                if let Some(transactions) = &self.shared.transactions {
+                    transactions.failed(error);
+                }
                 tracing::debug!(%partition, records, %error, "records failed");
                 Counters::add(&counters.records_failed, records);
             }

@@ -13,14 +13,11 @@ use clap::Args;
 use medallion_wire::{Offset, PartitionIndex, TopicPartition};
 
 use super::produce::{RATE_RECORDS_MIN, per_second, whole};
-use crate::client::{Client, Consumer, ConsumerOptions, Metadata, OffsetAt};
+use crate::client::{Client, Connect, Consumer, ConsumerOptions, Metadata, OffsetAt, partition_of};
 use crate::failure::UsageError;
 use crate::output::{CANNOT_PRINT, Output, counted};
 use crate::time::{now_ms, parse_duration, parse_timestamp};
 use printer::{Printer, RecordFormat};
-
-const READ_UNCOMMITTED: i8 = 0;
-const READ_COMMITTED: i8 = 1;
 
 /// Read records.
 #[derive(Debug, Args)]
@@ -106,19 +103,22 @@ impl FromStr for StartAt {
 }
 
 /// Runs `medallion consume`.
-pub(crate) async fn run(arguments: ConsumeArguments, bootstrap: &str, output: &Output) -> anyhow::Result<()> {
-    let mut client = Client::connect(bootstrap).await?;
-    let metadata = client.metadata(Some(&[&arguments.topic]), false).await?;
+pub(crate) async fn run(
+    arguments: ConsumeArguments,
+    connect: &Connect,
+    output: &Output,
+) -> anyhow::Result<()> {
+    let client = Client::connect(connect).await?;
+    let metadata = client.metadata(Some(&[&arguments.topic])).await?;
     let partitions = chosen_partitions(&metadata, &arguments)?;
-    let positions = starting_positions(&mut client, &metadata, &partitions, arguments.from).await?;
+    let positions = starting_positions(&client, &partitions, arguments.from).await?;
     let ends = if arguments.until_end {
-        let isolation = if arguments.read_committed { READ_COMMITTED } else { READ_UNCOMMITTED };
-        Some(client.offsets(&metadata, &partitions, OffsetAt::Latest, isolation).await?)
+        Some(client.offsets(&partitions, OffsetAt::Latest, arguments.read_committed).await?)
     } else {
         None
     };
     let options = ConsumerOptions { read_committed: arguments.read_committed, ..ConsumerOptions::default() };
-    let mut consumer = Consumer::new(client, metadata, positions, options);
+    let mut consumer = Consumer::new(client, positions, options)?;
     let format = if output.is_json() { RecordFormat::Json } else { arguments.format };
     let started = Instant::now();
     let mut printer = Printer::new(format, &arguments.key_separator);
@@ -142,18 +142,17 @@ fn chosen_partitions(
     let topic = metadata.topic(&arguments.topic)?;
     let name = |partition: PartitionIndex| TopicPartition::new(Arc::clone(&topic.name), partition);
     if arguments.partition.is_empty() {
-        return Ok(topic.partitions.iter().map(|partition| name(partition.partition)).collect());
+        return Ok(topic.partitions.iter().map(|partition| name(partition.index)).collect());
     }
     let mut chosen = Vec::new();
     for index in arguments.partition.iter().collect::<BTreeSet<_>>() {
-        chosen.push(name(topic.partition(PartitionIndex(*index))?.partition));
+        chosen.push(name(partition_of(topic, PartitionIndex(*index))?.index));
     }
     Ok(chosen)
 }
 
 async fn starting_positions(
-    client: &mut Client,
-    metadata: &Metadata,
+    client: &Client,
     partitions: &[TopicPartition],
     from: StartAt,
 ) -> anyhow::Result<BTreeMap<TopicPartition, Offset>> {
@@ -163,11 +162,11 @@ async fn starting_positions(
         }
         StartAt::Beginning => OffsetAt::Earliest,
         StartAt::End | StartAt::LastRecords(_) => OffsetAt::Latest,
-        StartAt::Timestamp(timestamp_ms) => OffsetAt::Timestamp(timestamp_ms),
+        StartAt::Timestamp(timestamp_ms) => OffsetAt::Time(timestamp_ms),
     };
-    let found = client.offsets(metadata, partitions, at, READ_UNCOMMITTED).await?;
-    let earliest = client.offsets(metadata, partitions, OffsetAt::Earliest, READ_UNCOMMITTED).await?;
-    let latest = client.offsets(metadata, partitions, OffsetAt::Latest, READ_UNCOMMITTED).await?;
+    let found = client.offsets(partitions, at, false).await?;
+    let earliest = client.offsets(partitions, OffsetAt::Earliest, false).await?;
+    let latest = client.offsets(partitions, OffsetAt::Latest, false).await?;
     let of = |offsets: &BTreeMap<TopicPartition, Option<Offset>>, partition: &TopicPartition| {
         offsets.get(partition).copied().flatten()
     };

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use tokio::time::sleep;
 
-use crate::client::Client;
+use crate::client::{Client, Connect};
 use crate::failure::Failure;
 
 const PORT: u16 = 9092;
@@ -134,12 +134,13 @@ impl DemoBroker {
 
 impl OwnBroker {
     async fn wait_for_answer(&self, address: &str, started: Instant) -> anyhow::Result<Duration> {
+        let connect = &Connect::to(address)?;
         loop {
             if let Some(status) = self.exit_status()? {
                 return Err(self.failure(&format!("the broker ended with {status}")));
             }
-            if let Ok(mut client) = Client::connect(address).await
-                && client.metadata(Some(&[]), false).await.is_ok_and(|metadata| !metadata.brokers.is_empty())
+            if let Ok(client) = Client::connect(connect).await
+                && client.has_brokers().await
             {
                 return Ok(started.elapsed());
             }

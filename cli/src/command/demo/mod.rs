@@ -23,7 +23,7 @@ use clap::{Args, ValueEnum, ValueHint};
 use serde_json::json;
 
 use super::stopping;
-use crate::client::{Client, ClientError, NewTopic, Producer, ProducerOptions};
+use crate::client::{Client, ClientError, Connect, NewTopic, Producer, ProducerOptions};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::trips::Totals;
@@ -149,8 +149,8 @@ async fn show(
     screen: &Screen,
 ) -> anyhow::Result<Producer> {
     let memory_before = broker.resident_bytes();
-    let mut client = Client::connect(broker.address()).await?;
-    make_topic(&mut client).await?;
+    let client = Client::connect(&Connect::to(broker.address())?).await?;
+    make_topic(&client).await?;
     screen.step("topic", &format!("{TOPIC}, {PARTITIONS} partitions, keyed by pickup zone, values in JSON"));
     let mut producer = Producer::open(client, TOPIC, ProducerOptions::default()).await?;
     let loaded = load::all(source, &mut producer, screen).await?;
@@ -201,7 +201,7 @@ struct Memory {
 }
 
 /// A fresh topic. Trips of years ago must not be deleted at once for their age.
-async fn make_topic(client: &mut Client) -> anyhow::Result<()> {
+async fn make_topic(client: &Client) -> anyhow::Result<()> {
     match client.delete_topic(TOPIC).await {
         Ok(())
         | Err(ClientError::Refused {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use crate::client::{Client, Consumer, ConsumerOptions, OffsetAt};
+use crate::client::{Client, Connect, Consumer, ConsumerOptions, OffsetAt};
 use crate::output::counted;
 use crate::trips::{Totals, Trip};
 
@@ -96,18 +96,18 @@ fn by_kcat(name: &str, version: &str, address: &str, topic: &str) -> anyhow::Res
 }
 
 async fn by_own_client(address: &str, topic: &str, expected: u64) -> anyhow::Result<ReadBack> {
-    let mut client = Client::connect(address).await?;
-    let metadata = client.metadata(Some(&[topic]), false).await?;
+    let client = Client::connect(&Connect::to(address)?).await?;
+    let metadata = client.metadata(Some(&[topic])).await?;
     let partitions: Vec<_> = metadata
         .topic(topic)?
         .partitions
         .iter()
-        .map(|partition| medallion_wire::TopicPartition::new(topic, partition.partition))
+        .map(|partition| medallion_wire::TopicPartition::new(topic, partition.index))
         .collect();
-    let earliest = client.offsets(&metadata, &partitions, OffsetAt::Earliest, 0).await?;
+    let earliest = client.offsets(&partitions, OffsetAt::Earliest, false).await?;
     let positions: BTreeMap<_, _> =
         earliest.into_iter().map(|(partition, offset)| (partition, offset.unwrap_or_default())).collect();
-    let mut consumer = Consumer::new(client, metadata, positions, ConsumerOptions::default());
+    let mut consumer = Consumer::new(client, positions, ConsumerOptions::default())?;
     let mut read = ReadBack::empty("medallion".to_owned(), false);
     // An empty answer means the end, or that trips are missing; the sums will tell.
     while read.totals.sum().trips + read.strays < expected {

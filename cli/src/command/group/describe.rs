@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::explained;
 use super::lag::{self, PartitionLag};
-use crate::client::{Client, DescribedGroup, Member};
+use crate::client::{Client, Connect, DescribedGroup, Member};
 use crate::failure::Failure;
 use crate::output::{Align, Output, counted, hide_columns_without, render, table, thousands};
 
@@ -28,14 +28,14 @@ struct Described {
 }
 
 pub(super) async fn run(
-    client: &mut Client,
+    client: &Client,
     arguments: &DescribeArguments,
-    bootstrap: &str,
+    connect: &Connect,
     output: &Output,
 ) -> anyhow::Result<()> {
     let mut described = Vec::new();
     for group in &arguments.groups {
-        described.push(describe(client, group, bootstrap).await?);
+        described.push(describe(client, group, connect).await?);
     }
     if output.is_json() {
         return output.value(&described);
@@ -46,7 +46,7 @@ pub(super) async fn run(
     Ok(())
 }
 
-async fn describe(client: &mut Client, name: &str, bootstrap: &str) -> anyhow::Result<Described> {
+async fn describe(client: &Client, name: &str, connect: &Connect) -> anyhow::Result<Described> {
     let group = client.describe_group(name).await.map_err(|error| explained(error, name))?;
     if group.state == "Dead" {
         let hint = "`medallion group list` shows what is there";
@@ -57,7 +57,7 @@ async fn describe(client: &mut Client, name: &str, bootstrap: &str) -> anyhow::R
         let reads = member.partitions.iter().map(|partition| (partition.clone(), member.member_id.clone()));
         readers.extend(reads);
     }
-    let offsets = lag::of_group(client, name, bootstrap, &readers).await?;
+    let offsets = lag::of_group(client, name, connect, &readers).await?;
     Ok(Described { group, offsets })
 }
 

@@ -7,7 +7,7 @@ use medallion_group::lag;
 use medallion_wire::{Offset, TopicPartition};
 use serde::Serialize;
 
-use crate::client::{Client, ClientError, Consumer, ConsumerOptions, OffsetAt};
+use crate::client::{Client, ClientError, Connect, Consumer, ConsumerOptions, OffsetAt};
 use crate::time::now_ms;
 
 /// Enough for one record of most topics; the broker sends a larger first batch whole.
@@ -34,9 +34,9 @@ pub(super) struct PartitionLag {
 
 /// Where a group stands in every partition for which it has committed, `readers` being who reads what.
 pub(super) async fn of_group(
-    client: &mut Client,
+    client: &Client,
     group: &str,
-    bootstrap: &str,
+    connect: &Connect,
     readers: &BTreeMap<TopicPartition, String>,
 ) -> Result<Vec<PartitionLag>, ClientError> {
     let committed = client.committed(group).await?;
@@ -48,13 +48,13 @@ pub(super) async fn of_group(
     if topics.is_empty() {
         return Ok(Vec::new());
     }
-    let metadata = client.metadata(Some(&topics), false).await?;
+    let metadata = client.metadata(Some(&topics)).await?;
     let exists = |partition: &&TopicPartition| {
-        metadata.topic(&partition.topic).is_ok_and(|topic| topic.partition(partition.partition).is_ok())
+        metadata.topic(&partition.topic).is_ok_and(|topic| topic.partition(partition.partition).is_some())
     };
     let partitions: Vec<TopicPartition> = committed.keys().filter(exists).cloned().collect();
-    let ends = client.offsets(&metadata, &partitions, OffsetAt::Latest, 0).await?;
-    let starts = client.offsets(&metadata, &partitions, OffsetAt::Earliest, 0).await?;
+    let ends = client.offsets(&partitions, OffsetAt::Latest, false).await?;
+    let starts = client.offsets(&partitions, OffsetAt::Earliest, false).await?;
     let offset_of = |offsets: &BTreeMap<TopicPartition, Option<Offset>>, partition: &TopicPartition| {
         offsets.get(partition).copied().flatten().unwrap_or(Offset::ZERO)
     };
@@ -67,7 +67,7 @@ pub(super) async fn of_group(
             (first < end(partition)).then(|| (partition.clone(), first))
         })
         .collect();
-    let oldest = oldest_unread(bootstrap, behind).await?;
+    let oldest = oldest_unread(connect, behind).await?;
     let now_ms = now_ms();
     let lags = partitions.iter().filter_map(|partition| {
         let committed = *committed.get(partition)?;
@@ -87,22 +87,20 @@ pub(super) async fn of_group(
 
 /// When the first record at or behind each offset was written.
 async fn oldest_unread(
-    bootstrap: &str,
+    connect: &Connect,
     behind: BTreeMap<TopicPartition, Offset>,
 ) -> Result<BTreeMap<TopicPartition, i64>, ClientError> {
     let mut oldest = BTreeMap::new();
     if behind.is_empty() {
         return Ok(oldest);
     }
-    let mut client = Client::connect(bootstrap).await?;
-    let names: Vec<&str> = behind.keys().map(|partition| &*partition.topic).collect();
-    let metadata = client.metadata(Some(&names), false).await?;
+    let client = Client::connect(connect).await?;
     let options = ConsumerOptions {
         fetch_bytes_max: PROBE_BYTES,
         wait_max: Duration::from_millis(100),
         ..ConsumerOptions::default()
     };
-    let mut consumer = Consumer::new(client, metadata, behind, options);
+    let mut consumer = Consumer::new(client, behind, options)?;
     let deadline = std::time::Instant::now() + PROBE_WAIT;
     while !consumer.positions().is_empty() && std::time::Instant::now() < deadline {
         let records = match consumer.poll().await {

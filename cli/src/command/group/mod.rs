@@ -8,7 +8,7 @@ mod reset;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::client::{Client, ClientError};
+use crate::client::{Client, ClientError, Connect};
 use crate::failure::Failure;
 use crate::output::{Align, Output, table};
 
@@ -47,23 +47,21 @@ pub(crate) struct DeleteArguments {
 }
 
 /// Runs `medallion group`.
-pub(crate) async fn run(command: GroupCommand, bootstrap: &str, output: &Output) -> anyhow::Result<()> {
-    let connect = || Client::connect(bootstrap);
+pub(crate) async fn run(command: GroupCommand, connect: &Connect, output: &Output) -> anyhow::Result<()> {
+    let client = || Client::connect(connect);
     match command {
-        GroupCommand::List(arguments) => list(&mut connect().await?, &arguments, output).await,
+        GroupCommand::List(arguments) => list(&client().await?, &arguments, output).await,
         GroupCommand::Describe(arguments) => {
-            describe::run(&mut connect().await?, &arguments, bootstrap, output).await
+            describe::run(&client().await?, &arguments, connect, output).await
         }
         GroupCommand::History(arguments) => history::run(&arguments, output).await,
-        GroupCommand::ResetOffsets(arguments) => reset::run(&mut connect().await?, &arguments, output).await,
-        GroupCommand::Delete(arguments) => delete(&mut connect().await?, &arguments, output).await,
+        GroupCommand::ResetOffsets(arguments) => reset::run(&client().await?, &arguments, output).await,
+        GroupCommand::Delete(arguments) => delete(&client().await?, &arguments, output).await,
     }
 }
 
-async fn list(client: &mut Client, arguments: &ListArguments, output: &Output) -> anyhow::Result<()> {
-    let metadata = client.metadata(Some(&[]), false).await?;
-    let brokers: Vec<_> = metadata.brokers.iter().map(|broker| broker.id).collect();
-    let mut groups = client.list_groups(&brokers).await?;
+async fn list(client: &Client, arguments: &ListArguments, output: &Output) -> anyhow::Result<()> {
+    let mut groups = client.list_groups().await?;
     let wanted = &arguments.states;
     groups.retain(|group| {
         wanted.is_empty() || wanted.iter().any(|state| state.eq_ignore_ascii_case(&group.state))
@@ -82,7 +80,7 @@ async fn list(client: &mut Client, arguments: &ListArguments, output: &Output) -
     })
 }
 
-async fn delete(client: &mut Client, arguments: &DeleteArguments, output: &Output) -> anyhow::Result<()> {
+async fn delete(client: &Client, arguments: &DeleteArguments, output: &Output) -> anyhow::Result<()> {
     let mut deleted = Vec::new();
     for group in &arguments.groups {
         match client.delete_group(group).await {

@@ -8,7 +8,7 @@ use medallion_wire::{Offset, TopicPartition};
 use serde::Serialize;
 
 use super::explained;
-use crate::client::{Client, Metadata, OffsetAt};
+use crate::client::{Client, Metadata, OffsetAt, partition_of};
 use crate::failure::{Failure, UsageError};
 use crate::output::{Align, Output, counted, table};
 use crate::time::{now_ms, parse_timestamp};
@@ -74,11 +74,7 @@ struct Reset {
     to: i64,
 }
 
-pub(super) async fn run(
-    client: &mut Client,
-    arguments: &ResetArguments,
-    output: &Output,
-) -> anyhow::Result<()> {
+pub(super) async fn run(client: &Client, arguments: &ResetArguments, output: &Output) -> anyhow::Result<()> {
     let group = &arguments.group;
     let described = client.describe_group(group).await;
     if let Ok(described) = &described
@@ -123,7 +119,7 @@ fn show(resets: &[Reset], output: &Output) -> anyhow::Result<()> {
 }
 
 async fn plan(
-    client: &mut Client,
+    client: &Client,
     arguments: &ResetArguments,
     committed: &BTreeMap<TopicPartition, Offset>,
 ) -> anyhow::Result<Vec<Reset>> {
@@ -139,19 +135,19 @@ async fn plan(
     if names.is_empty() {
         return Ok(Vec::new());
     }
-    let metadata = client.metadata(Some(&names), false).await?;
+    let metadata = client.metadata(Some(&names)).await?;
     let partitions = match &file {
         Some(wanted) => wanted.keys().cloned().collect(),
         None if arguments.all_topics => committed.keys().cloned().collect(),
         None => chosen(&arguments.topics, &metadata)?,
     };
     for partition in &partitions {
-        metadata.topic(&partition.topic)?.partition(partition.partition)?;
+        partition_of(metadata.topic(&partition.topic)?, partition.partition)?;
     }
-    let earliest = client.offsets(&metadata, &partitions, OffsetAt::Earliest, 0).await?;
-    let latest = client.offsets(&metadata, &partitions, OffsetAt::Latest, 0).await?;
+    let earliest = client.offsets(&partitions, OffsetAt::Earliest, false).await?;
+    let latest = client.offsets(&partitions, OffsetAt::Latest, false).await?;
     let by_time = match arguments.to.time()? {
-        Some(time_ms) => client.offsets(&metadata, &partitions, OffsetAt::Timestamp(time_ms), 0).await?,
+        Some(time_ms) => client.offsets(&partitions, OffsetAt::Time(time_ms), false).await?,
         None => BTreeMap::new(),
     };
     let at = |offsets: &BTreeMap<TopicPartition, Option<Offset>>, partition| {
@@ -228,7 +224,7 @@ fn chosen(topics: &[String], metadata: &Metadata) -> anyhow::Result<Vec<TopicPar
         let known = metadata.topic(name)?;
         match list {
             None => {
-                let all = known.partitions.iter().map(|at| TopicPartition::new(name, at.partition.get()));
+                let all = known.partitions.iter().map(|at| TopicPartition::new(name, at.index.get()));
                 chosen.extend(all);
             }
             Some(list) => {

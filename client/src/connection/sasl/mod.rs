@@ -21,7 +21,8 @@ use super::ApiVersions;
 use super::exchange::Stream;
 use crate::config::{ClientSettings, SaslMechanism, Secret};
 use crate::error::Error;
-use scram::{Scram, ScramHash};
+use scram::Scram;
+pub(crate) use scram::ScramHash;
 
 /// A session is renewed when this much of its time has passed, and at most a tenth later.
 const RENEW_AFTER: f64 = 0.85;

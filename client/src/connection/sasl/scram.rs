@@ -13,7 +13,7 @@ const ITERATIONS_MAX: u32 = 10_000_000;
 
 /// The hash function of a mechanism.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ScramHash {
+pub(crate) enum ScramHash {
     Sha256,
     Sha512,
 }
@@ -46,7 +46,8 @@ impl ScramHash {
         })
     }
 
-    fn salted(self, password: &[u8], salt: &[u8], iterations: u32) -> Vec<u8> {
+    /// The salted password (RFC 5802: `Hi`).
+    pub(crate) fn salted(self, password: &[u8], salt: &[u8], iterations: u32) -> Vec<u8> {
         by_hash!(self, H => {
             let mut out = vec![0; <H as Digest>::output_size()];
             pbkdf2::pbkdf2_hmac::<H>(password, salt, iterations, &mut out);

@@ -28,6 +28,8 @@ use partition::{Partition, Readiness, Verdict};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Policy {
     pub(super) is_idempotent: bool,
+    /// Ids and epochs come from a transaction coordinator: whoever asks it tells them.
+    pub(super) is_transactional: bool,
     pub(super) linger: Duration,
     pub(super) delivery_timeout: Duration,
     pub(super) retries: u32,
@@ -66,8 +68,10 @@ pub(super) enum Event {
     Announced(Vec<usize>),
     /// Somebody waits for all batches to end, or does not any more.
     Flush(bool),
-    /// The answer to [`Command::InitProducerId`].
+    /// The answer to [`Command::InitProducerId`]; or as whom to write the next transaction.
     Identified(Result<(ProducerId, ProducerEpoch), Error>),
+    /// The transaction is aborted: what is not sent fails, and nothing is sent until the next one has its producer.
+    GiveUp(Error),
     /// A request's batches come back.
     Answered { broker: BrokerId, outcomes: Vec<Outcome> },
     /// Batches of a request come back before the others.
@@ -87,6 +91,8 @@ pub(super) enum Command {
     Produce { broker: BrokerId, batches: Vec<(usize, Batch)> },
     /// A batch has ended.
     Finish { batch: Box<Batch>, outcome: Result<Ack, Error> },
+    /// A batch was too large: two with its records go in its place.
+    Split { whole: u64, parts: [(u64, Arc<Completion>); 2] },
     /// A batch that is under way has run out of time: its records have failed, though it may be written.
     Expire { completion: Arc<Completion>, records: i32, error: Error },
     /// Ask who leads what.
@@ -101,6 +107,8 @@ pub(super) struct Sender {
     brokers: BTreeMap<BrokerId, Broker>,
     timers: BTreeSet<(Instant, usize)>,
     identity: Identity,
+    /// Why nothing of this transaction is sent any more.
+    doomed: Option<Error>,
     is_flushing: bool,
     was_short: bool,
     epoch_bumps: u64,
@@ -118,8 +126,14 @@ struct Broker {
 impl Sender {
     pub(super) fn new(policy: Policy) -> Self {
         Self {
-            identity: if policy.is_idempotent { Identity::Unknown } else { Identity::NotNeeded },
+            identity: match policy {
+                // Somebody else has asked, or will.
+                Policy { is_transactional: true, .. } => Identity::Asked,
+                Policy { is_idempotent: true, .. } => Identity::Unknown,
+                _ => Identity::NotNeeded,
+            },
             policy,
+            doomed: None,
             partitions: Vec::new(),
             brokers: BTreeMap::new(),
             timers: BTreeSet::new(),
@@ -175,6 +189,14 @@ impl Sender {
                     Err(error) if error.is_retriable() => Identity::Unknown,
                     Err(error) => Identity::Failed(error),
                 };
+                if self.policy.is_transactional {
+                    self.doomed = None;
+                    self.partitions.iter_mut().for_each(Partition::forget_gap);
+                }
+                self.poll_all(source, now);
+            }
+            Event::GiveUp(error) => {
+                self.doomed.get_or_insert(error);
                 self.poll_all(source, now);
             }
             Event::Returned { outcomes } => self.take_outcomes(outcomes, source, now, random),
@@ -218,6 +240,10 @@ impl Sender {
             return self.fail_all(slot, source, &error);
         }
         self.expire(slot, source, now);
+        if let Some(error) = &self.doomed {
+            let error = error.clone();
+            return self.fail_all(slot, source, &error);
+        }
         let partition = &mut self.partitions[slot];
         if partition.reset_if_possible(&mut self.identity) {
             self.epoch_bumps += 1;
@@ -328,11 +354,15 @@ impl Sender {
         random: f64,
     ) {
         let slots: Vec<usize> = outcomes.iter().map(|(slot, ..)| *slot).collect();
+        let was_doomed = self.doomed.is_some();
         for (slot, batch, outcome) in outcomes {
             self.take_outcome(slot, batch, outcome, now, random);
         }
         for slot in slots {
             self.poll(slot, source, now);
+        }
+        if self.doomed.is_some() && !was_doomed {
+            self.poll_all(source, now);
         }
     }
 
@@ -360,16 +390,27 @@ impl Sender {
         if is_stale_leader(&error) {
             self.refresh_metadata();
         }
+        if is_too_large(&error)
+            && self.doomed.is_none()
+            && let Some(parts) = self.partitions[slot].split(&mut batch)
+        {
+            return self.commands.push(Command::Split { whole: batch.id, parts });
+        }
         let backoff = self.policy.backoff;
         let may_retry = batch.attempts <= self.policy.retries
             && now < batch.created + self.policy.delivery_timeout
+            && self.doomed.is_none()
             && error.is_retriable();
-        match self.partitions[slot].failed(&mut batch, &error, may_retry) {
+        let verdict = self.partitions[slot].failed(&mut batch, &error, may_retry);
+        // Without transactions a producer that is not known goes on in another epoch.
+        let is_lost = self.policy.is_transactional && error.code() == Some(ResponseError::UnknownProducerId);
+        match if is_lost { Verdict::Fail } else { verdict } {
             Verdict::Retry => {
                 batch.last_error = Some(error);
                 self.partitions[slot].retry(batch, backoff, now, random);
             }
             Verdict::Fail => {
+                self.doom(&error);
                 self.commands.push(Command::Finish { batch: Box::new(batch), outcome: Err(error) });
             }
         }
@@ -377,7 +418,7 @@ impl Sender {
 
     /// Fails what has run out of `delivery.timeout.ms`.
     fn expire(&mut self, slot: usize, source: &mut impl BatchSource, now: Instant) {
-        let timeout = self.policy.delivery_timeout;
+        let (timeout, before) = (self.policy.delivery_timeout, self.commands.len());
         let partition = &mut self.partitions[slot];
         for (completion, records, last) in partition.expire_in_flight(now) {
             let error = partition.timed_out(timeout, last);
@@ -392,9 +433,22 @@ impl Sender {
             let error = self.partitions[slot].timed_out(timeout, None);
             self.commands.push(Command::Finish { batch: Box::new(batch), outcome: Err(error) });
         }
+        if let Some(Command::Expire { error, .. } | Command::Finish { outcome: Err(error), .. }) =
+            self.commands.get(before)
+        {
+            let error = error.clone();
+            self.doom(&error);
+        }
     }
 
-    /// The producer cannot go on.
+    /// A record of the transaction has failed, so that it will be aborted.
+    fn doom(&mut self, error: &Error) {
+        if self.policy.is_transactional && self.doomed.is_none() {
+            self.doomed = Some(Error::TransactionDoomed { cause: Box::new(error.clone()) });
+        }
+    }
+
+    /// The producer, or its transaction, cannot go on.
     fn fail_all(&mut self, slot: usize, source: &mut impl BatchSource, error: &Error) {
         let waiting = std::iter::from_fn(|| source.take(slot));
         let batches: Vec<Batch> = self.partitions[slot].take_retries().into_iter().chain(waiting).collect();
@@ -423,6 +477,11 @@ impl Sender {
             self.partitions.iter().for_each(Partition::check_invariants);
         }
     }
+}
+
+/// Whether a broker would take the same records in smaller batches.
+fn is_too_large(error: &Error) -> bool {
+    matches!(error.code(), Some(ResponseError::MessageTooLarge | ResponseError::RecordListTooLarge))
 }
 
 /// Whether another broker may lead what this error is about.

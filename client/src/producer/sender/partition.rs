@@ -223,6 +223,26 @@ impl Partition {
         verdict
     }
 
+    /// Puts two batches in the place of one that a broker finds too large, to go at once; gives their ids. `None` where it cannot be
+    /// split, or may have been written by an earlier attempt, whose sequence numbers its parts would not have.
+    pub(super) fn split(&mut self, batch: &mut Batch) -> Option<[(u64, Arc<Completion>); 2]> {
+        let entry = self.in_flight.iter().find(|entry| entry.batch == batch.id)?;
+        if entry.is_abandoned || batch.is_outcome_unknown {
+            return None;
+        }
+        let parts = batch.split()?;
+        self.remove(batch.id);
+        let names = parts.each_ref().map(|part| (part.id, Arc::clone(&part.completion)));
+        let at = self.retries.partition_point(|earlier| earlier.id < batch.id);
+        if at == 0 {
+            self.retry_at = None;
+        }
+        for (at, part) in (at..).zip(parts) {
+            self.retries.insert(at, part);
+        }
+        Some(names)
+    }
+
     /// Queues a batch to be sent again, behind those that were begun before it.
     pub(super) fn retry(&mut self, batch: Batch, backoff: Backoff, now: Instant, random: f64) {
         if self.retries.is_empty() {
@@ -247,6 +267,11 @@ impl Partition {
         self.identity = None;
         self.retries.iter_mut().for_each(|batch| batch.stamp = None);
         true
+    }
+
+    /// The numbers begin anew with the next transaction, whose epoch is another.
+    pub(super) fn forget_gap(&mut self) {
+        self.has_gap = false;
     }
 
     /// The records of batches under way whose time is over; the batches themselves come back later.

@@ -1,10 +1,11 @@
 //! The machine against simulated brokers that lose requests and answers, move leaders, and are late.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use medallion_wire::records::{BatchBuilder, BatchOptions, increment_sequence};
+use medallion_wire::records::{BatchBuilder, BatchOptions, Compression, increment_sequence};
 use medallion_wire::{BrokerId, Offset, ProducerEpoch, ProducerId, ResponseError, TopicPartition};
 use tokio::time::Instant;
 
@@ -42,6 +43,7 @@ impl BatchSource for Queues {
 fn policy() -> Policy {
     Policy {
         is_idempotent: true,
+        is_transactional: false,
         linger: Duration::from_millis(5),
         delivery_timeout: Duration::from_secs(120),
         retries: u32::MAX,
@@ -52,12 +54,17 @@ fn policy() -> Policy {
 }
 
 fn batch(id: u64, slot: usize, records: usize, now: Instant) -> (Batch, Delivery) {
+    wide_batch(id..id + 1, slot, records, now)
+}
+
+/// A batch that can be split so often that its parts' ids suffice.
+fn wide_batch(ids: Range<u64>, slot: usize, records: usize, now: Instant) -> (Batch, Delivery) {
     let memory = Memory::new(1 << 20).try_take(4096).unwrap();
     let completion = Completion::new(TopicPartition::new("t", i32::try_from(slot).unwrap()));
     let builder = BatchBuilder::new(BatchOptions::default());
-    let mut batch = Batch::new(id, now, builder, Arc::clone(&completion), memory);
-    for _ in 0..records {
-        batch.append(&Record::to("t").value(b"x"), 0, 4096).unwrap();
+    let mut batch = Batch::new(ids, now, builder, Compression::Gzip.into(), Arc::clone(&completion), memory);
+    for number in 0..records {
+        batch.append(&Record::to("t").value(&number.to_string()), 0, 4096).unwrap();
     }
     (batch, Delivery::new(completion, 0, 0))
 }
@@ -80,6 +87,18 @@ fn produced(commands: Vec<Command>) -> Vec<Batch> {
         _ => Vec::new(),
     });
     batches.map(|(_, batch)| batch).collect()
+}
+
+/// The same, where what has ended is told.
+fn carried_out(commands: Vec<Command>) -> Vec<Batch> {
+    let (ended, others): (Vec<_>, Vec<_>) =
+        commands.into_iter().partition(|command| matches!(command, Command::Finish { .. }));
+    for command in ended {
+        if let Command::Finish { batch, outcome } = command {
+            batch.complete(outcome);
+        }
+    }
+    produced(others)
 }
 
 fn answer(batch: Batch, outcome: Result<i64, ResponseError>) -> Event {
@@ -260,6 +279,96 @@ async fn requests_stay_below_their_largest_size_and_hold_a_partition_once() {
     assert_eq!(sizes, [[0, 1], [2, 3], [0, 1], [2, 3]]);
 }
 
+#[tokio::test]
+async fn what_is_too_large_goes_in_parts_in_its_place() {
+    let (mut sender, mut queues, now) = ready(policy());
+    let (large, delivery) = wide_batch(0..16, 0, 5, now);
+    queues.batches.entry(0).or_default().extend([large, batch(16, 0, 2, now).0]);
+    let mut sent: VecDeque<Batch> =
+        produced(sender.handle(Event::Announced(vec![0]), &mut queues, now, 0.5)).into();
+    let mut large = sent.pop_front().unwrap();
+    large.seal(&mut Vec::new()).unwrap();
+    let commands = sender.handle(answer(large, Err(ResponseError::MessageTooLarge)), &mut queues, now, 0.5);
+    assert!(matches!(&commands[..], [Command::Split { whole: 0, .. }]), "{commands:?}");
+    // The one behind was refused for the gap, and goes again behind the parts, with its own numbers.
+    let behind = sent.pop_front().unwrap();
+    assert_eq!(sequence(&behind), (0, 5));
+    let event = answer(behind, Err(ResponseError::OutOfOrderSequenceNumber));
+    let mut sent = produced(sender.handle(event, &mut queues, now, 0.5));
+    let mut seen = Vec::new();
+    while let Some(mut part) = sent.pop() {
+        assert!(sent.is_empty(), "behind a batch that goes again nothing follows");
+        seen.push((part.id, sequence(&part).1, part.record_count()));
+        part.seal(&mut Vec::new()).unwrap();
+        let is_too_large = part.record_count() == 3;
+        let outcome = if is_too_large { Err(ResponseError::RecordListTooLarge) } else { Ok(10) };
+        sent = carried_out(sender.handle(answer(part, outcome), &mut queues, now, 0.5));
+    }
+    let counts: i32 = seen.iter().map(|(.., count)| count).sum();
+    assert!(counts == 7 || counts == 10, "{seen:?}");
+    assert!(seen.is_sorted(), "{seen:?}");
+    assert_eq!(seen.last(), Some(&(16, 5, 2)));
+    assert_eq!(sender.epoch_bumps(), 0);
+    let metadata = delivery.outcome().unwrap().unwrap();
+    assert_eq!(metadata.offset, Some(Offset(10)));
+    // A record alone cannot go in parts.
+    let (single, delivery) = wide_batch(32..48, 0, 1, now);
+    queues.batches.entry(0).or_default().push_back(single);
+    let mut single = produced(sender.handle(Event::Announced(vec![0]), &mut queues, now, 0.5)).remove(0);
+    single.seal(&mut Vec::new()).unwrap();
+    let event = answer(single, Err(ResponseError::MessageTooLarge));
+    assert!(carried_out(sender.handle(event, &mut queues, now, 0.5)).is_empty());
+    let error = delivery.outcome().unwrap().unwrap_err();
+    assert_eq!(error.code(), Some(ResponseError::MessageTooLarge));
+}
+
+#[tokio::test]
+async fn a_record_that_fails_dooms_its_transaction_and_not_the_next() {
+    let (mut sender, mut queues, now) = ready(Policy { is_transactional: true, ..policy() });
+    sender.add(TopicPartition::new("t", 1), Some(BROKER));
+    let mut queue = |id, slot: usize, queues: &mut Queues| {
+        let (batch, delivery) = batch(id, slot, 2, now);
+        queues.batches.entry(slot).or_default().push_back(batch);
+        delivery
+    };
+    let (first, behind) = (queue(0, 0, &mut queues), queue(1, 0, &mut queues));
+    let mut sent: VecDeque<Batch> =
+        produced(sender.handle(Event::Announced(vec![0]), &mut queues, now, 0.5)).into();
+    let waiting = queue(2, 1, &mut queues);
+    queues.is_open = true;
+    assert!(produced(sender.handle(Event::Announced(vec![1]), &mut queues, now, 0.5)).is_empty());
+    let event = answer(sent.pop_front().unwrap(), Err(ResponseError::InvalidRecord));
+    assert!(carried_out(sender.handle(event, &mut queues, now, 0.5)).is_empty());
+    assert_eq!(first.outcome().unwrap().unwrap_err().code(), Some(ResponseError::InvalidRecord));
+    let doomed = waiting.outcome().unwrap().unwrap_err();
+    assert!(matches!(doomed, Error::TransactionDoomed { .. }), "{doomed}");
+    // What was under way does not go again, and nothing that comes is sent.
+    let event = answer(sent.pop_front().unwrap(), Err(ResponseError::OutOfOrderSequenceNumber));
+    assert!(carried_out(sender.handle(event, &mut queues, now, 0.5)).is_empty());
+    assert!(behind.outcome().unwrap().is_err());
+    let late = queue(3, 0, &mut queues);
+    assert!(carried_out(sender.handle(Event::Announced(vec![0]), &mut queues, now, 0.5)).is_empty());
+    assert!(late.outcome().unwrap().is_err());
+    assert_eq!(sender.epoch_bumps(), 0, "epochs come from the coordinator");
+
+    queues.is_open = false;
+    let next = (IDENTITY.0, ProducerEpoch(1));
+    assert!(sender.handle(Event::Identified(Ok(next)), &mut queues, now, 0.5).is_empty());
+    let given_up = queue(4, 0, &mut queues);
+    let sent = produced(sender.handle(Event::Announced(vec![0]), &mut queues, now, 0.5));
+    assert_eq!(sent.iter().map(sequence).collect::<Vec<_>>(), [(1, 0)]);
+    // An abort lets what is under way come back.
+    let unsent = queue(5, 1, &mut queues);
+    sender.handle(Event::Leaders(vec![(1, None)]), &mut queues, now, 0.5);
+    sender.handle(Event::Announced(vec![1]), &mut queues, now, 0.5);
+    carried_out(sender.handle(Event::GiveUp(Error::TransactionAborted), &mut queues, now, 0.5));
+    assert!(matches!(unsent.outcome(), Some(Err(Error::TransactionAborted))));
+    assert!(given_up.outcome().is_none());
+    let event = answer(sent.into_iter().next().unwrap(), Ok(7));
+    carried_out(sender.handle(event, &mut queues, now, 0.5));
+    assert_eq!(given_up.outcome().unwrap().unwrap().offset, Some(Offset(7)));
+}
+
 // --- simulation ---
 
 /// What a broker remembers of a producer in one partition.
@@ -358,6 +467,11 @@ impl World {
                 Command::Produce { broker, batches } => {
                     let slots: BTreeSet<_> = batches.iter().map(|(slot, _)| slot).collect();
                     assert_eq!(slots.len(), batches.len(), "a partition stands once in a request");
+                    let seal = |(slot, mut batch): (usize, Batch)| {
+                        batch.seal(&mut Vec::new()).unwrap();
+                        (slot, batch)
+                    };
+                    let batches = batches.into_iter().map(seal).collect();
                     self.wires.entry(broker).or_default().push_back(batches);
                 }
                 Command::Finish { batch, outcome } => {
@@ -366,6 +480,13 @@ impl World {
                 Command::Expire { completion, error, .. } => {
                     completion.complete(Err(error));
                 }
+                Command::Split { whole, parts } => {
+                    let (slot, delivery) = self.deliveries.remove(&whole).unwrap();
+                    drop(delivery);
+                    for (id, completion) in parts {
+                        self.deliveries.insert(id, (slot, Delivery::new(completion, 0, 0)));
+                    }
+                }
                 Command::RefreshMetadata => {}
             }
         }
@@ -373,9 +494,11 @@ impl World {
 
     fn send(&mut self) {
         let slot = self.random.usize(0..SLOTS);
-        let (batch, delivery) = batch(self.next_batch, slot, self.random.usize(1..4), self.now);
-        self.deliveries.insert(self.next_batch, (slot, delivery));
-        self.next_batch += 1;
+        let ids = self.next_batch..self.next_batch + 4;
+        let (mut batch, delivery) = wide_batch(ids.clone(), slot, self.random.usize(1..4), self.now);
+        batch.seal(&mut Vec::new()).unwrap();
+        self.deliveries.insert(ids.start, (slot, delivery));
+        self.next_batch = ids.end;
         self.queues.batches.entry(slot).or_default().push_back(batch);
         self.handle(Event::Announced(vec![slot]));
     }

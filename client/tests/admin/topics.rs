@@ -1,31 +1,12 @@
-//! The admin client against Medallion and Apache Kafka.
-
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-use std::time::Duration;
+//! Topics, settings and offsets.
 
 use medallion_client::admin::{ConfigChange, ConfigResource, ConfigSource, OffsetAt};
 use medallion_client::{Admin, Client, ClientSettings, NewTopic, Producer, ProducerSettings, Record};
-use medallion_tests::need;
-use medallion_tests::server::{KAFKA, Program, Server};
 use medallion_wire::{Offset, ResponseError, TopicPartition};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn topics_settings_and_offsets() {
-    for program in [Program::Medallion, Program::Kafka(KAFKA)] {
-        let server = need!(Server::setup().program(program).start());
-        let settings = ClientSettings::new(&server.bootstrap());
-        let client = Client::new(settings.clone()).unwrap();
-        let admin = Admin::new(&client);
-        topics(&admin).await;
-        configs(&admin).await;
-        offsets(&admin, &client).await;
-        no_such_partition(settings).await;
-        remove(&admin).await;
-    }
-}
+use crate::eventually;
 
-async fn topics(admin: &Admin) {
+pub(crate) async fn topics(admin: &Admin) {
     let cluster = admin.describe_cluster().await.unwrap();
     assert_eq!(cluster.brokers.len(), 1);
     assert!(cluster.id.is_some());
@@ -43,6 +24,7 @@ async fn topics(admin: &Admin) {
     assert_eq!(error.code(), Some(ResponseError::TopicAlreadyExists));
     assert!(error.to_string().contains("trips"), "{error}");
 
+    admin.validate_partitions(&[("trips", 5)]).await.unwrap()["trips"].as_ref().unwrap();
     admin.create_partitions(&[("trips", 6)]).await.unwrap()["trips"].as_ref().unwrap();
     let fewer = admin.create_partitions(&[("trips", 2)]).await.unwrap();
     assert_eq!(fewer["trips"].as_ref().unwrap_err().code(), Some(ResponseError::InvalidPartitions));
@@ -61,7 +43,7 @@ async fn topics(admin: &Admin) {
     assert!(admin.list_topics().await.unwrap().contains_key("trips"));
 }
 
-async fn configs(admin: &Admin) {
+pub(crate) async fn configs(admin: &Admin) {
     let topic = ConfigResource::Topic("trips".to_owned());
     let broker = ConfigResource::Broker(admin.describe_cluster().await.unwrap().brokers[0].id);
     let nowhere = ConfigResource::Topic("nowhere".to_owned());
@@ -70,6 +52,8 @@ async fn configs(admin: &Admin) {
         (topic.clone(), vec![change("cleanup.policy", "compact"), ("retention.ms", ConfigChange::Delete)]),
         (nowhere.clone(), vec![change("cleanup.policy", "compact")]),
     ];
+    let checked = admin.validate_configs(&changes).await.unwrap();
+    assert!(checked[&topic].is_ok() && checked[&nowhere].is_err());
     let changed = admin.alter_configs(&changes).await.unwrap();
     changed[&topic].as_ref().unwrap();
     assert_eq!(changed[&nowhere].as_ref().unwrap_err().code(), Some(ResponseError::UnknownTopicOrPartition));
@@ -83,9 +67,16 @@ async fn configs(admin: &Admin) {
     assert_eq!(entries["cleanup.policy"].source, ConfigSource::Topic);
     assert_eq!(entries["retention.ms"].source, ConfigSource::Default);
     assert!(described[&broker].as_ref().unwrap()["log.dirs"].is_read_only);
+    let names = ["cleanup.policy"];
+    let described =
+        admin.describe_some_configs(std::slice::from_ref(&topic), Some(&names), true).await.unwrap();
+    let entries = described[&topic].as_ref().unwrap();
+    assert_eq!(entries.len(), 1);
+    assert!(entries["cleanup.policy"].documentation.as_ref().is_some_and(|text| !text.is_empty()));
+    assert!(admin.list_config_resources().await.unwrap().contains(&topic));
 }
 
-async fn offsets(admin: &Admin, client: &Client) {
+pub(crate) async fn offsets(admin: &Admin, client: &Client) {
     assert_eq!(client.topic("trips").await.unwrap().partitions.len(), 6);
     let producer = Producer::new(client, ProducerSettings::default()).unwrap();
     for number in 0..10 {
@@ -107,7 +98,7 @@ async fn offsets(admin: &Admin, client: &Client) {
 }
 
 /// It may be about to be made, so that the client asks again until it must answer.
-async fn no_such_partition(settings: ClientSettings) {
+pub(crate) async fn no_such_partition(settings: ClientSettings) {
     let settings = settings.set("default.api.timeout.ms", "1000").unwrap();
     let admin = Admin::new(&Client::new(settings).unwrap());
     let beyond = TopicPartition::new("trips", 9);
@@ -115,20 +106,9 @@ async fn no_such_partition(settings: ClientSettings) {
     assert!(listed[&beyond].is_err());
 }
 
-async fn remove(admin: &Admin) {
+pub(crate) async fn remove(admin: &Admin) {
     let removed = admin.delete_topics(&["trips", "nowhere"]).await.unwrap();
     removed["trips"].as_ref().unwrap();
     assert_eq!(removed["nowhere"].as_ref().unwrap_err().code(), Some(ResponseError::UnknownTopicOrPartition));
     eventually(async || !admin.list_topics().await.unwrap().contains_key("trips")).await;
-}
-
-/// Waits until `holds`, ten seconds at most.
-async fn eventually(holds: impl AsyncFn() -> bool) {
-    for _ in 0..200 {
-        if holds().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("it never came to hold");
 }

@@ -1,0 +1,142 @@
+//! How the cluster is reached.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use medallion_client::ClientSettings;
+use medallion_client::config::parse_properties;
+
+use super::ClientError;
+
+/// How long something may take that is tried again, unless the user says otherwise.
+const API_TIMEOUT: Duration = Duration::from_secs(30);
+const BOOTSTRAP_SERVERS: &str = "bootstrap.servers";
+const AUTO_CREATE: &str = "allow.auto.create.topics";
+/// Where a cluster is that nobody names.
+const DEFAULT_BOOTSTRAP: &str = "127.0.0.1:9092";
+
+/// How the cluster is reached: addresses, and what else a client can be told (security, time limits).
+#[derive(Debug, Clone)]
+pub(crate) struct Connect {
+    settings: ClientSettings,
+    /// Whether the user says who may make topics by naming them.
+    says_who_makes_topics: bool,
+}
+
+impl Connect {
+    /// By an address alone.
+    pub(crate) fn to(bootstrap: &str) -> Result<Self, ClientError> {
+        Self::with(Some(bootstrap), None, &[])
+    }
+
+    /// By what was typed: the addresses, a properties file, and single settings. What comes later in this list stands above what
+    /// comes before, but for the addresses, which stand above all.
+    pub(crate) fn with(
+        bootstrap: Option<&str>,
+        file: Option<&Path>,
+        settings: &[(String, String)],
+    ) -> Result<Self, ClientError> {
+        let mut properties = match file {
+            Some(path) => read_file(path)?,
+            None => Vec::new(),
+        };
+        properties.extend_from_slice(settings);
+        let has = |name: &str| properties.iter().any(|(known, _)| known == name);
+        let is_named = bootstrap.is_some() || !has(BOOTSTRAP_SERVERS);
+        let mut read = ClientSettings::default().client_id("medallion-cli".to_owned());
+        if !has("default.api.timeout.ms") {
+            read = read.default_api_timeout(API_TIMEOUT);
+        }
+        for (name, value) in &properties {
+            read = read.set(name, value)?;
+        }
+        if is_named {
+            read = read.bootstrap_servers(parse_addresses(bootstrap.unwrap_or(DEFAULT_BOOTSTRAP))?);
+        }
+        let says_who_makes_topics = has(AUTO_CREATE);
+        if !says_who_makes_topics {
+            read = read.allow_auto_create_topics(false);
+        }
+        Ok(Self { settings: read, says_who_makes_topics })
+    }
+
+    /// The same for who produces: brokers may make topics that are named, unless the user says otherwise.
+    pub(crate) fn making_topics(&self) -> Self {
+        let settings = self.settings.clone();
+        let says = self.says_who_makes_topics;
+        let settings = if says { settings } else { settings.allow_auto_create_topics(true) };
+        Self { settings, says_who_makes_topics: says }
+    }
+
+    pub(super) fn settings(&self) -> &ClientSettings {
+        &self.settings
+    }
+}
+
+fn read_file(path: &Path) -> Result<Vec<(String, String)>, ClientError> {
+    let unreadable =
+        |reason: &dyn ToString| ClientError::File { path: path.to_owned(), reason: reason.to_string() };
+    let text = fs::read_to_string(path).map_err(|reason| unreadable(&reason))?;
+    parse_properties(&text).map_err(|reason| unreadable(&reason))
+}
+
+/// `host:port` parts of a comma-separated list; the port is 9092 where none is named.
+fn parse_addresses(list: &str) -> Result<Vec<String>, ClientError> {
+    let parse = |text: &str| {
+        let wrong = || ClientError::Address { address: text.to_owned() };
+        if text.is_empty() || text.contains("://") {
+            return Err(wrong());
+        }
+        match text.rsplit_once(':') {
+            Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(text.to_owned()),
+            None => Ok(format!("{text}:9092")),
+            Some(_) => Err(wrong()),
+        }
+    };
+    list.split(',').map(|part| parse(part.trim())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use medallion_client::config::SecurityProtocol;
+
+    use super::*;
+
+    #[test]
+    fn addresses_are_host_and_port() {
+        assert_eq!(parse_addresses("a:1, b").unwrap(), ["a:1", "b:9092"]);
+        assert_eq!(parse_addresses("[::1]:9092").unwrap(), ["[::1]:9092"]);
+        for wrong in ["", "a:", ":1", "a:b", "a:70000", "PLAINTEXT://a:1", "a:1,,b:2"] {
+            assert!(parse_addresses(wrong).is_err(), "{wrong:?} was taken");
+        }
+    }
+
+    #[test]
+    fn what_is_typed_stands_above_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("client.properties");
+        fs::write(&file, "bootstrap.servers=a:1\nsecurity.protocol=SSL\nclient.id=x\n").unwrap();
+        let set = [("client.id".to_owned(), "y".to_owned())];
+        let expected = |servers: &str| {
+            let settings = ClientSettings::new(servers).default_api_timeout(API_TIMEOUT);
+            settings.allow_auto_create_topics(false).security_protocol(SecurityProtocol::Ssl)
+        };
+        let settings = Connect::with(None, Some(&file), &set).unwrap().settings;
+        assert_eq!(settings, expected("a:1").client_id("y".to_owned()));
+        let settings = Connect::with(Some("b"), Some(&file), &[]).unwrap().settings;
+        assert_eq!(settings, expected("b:9092").client_id("x".to_owned()));
+        let nothing = Connect::with(None, None, &[]).unwrap();
+        assert!(format!("{:?}", nothing.settings).contains("127.0.0.1:9092"));
+        let making = |connect: &Connect| format!("{:?}", connect.making_topics().settings);
+        assert!(making(&nothing).contains("allow_auto_create_topics: true"));
+        let said = [("allow.auto.create.topics".to_owned(), "false".to_owned())];
+        let said = Connect::with(None, None, &said).unwrap();
+        assert!(making(&said).contains("allow_auto_create_topics: false"));
+        let wrong = [("security.protokol".to_owned(), "SSL".to_owned())];
+        let error = Connect::with(None, None, &wrong).unwrap_err().to_string();
+        assert!(error.contains("security.protokol"), "{error}");
+        let error = Connect::with(None, Some(&folder.path().join("none")), &[]).unwrap_err().to_string();
+        assert!(error.contains("none"), "{error}");
+    }
+}
