@@ -12,11 +12,13 @@
 //! - [`store`]: the state, and what requests make of it;
 //! - [`mod@format`]: what a schema is in Avro, JSON Schema and Protobuf behind one type, [`format::ParsedSchema`];
 //! - [`compatibility`]: the seven levels, and what is said where a schema breaks one;
+//! - [`explain`]: the same for the people who write schemas: which field, which rule, what would help;
 //! - [`content`]: what a registered schema consists of beside its text, and the GUID of all of it;
 //! - [`json`]: JSON that keeps order and numbers, and is written as Jackson writes it.
 
 pub mod compatibility;
 pub mod content;
+pub mod explain;
 pub mod format;
 pub mod json;
 pub mod store;

@@ -20,7 +20,48 @@ pub enum Difference {
     Failed(String),
 }
 
+/// Which of two schemas reads what the other writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// The new one reads old data.
+    New,
+    /// The old one reads new data.
+    Old,
+}
+
 impl Difference {
+    /// The rule that is broken, by the name that clients know.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::Avro(found) => found.kind.as_str(),
+            Self::Json(found) => found.kind.as_str(),
+            Self::Protobuf(found) => found.kind.as_str(),
+            Self::SchemaType => "SCHEMA_TYPE_CHANGED",
+            Self::Failed(_) => "NOT_COMPARABLE",
+        }
+    }
+
+    /// What is wrong, in a sentence, with the words for the reader's and the writer's schema in it.
+    pub fn description(&self, reader: &str, writer: &str) -> String {
+        match self {
+            Self::Avro(found) => found.description(reader, writer),
+            Self::Json(found) => found.description(reader, writer),
+            Self::Protobuf(found) => found.description(reader, writer),
+            Self::SchemaType | Self::Failed(_) => self.message(reader, writer),
+        }
+    }
+
+    /// What to change in the new schema, so that it is compatible; nothing where that cannot be said.
+    pub fn remedy(&self, reader: Reader) -> Option<String> {
+        match self {
+            Self::Avro(found) => Some(found.remedy(reader)),
+            Self::Json(found) => Some(found.remedy(reader)),
+            Self::Protobuf(found) => Some(found.remedy(reader)),
+            Self::SchemaType => Some("register it under a subject of its own".to_owned()),
+            Self::Failed(_) => None,
+        }
+    }
+
     /// The message that clients see, with the words for the reader's and the writer's schema in it.
     pub fn message(&self, reader: &str, writer: &str) -> String {
         match self {

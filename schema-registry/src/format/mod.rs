@@ -12,7 +12,7 @@ use thiserror::Error;
 use crate::compatibility::CompatibilityPolicy;
 
 pub use avro::{AvroError, AvroSchema, Validation};
-pub use difference::Difference;
+pub use difference::{Difference, Reader};
 pub use json_schema::{JsonSchema, JsonSchemaError};
 pub use protobuf::{ProtobufError, ProtobufSchema};
 

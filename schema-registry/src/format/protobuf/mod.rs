@@ -21,6 +21,7 @@ mod normalize;
 mod options;
 mod parse;
 mod reader;
+mod remedy;
 mod scope;
 mod well_known;
 mod write;
