@@ -88,7 +88,7 @@ setup_java() {
 setup_python() {
   local now
   now=$(stamp "$clients/python/requirements.txt")
-  fresh python "$now" && "$cache/python/bin/python" -c 'import aiokafka, confluent_kafka, kafka' 2>/dev/null && return 0
+  fresh python "$now" && "$cache/python/bin/python" -c 'import aiokafka, confluent_kafka.schema_registry, kafka' 2>/dev/null && return 0
   have python3 || { missing python "needs python3 with venv"; return; }
   say "Python clients"
   rm -rf "$cache/python"
@@ -101,22 +101,23 @@ setup_python() {
 setup_node() {
   local now
   now=$(stamp "$clients/node/package-lock.json")
-  fresh node "$now" && [ -d "$cache/node/node_modules/kafkajs" ] && return 0
+  fresh node "$now" && [ -d "$cache/node/node_modules/@confluentinc/schemaregistry" ] && return 0
   { have node && have npm; } || { missing node "needs nodejs and npm"; return; }
   say "Node clients"
   mkdir -p "$cache/node"
   cp "$clients/node/package.json" "$clients/node/package-lock.json" "$cache/node/"
-  quietly node npm --prefix "$cache/node" ci --no-audit --no-fund || { missing node "npm could not install KafkaJS"; return; }
+  quietly node npm --prefix "$cache/node" ci --no-audit --no-fund || { missing node "npm could not install the Node clients"; return; }
   echo "$now" >"$cache/node.stamp"
 }
 
 setup_go() {
   local now
   now=$(stamp "$clients"/go/*/*.go "$clients/go/go.mod" "$clients/go/go.sum")
-  fresh go "$now" && [ -x "$cache/franz-go" ] && [ -x "$cache/sarama" ] && return 0
+  fresh go "$now" && [ -x "$cache/franz-go" ] && [ -x "$cache/franz-go-sr" ] && [ -x "$cache/sarama" ] && return 0
   have go || { missing go "needs golang"; return; }
   say "Go clients"
-  (cd "$clients/go" && quietly go go build -o "$cache/franz-go" ./franz && quietly go go build -o "$cache/sarama" ./sarama) \
+  (cd "$clients/go" && quietly go go build -o "$cache/franz-go" ./franz && quietly go go build -o "$cache/sarama" ./sarama \
+    && quietly go go build -o "$cache/franz-go-sr" ./sr) \
     || { missing go "the Go clients do not build ($(go version | cut -d' ' -f3); they need the Go of tests/clients/go/go.mod)"; return; }
   echo "$now" >"$cache/go.stamp"
 }
@@ -124,13 +125,14 @@ setup_go() {
 # A build of its own, which compiles librdkafka once.
 setup_rust() {
   local now
-  now=$(stamp "$clients"/rust/src/*.rs "$clients/rust/Cargo.toml" "$clients/rust/Cargo.lock")
-  fresh rust "$now" && [ -x "$cache/rdkafka-client" ] && return 0
+  now=$(stamp "$clients"/rust/src/*.rs "$clients"/rust/src/bin/*.rs "$clients/rust/Cargo.toml" "$clients/rust/Cargo.lock")
+  fresh rust "$now" && [ -x "$cache/rdkafka-client" ] && [ -x "$cache/registry-client" ] && return 0
   { have cargo && have gcc && have make; } || { missing rust "needs cargo, gcc and make"; return; }
-  say "Rust client (librdkafka takes a minute)"
+  say "Rust clients (librdkafka takes a minute)"
   quietly rust cargo build --locked --manifest-path "$clients/rust/Cargo.toml" --target-dir "$cache/rust" \
     && install "$cache/rust/debug/rdkafka-client" "$cache/rdkafka-client" \
-    || { missing rust "the client on the rdkafka crate does not build"; return; }
+    && install "$cache/rust/debug/registry-client" "$cache/registry-client" \
+    || { missing rust "the clients on the crates rdkafka and schema_registry_converter do not build"; return; }
   echo "$now" >"$cache/rust.stamp"
 }
 

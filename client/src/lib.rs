@@ -33,7 +33,8 @@
 //! - [`metadata`]: the picture of the cluster that decisions go by;
 //! - [`producer`]: records out;
 //! - [`consumer`]: records in;
-//! - [`admin`]: topics, groups, settings, rights, replicas, transactions, the cluster.
+//! - [`admin`]: topics, groups, settings, rights, replicas, transactions, the cluster;
+//! - [`Coordinator`]: the broker of a group, for members by a protocol of their own.
 //!
 //! What decides is kept apart from what does: `metadata/machine`, `producer/sender`, `producer/transaction/machine`, `consumer/fetcher` and
 //! `connection/in_flight` know no socket, clock or lock, and are tested by seeds. There is no global state, and every future may be dropped at any point. A client

@@ -26,6 +26,7 @@ pub mod record;
 pub mod registry;
 pub mod schema_generator;
 pub mod schema_judge;
+pub mod serdes_client;
 pub mod server;
 pub mod server_files;
 

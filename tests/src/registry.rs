@@ -32,6 +32,45 @@ impl RegistryServer {
     /// # Panics
     /// When it does not answer in time.
     pub fn start(bootstrap: &str, more: &[(&str, &str)]) -> Self {
+        let mut server = Self::stopped(bootstrap, more);
+        server.start_again();
+        server
+    }
+
+    /// As [`RegistryServer::start`], with a listener among the settings that has this port.
+    ///
+    /// # Panics
+    /// When it does not answer in time.
+    pub fn start_at(bootstrap: &str, port: u16, more: &[(&str, &str)]) -> Self {
+        let mut server = Self::stopped(bootstrap, more);
+        server.port = port;
+        server.start_again();
+        server
+    }
+
+    /// What a registry prints that must refuse its settings or its topic.
+    ///
+    /// # Panics
+    /// When it does not end by itself, or ends well.
+    pub fn refusal(bootstrap: &str, more: &[(&str, &str)]) -> String {
+        let mut server = Self::stopped(bootstrap, more);
+        server.spawn();
+        let mut child = server.child.take().expect("just started");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = child.try_wait().expect("it is this process's child") {
+                assert!(!status.success(), "the registry ended well: {}", server.log());
+                return server.log();
+            }
+            if Instant::now() > deadline {
+                drop(child.kill());
+                panic!("the registry did not refuse: {}", server.log());
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn stopped(bootstrap: &str, more: &[(&str, &str)]) -> Self {
         let port = free_port();
         let own = [
             ("kafkastore.bootstrap.servers", bootstrap.to_owned()),
@@ -45,9 +84,7 @@ impl RegistryServer {
         let own = own.into_iter().map(|(name, value)| (name.to_owned(), value));
         let more = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let folder = TempDir::with_prefix("medallion-registry-").expect("a temporary folder can be made");
-        let mut server = Self { port, settings: own.chain(more).collect(), folder, child: None };
-        server.start_again();
-        server
+        Self { port, settings: own.chain(more).collect(), folder, child: None }
     }
 
     /// Starts a registry that was stopped or killed, at the same port.
@@ -55,6 +92,17 @@ impl RegistryServer {
     /// # Panics
     /// When it does not answer in time.
     pub fn start_again(&mut self) {
+        self.spawn();
+        let deadline = Instant::now() + PATIENCE;
+        while !self.is_ready() {
+            let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
+            assert!(ended.is_none(), "the registry ended at start: {}", self.log());
+            assert!(Instant::now() < deadline, "the registry does not answer: {}", self.log());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn spawn(&mut self) {
         assert!(self.child.is_none(), "the registry runs already");
         let mut command = Command::new(medallion_binary());
         command.args(["registry", "--stop-with-stdin"]);
@@ -67,13 +115,6 @@ impl RegistryServer {
         // It stops should the test program die: its standard input ends then.
         let child = command.stdin(Stdio::piped()).stdout(log).stderr(errors).spawn();
         self.child = Some(child.expect("the registry can be started"));
-        let deadline = Instant::now() + PATIENCE;
-        while !self.is_ready() {
-            let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
-            assert!(ended.is_none(), "the registry ended at start: {}", self.log());
-            assert!(Instant::now() < deadline, "the registry does not answer: {}", self.log());
-            thread::sleep(Duration::from_millis(10));
-        }
     }
 
     fn is_ready(&self) -> bool {
@@ -169,6 +210,12 @@ impl RegistryServer {
         let (status, body) = self.ask("GET", path, &Value::Null);
         assert_eq!(status, 200, "GET {path}: {body}");
         body
+    }
+
+    /// Whether this instance writes, as its metrics say.
+    pub fn is_leader(&self) -> bool {
+        let metrics = self.try_ask("GET", "/metrics", &[], "");
+        metrics.is_ok_and(|answer| answer.body.contains("\nmedallion_schema_registry_leader 1\n"))
     }
 
     /// The id of a schema that must be registered under a subject.

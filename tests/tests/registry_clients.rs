@@ -49,3 +49,97 @@ fn confluent_kafka_python() {
         }),
     );
 }
+
+#[test]
+fn kafkajs() {
+    run(
+        RegistryClient::KafkaJs,
+        &json!({
+            "same_id": true,
+            "next_id": 1,
+            "refused": 409,
+            "by_version": true,
+            "latest": true,
+            "by_schema": true,
+            "decoded": { "zone": "JFK", "fare": 52 },
+            "json": { "zone": "EWR" },
+            "proto": { "zone": "LGA" },
+            "missing": 404,
+        }),
+    );
+}
+
+#[test]
+fn confluent_node() {
+    run(
+        RegistryClient::ConfluentNode,
+        &json!({
+            "same_id": true,
+            "next_id": 1,
+            "text": "Trip",
+            "latest": [2, { "owner": "taxi" }, "no_cash"],
+            "with_metadata": 2,
+            "guid": 2,
+            "versions": [1, 2],
+            "version": 1,
+            "subjects": ["node-value"],
+            "compatible": [true, false],
+            "refused": [409, 409],
+            "level": ["BACKWARD", "FULL", "FULL"],
+            "config": { "normalize": true, "compatibility": "NONE" },
+            "deleted_version": 2,
+            "deleted": [[1], [1, 2]],
+            "missing": [404, 40401],
+        }),
+    );
+}
+
+#[test]
+fn franz_go() {
+    run(
+        RegistryClient::FranzGo,
+        &json!({
+            "same_id": true,
+            "next_id": 1,
+            "version": 2,
+            "types": 3,
+            "by_id": true,
+            "text_by_id": true,
+            "latest": 2,
+            "versions": [1, 2],
+            "subjects": ["go-value"],
+            "lookup": 1,
+            "subjects_of_id": ["go-value"],
+            "usages": [1, "go-value", 1],
+            "compatible": [true, false],
+            "refused": [409, 409],
+            "references": [1, true],
+            "level": ["FULL", "FULL"],
+            "mode": "READWRITE",
+            "readonly": "READONLY",
+            "frozen": [422, 42205],
+            "deleted": [1],
+            "missing": [404, 40401],
+        }),
+    );
+}
+
+#[test]
+fn schema_registry_converter() {
+    run(
+        RegistryClient::RustConverter,
+        &json!({
+            "same_id": true,
+            "next_id": 1,
+            "by_id": true,
+            "by_guid": true,
+            "latest": 2,
+            "versions": [1, 2],
+            "subjects": ["rust-user", "rust-value"],
+            "references": [["Trip", "rust-value", 2]],
+            "compatible": [true, false],
+            "decoded": true,
+            "refused": true,
+        }),
+    );
+}

@@ -55,7 +55,9 @@ pub(crate) fn run(arguments: &UpArguments, output: &Output) -> anyhow::Result<()
     let listeners =
         format!("PLAINTEXT://127.0.0.1:{},CONTROLLER://127.0.0.1:{controller_port}", arguments.port);
     let data = arguments.data.display().to_string();
-    for (names, value) in [(&["listeners"][..], listeners), (&["log.dirs", "log.dir"], data)] {
+    // As in Kafka's own file for one server: nobody else is coming that a new group should wait for.
+    let delay = (&["group.initial.rebalance.delay.ms"][..], "0".to_owned());
+    for (names, value) in [(&["listeners"][..], listeners), (&["log.dirs", "log.dir"], data), delay] {
         if names.iter().all(|name| settings.get(name).is_none()) {
             settings.set(names[0], value, Origin::CommandLine);
         }

@@ -1,6 +1,6 @@
 //! Questions, answered from the state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use medallion_schema_registry::json::Json;
 use medallion_schema_registry::store::{Deleted, RegisterRequest, Version, VersionNumber};
@@ -94,10 +94,16 @@ fn answer_about(about: &About<'_>, read: &Read) -> Reply {
 fn answer_schemas(store: &Store, limits: &Limits, read: &Read) -> Result<Reply, Problem> {
     match read {
         Read::Schemas { prefix, deleted, latest_only, aliases, rule_type, page } => {
-            let schemas = store.schemas(prefix, *deleted, *latest_only).into_iter();
+            let names = if *aliases { aliases_of(store, prefix) } else { BTreeMap::new() };
+            let mut schemas = store.schemas(prefix, *deleted, *latest_only);
+            let listed: BTreeSet<Subject> = schemas.iter().map(|version| version.subject.clone()).collect();
+            for meant in names.keys().filter(|meant| !listed.contains(*meant)) {
+                let more = store.schemas(&meant.to_string(), *deleted, *latest_only).into_iter();
+                schemas.extend(more.filter(|version| version.subject == *meant));
+            }
+            schemas.sort_by(|a, b| (&a.subject, a.version).cmp(&(&b.subject, b.version)));
+            let schemas = schemas.into_iter();
             let schemas = schemas.filter(|version| rule_type.is_empty() || has_rule(version, rule_type));
-            let names =
-                if *aliases { store.aliases(Subject::parse(prefix).context()) } else { BTreeMap::new() };
             let shown = page.take(schemas, limits.schemas).map(|version| {
                 let names = names.get(&version.subject).map_or(&[][..], Vec::as_slice);
                 reply::with_aliases(reply::version(&version, &version.text, Shown::all()), names)
@@ -192,6 +198,15 @@ fn answer_subjects(store: &Store, limits: &Limits, read: &Read) -> Result<Reply,
     }
 }
 
+/// The subjects that have another name which begins with the prefix, with these names.
+fn aliases_of(store: &Store, prefix: &str) -> BTreeMap<Subject, Vec<Subject>> {
+    let wanted = Subject::parse(prefix);
+    let begins = |name: &Subject| name.name().starts_with(wanted.name());
+    let all = store.aliases(wanted.context()).into_iter();
+    let meant = all.map(|(meant, names)| (meant, names.into_iter().filter(begins).collect::<Vec<_>>()));
+    meant.filter(|(_, names)| !names.is_empty()).collect()
+}
+
 /// A version's text in the format that is asked for.
 fn text(store: &Store, version: &Version, format: &str) -> Result<String, Problem> {
     if format.trim().is_empty() {
@@ -265,7 +280,7 @@ fn compatibility(
         Err(other) => return Err(other.into()),
     };
     let mut entries = vec![("is_compatible", Json::Bool(messages.is_empty()))];
-    if verbose && !messages.is_empty() {
+    if verbose {
         entries.push(("messages", Json::Array(messages.iter().map(|text| Json::from(&**text)).collect())));
     }
     Ok(Reply::object(entries))

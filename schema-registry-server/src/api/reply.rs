@@ -1,6 +1,6 @@
 //! Bodies of replies, with the fields in Confluent's order and without what is empty.
 
-use medallion_schema_registry::json::Json;
+use medallion_schema_registry::json::{Json, Number};
 use medallion_schema_registry::store::{Config, Version};
 use medallion_schema_registry::{Metadata, RuleSet, SchemaReference, SchemaType, Subject};
 
@@ -46,7 +46,7 @@ pub(super) struct Shown {
     /// References with the context of the subject (`referenceFormat=qualified`).
     pub(super) qualifies_references: bool,
     pub(super) max_id: Option<i32>,
-    /// `deleted`, which replies to registrations leave out.
+    /// `ts` and `deleted`, which replies to registrations leave out.
     pub(super) state: bool,
 }
 
@@ -106,6 +106,9 @@ pub(super) fn version(version: &Version, text: &str, shown: Shown) -> Json {
         add("maxId", Json::from(max_id));
     }
     if shown.state {
+        if let Some(timestamp) = version.timestamp {
+            add("ts", Json::Number(Number::from(timestamp)));
+        }
         add("deleted", Json::Bool(version.deleted));
     }
     object(entries)

@@ -4,7 +4,7 @@ use axum::http::Method;
 
 use super::problem::Problem;
 
-/// What an address names. Subjects and versions are texts here; what they mean is [`super::command`]'s.
+/// What an address names. Subjects and versions are texts here; `parse` says what they mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "docs/registry-api.md lists them with what they do")]
 pub enum Endpoint {

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
 use super::operational;
@@ -24,6 +24,10 @@ use crate::topic::{Leadership, Reader, State, Writer};
 
 /// How long a client may take to send a body.
 const BODY_PATIENCE: Duration = Duration::from_secs(60);
+/// How long an instance that is no longer sure to lead may take to hear of it.
+const CHANGE_PAUSE: Duration = Duration::from_millis(500);
+/// See [`Problem::unknown_leader`].
+const UNKNOWN_LEADER: i32 = 50_004;
 /// How long a write waits for the end of an election.
 const ELECTION_PATIENCE: Duration = Duration::from_secs(10);
 /// The header of a write that another instance has forwarded; such a one is not forwarded again.
@@ -157,16 +161,25 @@ impl App {
         if let Some(reply) = self.is_registered(&write).await {
             return Ok(Outcome::Own(reply));
         }
-        match self.leader().await {
-            Leadership::Here { .. } => self.writer.write(write).await.map(Outcome::Own),
-            Leadership::At(_) if parts.headers.contains_key(FORWARDED) => {
-                Err(Problem::unknown_leader("This instance is not the leader that it was taken for"))
+        // Once more where the leader has changed before the writer had looked at it: nothing is written then.
+        for is_last in [false, true] {
+            let leader = match self.leader().await {
+                Leadership::Here { .. } => match self.writer.write(write.clone()).await {
+                    Err(problem) if problem.code == UNKNOWN_LEADER && !is_last => {
+                        sleep(CHANGE_PAUSE).await;
+                        continue;
+                    }
+                    outcome => return outcome.map(Outcome::Own),
+                },
+                Leadership::At(leader) => leader,
+                Leadership::Unknown => break,
+            };
+            if parts.headers.contains_key(FORWARDED) {
+                return Err(Problem::unknown_leader("This instance is not the leader that it was taken for"));
             }
-            Leadership::At(leader) => {
-                self.forwarder.forward(&leader, parts, body).await.map(Outcome::Leaders)
-            }
-            Leadership::Unknown => Err(Problem::unknown_leader("Leader not known.")),
+            return self.forwarder.forward(&leader, parts, body).await.map(Outcome::Leaders);
         }
+        Err(Problem::unknown_leader("Leader not known."))
     }
 
     /// Who leads; an election is waited for.

@@ -2,6 +2,7 @@
 
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use tokio::time::Instant;
 
 use super::app::App;
 use crate::topic::Leadership;
@@ -31,6 +32,9 @@ pub(super) fn answer(app: &App, method: &Method, path: &str) -> Option<Response>
 impl App {
     /// Whether this instance writes.
     pub(crate) fn is_leader(&self) -> bool {
-        matches!(*self.leadership.borrow(), Leadership::Here { .. })
+        match *self.leadership.borrow() {
+            Leadership::Here { until, .. } => until.is_none_or(|until| Instant::now() < until),
+            Leadership::At(_) | Leadership::Unknown => false,
+        }
     }
 }

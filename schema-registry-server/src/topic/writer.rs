@@ -135,8 +135,8 @@ impl Producing {
         Ok(Self { client, settings: settings_of_producer, topic: settings.topic.clone(), producer })
     }
 
-    /// Appends records in one batch; the offset of the first.
-    async fn append(&mut self, records: &[Record]) -> Result<i64, Error> {
+    /// Appends records in one batch.
+    async fn append(&mut self, records: &[Record]) -> Result<Written, Error> {
         let outcome = self.try_append(records).await;
         if outcome.as_ref().is_err_and(Error::is_fatal) {
             self.producer = Producer::new(&self.client, self.settings.clone())?;
@@ -144,7 +144,7 @@ impl Producing {
         outcome
     }
 
-    async fn try_append(&self, records: &[Record]) -> Result<i64, Error> {
+    async fn try_append(&self, records: &[Record]) -> Result<Written, Error> {
         let mut deliveries: Vec<Delivery> = Vec::with_capacity(records.len());
         for record in records {
             let mut out = ClientRecord::to(&self.topic).partition(0).key(&record.key);
@@ -154,15 +154,28 @@ impl Producing {
             deliveries.push(self.producer.send(out).await?);
         }
         self.producer.flush().await;
-        let mut first = None;
+        let mut written: Option<Written> = None;
         for delivery in deliveries {
-            let offset = delivery.await?.offset;
-            first = first.or(offset);
+            let delivered = delivery.await?;
+            let Some(offset) = delivered.offset else { continue };
+            let first =
+                written.unwrap_or(Written { first: offset.get(), last: 0, timestamp: delivered.timestamp });
+            written = Some(Written { last: offset.get(), ..first });
         }
-        let lacks_offset =
-            || Error::Malformed { what: "the answer to Produce".into(), reason: "it has no offset".into() };
-        first.map(|offset| offset.get()).ok_or_else(lacks_offset)
+        written.ok_or_else(|| Error::Malformed {
+            what: "the answer to Produce".into(),
+            reason: "it has no offset".into(),
+        })
     }
+}
+
+/// Where records were written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Written {
+    first: i64,
+    last: i64,
+    /// Of the first, in milliseconds since 1970.
+    timestamp: i64,
 }
 
 struct Task {
@@ -234,16 +247,23 @@ impl Task {
         // Until it is known to be in the state.
         self.sure_in = None;
         let appended = timeout(self.append_timeout * 2, self.producing.append(records)).await;
-        let offset = match appended {
-            Ok(Ok(offset)) => offset,
-            Ok(Err(error)) => return Err(failed(write, &error)),
+        let written = match appended {
+            Ok(Ok(written)) => written,
+            Ok(Err(error)) => {
+                warn!(%error, records = records.len(), "records may not have been written to the schemas topic");
+                return Err(failed(write, &error));
+            }
             Err(_) => return Err(write.timed_out("no acknowledgement")),
         };
-        let count = i64::try_from(records.len()).unwrap_or(i64::MAX);
         self.counters.records.fetch_add(records.len() as u64, Ordering::Relaxed);
-        self.state.apply_written(offset, records);
-        if !self.state.wait_for(offset + count, self.timeout).await {
+        if i64::try_from(records.len()).is_ok_and(|count| written.first + count == written.last + 1) {
+            self.state.apply_written(written.first, written.timestamp, records);
+        }
+        if !self.state.wait_for(written.last + 1, self.timeout).await {
             return Err(write.timed_out("the write is acknowledged, but was not read again in time"));
+        }
+        if self.state.left_out(written.first..=written.last) {
+            return Err(write.store_failed("another instance has written at the same time; try again"));
         }
         self.sure_in = Some(term);
         Ok(())
@@ -263,18 +283,19 @@ impl Task {
         let noop = Record { key: Key::Noop.encode(), value: None };
         let appended =
             timeout(self.append_timeout * 2, self.producing.append(std::slice::from_ref(&noop))).await;
-        let offset = match appended {
-            Ok(Ok(offset)) => offset,
+        let written = match appended {
+            Ok(Ok(written)) => written,
             Ok(Err(error)) => {
                 warn!(%error, "the end of the schemas topic cannot be found");
                 return Err(failed(write, &error));
             }
             Err(_) => return Err(write.timed_out("the end of the schemas topic was not found")),
         };
-        if !self.state.wait_for(offset + 1, self.timeout).await {
+        self.state.apply_written(written.first, written.timestamp, std::slice::from_ref(&noop));
+        if !self.state.wait_for(written.last + 1, self.timeout).await {
             return Err(write.timed_out("the schemas topic was not read to its end"));
         }
-        info!(term, offset, "the state has all that was written");
+        info!(term, offset = written.last, "the state has all that was written");
         self.sure_in = Some(term);
         Ok(())
     }

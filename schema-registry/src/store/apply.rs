@@ -16,11 +16,22 @@ impl Store {
     /// Applies the record at an offset. A record that cannot be read changes nothing and is counted; one that was applied
     /// before is left out, so that records may be applied when they are appended and again when they are read.
     pub fn apply(&mut self, offset: i64, key: Option<&[u8]>, value: Option<&[u8]>) -> Applied {
+        self.apply_at(offset, None, key, value)
+    }
+
+    /// As [`Store::apply`], with the record's timestamp (milliseconds since 1970), which replies tell.
+    pub fn apply_at(
+        &mut self,
+        offset: i64,
+        timestamp: Option<i64>,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) -> Applied {
         if offset < self.next_offset {
             return Applied::Again;
         }
         self.next_offset = offset + 1;
-        let Err(reason) = self.apply_record(key, value) else { return Applied::Taken };
+        let Err(reason) = self.apply_record(timestamp, key, value) else { return Applied::Taken };
         self.skipped_count += 1;
         if self.skipped.len() == SKIPPED_REMEMBERED {
             self.skipped.pop_front();
@@ -29,20 +40,25 @@ impl Store {
         Applied::Skipped
     }
 
-    fn apply_record(&mut self, key: Option<&[u8]>, value: Option<&[u8]>) -> Result<(), String> {
+    fn apply_record(
+        &mut self,
+        timestamp: Option<i64>,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) -> Result<(), String> {
         let bytes = key.ok_or("the record has no key")?;
         let key = Key::decode(bytes)?;
         let value = value.map(parse_value).transpose()?;
-        self.apply_value(&key, value.as_ref())?;
+        self.apply_value(timestamp, &key, value.as_ref())?;
         self.note_spelling(key, bytes, value.is_some());
         Ok(())
     }
 
-    fn apply_value(&mut self, key: &Key, value: Option<&Json>) -> Result<(), String> {
+    fn apply_value(&mut self, timestamp: Option<i64>, key: &Key, value: Option<&Json>) -> Result<(), String> {
         match (key, value) {
             (Key::Schema { subject, version }, Some(value)) => {
                 let version = decode_version(subject, *version, value)?;
-                self.put_version(version)
+                self.put_version(Version { timestamp, ..version })
             }
             (Key::Schema { subject, version }, None) => {
                 self.remove_version(subject, *version);

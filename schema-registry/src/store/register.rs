@@ -193,6 +193,7 @@ impl Store {
             text: Arc::from(candidate.text),
             deleted: false,
             guid,
+            timestamp: None,
         };
         if let Some(id) = id {
             self.check_id(id, &version)?;

@@ -69,6 +69,8 @@ pub struct Version {
     pub deleted: bool,
     /// The identity of all this.
     pub guid: Guid,
+    /// The time of its record, in milliseconds since 1970, where that is known.
+    pub timestamp: Option<i64>,
 }
 
 /// A record that could not be read.

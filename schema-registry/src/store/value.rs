@@ -59,6 +59,7 @@ pub(super) fn decode_version(subject: &Subject, number: i32, json: &Json) -> Res
         text: Arc::from(text),
         deleted: json.get("deleted").and_then(Json::as_bool).unwrap_or(false),
         guid,
+        timestamp: None,
     })
 }
 

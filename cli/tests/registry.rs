@@ -1,0 +1,73 @@
+//! `medallion up` with its schema registry, and `medallion registry` where it must refuse.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+fn free_ports<const N: usize>() -> [String; N] {
+    let listeners = [(); N].map(|()| TcpListener::bind(("127.0.0.1", 0)).unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap().port().to_string())
+}
+
+fn post(address: &str, path: &str, body: &Value) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let body = body.to_string();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    );
+    write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn up_has_a_registry_that_stops_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let [port, controller, registry] = free_ports();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_medallion"))
+        .args(["up", "--stop-with-stdin", "--json", "--set", "medallion.metrics.listener="])
+        .args(["--port", &port, "--controller-port", &controller, "--registry-port", &registry])
+        .arg("--data")
+        .arg(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let announced: Value = serde_json::from_str(&line).unwrap();
+    let address = format!("127.0.0.1:{registry}");
+    assert_eq!(announced["schema_registry"], json!(format!("http://{address}")));
+    let answer = post(&address, "/subjects/a/versions", &json!({ "schema": "\"string\"" }));
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"id\":1"), "{answer}");
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
+    assert!(TcpStream::connect(&address).is_err());
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("registry.properties");
+    std::fs::write(
+        &file,
+        "listeners=http://127.0.0.1:0\nkafkastore.bootstrap.servers=127.0.0.1:1\nkafkastore.tpic=x\n",
+    )
+    .unwrap();
+    let refused = |arguments: &[&str]| {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_medallion")).arg("registry").args(arguments).output().unwrap();
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let message = refused(&[file.to_str().unwrap()]);
+    assert!(message.contains("kafkastore.") && message.contains("tpic"), "{message}");
+    assert!(refused(&["no-such-file"]).contains("no-such-file"));
+    assert!(refused(&[]).contains("kafkastore.bootstrap.servers"));
+    assert!(refused(&["--set", "nonsense"]).contains("NAME=VALUE"));
+}

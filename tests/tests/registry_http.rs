@@ -1,0 +1,211 @@
+//! The registry's API as HTTP: status codes, media types, contexts, lists, and bodies that are no good.
+
+use medallion_tests::need;
+use medallion_tests::registry::RegistryServer;
+use medallion_tests::server::Server;
+use serde_json::{Value, json};
+
+const V1: &str = r#"{"type":"record","name":"Trip","fields":[{"name":"zone","type":"string"}]}"#;
+const V2: &str = r#"{"type":"record","name":"Trip","fields":[{"name":"zone","type":"string"},{"name":"fare","type":"double","default":0}]}"#;
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+fn code(
+    registry: &RegistryServer,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> (u16, i64) {
+    let answer = registry.try_ask(method, path, headers, body).expect("the registry answers");
+    let json: Value = serde_json::from_str(&answer.body).unwrap_or_else(|_| panic!("{path}: {answer:?}"));
+    assert!(!json["message"].as_str().unwrap_or_default().is_empty(), "{path}: {json}");
+    assert!(answer.head.contains("content-type: application/vnd.schemaregistry.v1+json"), "{}", answer.head);
+    (answer.status, json["error_code"].as_i64().expect("a code"))
+}
+
+#[test]
+fn what_is_no_request_is_refused_as_confluent_does() {
+    let kafka = need!(Server::start_default());
+    let registry = RegistryServer::start(&kafka.bootstrap(), &[("medallion.request.max.bytes", "200000")]);
+    let registered = format!("{{\"schema\":{}}}", json!(V1));
+    for (method, path, headers, body, status, expected) in [
+        ("GET", "/nothing", &[][..], "", 404, 404),
+        ("GET", "/exporters", &[], "", 404, 404),
+        ("GET", "/dek-registry/v1/keks", &[], "", 404, 404),
+        ("GET", "/schemas/ids/one", &[], "", 404, 404),
+        ("GET", "/schemas/ids/99999999999", &[], "", 404, 404),
+        ("GET", "/schemas/ids/7", &[], "", 404, 40_403),
+        ("GET", "/schemas/ids/7/versions", &[], "", 404, 40_403),
+        ("GET", "/schemas/guids/no-guid", &[], "", 404, 40_403),
+        ("PATCH", "/subjects", &[], "", 405, 405),
+        ("DELETE", "/subjects", &[], "", 405, 405),
+        ("GET", "/subjects?limit=few", &[], "", 404, 404),
+        ("GET", "/subjects", &[("Accept", "text/html")], "", 406, 406),
+        ("POST", "/subjects/a/versions", &[("Content-Type", "text/plain")], &registered, 415, 415),
+        ("POST", "/subjects/a/versions", &[JSON], "", 422, 422),
+        ("POST", "/subjects/a/versions", &[JSON], "null", 422, 422),
+        ("POST", "/subjects/a/versions", &[JSON], "{\"schema\":", 400, 400),
+        ("POST", "/subjects/a/versions", &[JSON], "[]", 400, 400),
+        ("POST", "/subjects/a/versions", &[JSON], "{\"schema\":{}}", 400, 400),
+        ("POST", "/subjects/a/versions", &[JSON], "{}", 422, 42_201),
+        ("POST", "/subjects/a/versions", &[JSON], r#"{"schema":"{\"type\":\"what\"}"}"#, 422, 42_201),
+        ("POST", "/subjects/a/versions", &[JSON], r#"{"schema":"x","schemaType":"XML"}"#, 422, 42_201),
+        ("POST", "/subjects/__GLOBAL/versions", &[JSON], &registered, 422, 42_208),
+        ("POST", "/subjects/a", &[JSON], &registered, 404, 40_401),
+        ("GET", "/subjects/a/versions", &[], "", 404, 40_401),
+        ("GET", "/subjects/a/versions/0", &[], "", 422, 42_202),
+        ("GET", "/subjects/a/versions/x", &[], "", 422, 42_202),
+        ("DELETE", "/subjects/a", &[], "", 404, 40_401),
+        ("GET", "/config/a", &[], "", 404, 40_408),
+        ("GET", "/mode/a", &[], "", 404, 40_409),
+        ("PUT", "/config", &[JSON], r#"{"compatibility":"SIDEWAYS"}"#, 422, 42_203),
+        ("PUT", "/mode", &[JSON], r#"{"mode":"SIDEWAYS"}"#, 422, 42_204),
+        ("DELETE", "/config/a", &[], "", 404, 40_401),
+        ("GET", "/contexts/a:b/subjects", &[], "", 400, 400),
+        ("GET", "/schemas?resourceType=topic", &[], "", 422, 422),
+    ] {
+        assert_eq!(
+            code(&registry, method, path, headers, body),
+            (status, expected),
+            "{method} {path} {body}"
+        );
+    }
+    let giant = format!("{{\"schema\":\"{}\"}}", "x".repeat(300_000));
+    assert_eq!(code(&registry, "POST", "/subjects/a/versions", &[JSON], &giant), (413, 413));
+    let deep = "[".repeat(50_000) + &"]".repeat(50_000);
+    assert_eq!(code(&registry, "POST", "/subjects/a/versions", &[JSON], &deep), (400, 400));
+    let deep =
+        (0..2000).fold("\"int\"".to_owned(), |inner, _| format!("{{\"type\":\"array\",\"items\":{inner}}}"));
+    let deep = json!({ "schema": deep }).to_string();
+    assert_eq!(code(&registry, "POST", "/subjects/a/versions", &[JSON], &deep), (422, 42_201));
+    assert_eq!(registry.get("/subjects"), json!([]));
+}
+
+#[test]
+fn replies_have_confluents_fields_in_its_order() {
+    let kafka = need!(Server::start_default());
+    let registry = RegistryServer::start(&kafka.bootstrap(), &[]);
+    let body = json!({ "schema": V1 }).to_string();
+    let answer = registry.try_ask("POST", "/subjects/a/versions", &[JSON], &body).expect("an answer");
+    let guid = registry.get("/subjects/a/versions/1")["guid"].as_str().expect("a GUID").to_owned();
+    let text = json!(V1).to_string();
+    assert_eq!(answer.body, format!(r#"{{"id":1,"version":1,"guid":"{guid}","schema":{text}}}"#));
+    let get =
+        |path: &str| registry.try_ask("GET", path, &[("Accept", "application/json")], "").expect("an answer");
+    let version = get("/subjects/a/versions/latest");
+    assert!(version.head.contains("content-type: application/json"), "{}", version.head);
+    assert!(version.body.starts_with(r#"{"subject":"a","version":1,"id":1,"guid":""#), "{}", version.body);
+    assert!(registry.get("/subjects/a/versions/1")["ts"].as_i64().expect("a time") > 1_700_000_000_000);
+    let by_id = registry.get("/schemas/ids/1");
+    assert_eq!((&by_id["schema"], by_id.get("subject")), (&json!(V1), None));
+    assert_eq!(registry.get("/schemas/ids/1?subject=a&fetchMaxId=true")["maxId"], 1);
+    assert_eq!(get("/schemas/ids/1/schema").body, V1);
+    assert_eq!(get("/subjects/a/versions/1/schema").body, V1);
+    assert_eq!(registry.get(&format!("/schemas/guids/{guid}"))["schema"], V1);
+    assert_eq!(registry.get(&format!("/schemas/guids/{guid}/ids")), json!([{ "context": ".", "id": 1 }]));
+    assert_eq!(registry.get("/schemas/ids/1/versions"), json!([{ "subject": "a", "version": 1 }]));
+    assert_eq!(registry.get("/schemas/types"), json!(["JSON", "PROTOBUF", "AVRO"]));
+    assert_eq!(registry.get("/master_available"), json!({ "master_available": true }));
+    assert_eq!(
+        registry.get("/v1/metadata/id")["scope"]["clusters"]["schema-registry-cluster"],
+        "schema-registry"
+    );
+    assert_eq!(registry.get("/"), json!({}));
+    let compatible =
+        registry.ask("POST", "/compatibility/subjects/a/versions/latest", &json!({ "schema": V2 }));
+    assert_eq!(compatible, (200, json!({ "is_compatible": true })));
+    let compatible = registry.ask(
+        "POST",
+        "/compatibility/subjects/a/versions/latest?verbose=true",
+        &json!({ "schema": V2 }),
+    );
+    assert_eq!(compatible, (200, json!({ "is_compatible": true, "messages": [] })));
+    let broken = V2.replace(",\"default\":0", "");
+    let path = "/compatibility/subjects/a/versions?verbose=true";
+    let (_, verbose) = registry.ask("POST", path, &json!({ "schema": broken }));
+    assert_eq!(verbose["is_compatible"], false);
+    assert!(
+        verbose["messages"][0].as_str().expect("a text").contains("READER_FIELD_MISSING_DEFAULT_VALUE"),
+        "{verbose}"
+    );
+}
+
+#[test]
+fn an_incompatible_schema_can_have_the_newer_code() {
+    let kafka = need!(Server::start_default());
+    let registry =
+        RegistryServer::start(&kafka.bootstrap(), &[("medallion.incompatible.error.code", "40901")]);
+    registry.register("a", V1);
+    let broken = V2.replace(",\"default\":0", "");
+    let (status, body) = registry.ask("POST", "/subjects/a/versions", &json!({ "schema": broken }));
+    assert_eq!((status, body["error_code"].as_i64()), (409, Some(40_901)));
+    assert!(
+        body["message"].as_str().expect("a text").starts_with("Schema being registered is incompatible"),
+        "{body}"
+    );
+}
+
+#[test]
+fn contexts_lists_and_deletions() {
+    let kafka = need!(Server::start_default());
+    let registry = RegistryServer::start(&kafka.bootstrap(), &[]);
+    for subject in ["a", "b", "c"] {
+        registry.register(subject, &V1.replace("Trip", subject));
+    }
+    let (status, body) =
+        registry.ask("POST", "/contexts/.other/subjects/a/versions", &json!({ "schema": V1 }));
+    assert_eq!((status, &body["id"]), (200, &json!(1)));
+    assert_eq!(registry.get("/contexts"), json!([".", ".other"]));
+    assert_eq!(registry.get("/subjects"), json!(["a", "b", "c", ":.other:a"]));
+    assert_eq!(registry.get("/contexts/.other/subjects"), json!([":.other:a"]));
+    assert_eq!(registry.get("/subjects?subjectPrefix=:.other:"), json!([":.other:a"]));
+    assert_eq!(registry.get("/contexts/other/schemas/ids/1")["schema"], V1);
+    assert_eq!(registry.get("/subjects/:.other:a/versions/1/schema")["name"], "Trip");
+    assert_eq!(registry.get("/subjects?offset=1&limit=2&subjectPrefix="), json!(["b", "c"]));
+    assert_eq!(registry.get("/schemas?limit=1&offset=1")[0]["subject"], "b");
+    let delete = |path: &str| registry.ask("DELETE", path, &Value::Null);
+    assert_eq!(delete("/subjects/a/versions/1?permanent=true").0, 404);
+    assert_eq!(delete("/subjects/a/versions/1"), (200, json!(1)));
+    assert_eq!(registry.get("/subjects?deletedOnly=true"), json!(["a"]));
+    assert_eq!(registry.get("/subjects/a/versions?deleted=true"), json!([1]));
+    assert_eq!(registry.get("/subjects/a/versions?deletedAsNegative=true"), json!([-1]));
+    assert_eq!(registry.get("/subjects/a/versions/1?deleted=true")["deleted"], true);
+    assert_eq!(delete("/subjects/a/versions/1?permanent=true"), (200, json!(1)));
+    assert_eq!(delete("/contexts/.other").1["error_code"], 42_211);
+    assert_eq!(delete("/contexts/.other/subjects/a"), (200, json!([1])));
+    assert_eq!(delete("/contexts/.other/subjects/a?permanent=true"), (200, json!([1])));
+    assert_eq!(delete("/contexts/.other").0, 204);
+    assert_eq!(registry.get("/contexts"), json!(["."]));
+}
+
+#[test]
+fn settings_and_modes() {
+    let kafka = need!(Server::start_default());
+    let registry = RegistryServer::start(&kafka.bootstrap(), &[("schema.compatibility.level", "full")]);
+    let put = |path: &str, body: Value| registry.ask("PUT", path, &body);
+    assert_eq!(registry.get("/config"), json!({ "compatibilityLevel": "FULL" }));
+    assert_eq!(
+        put("/config", json!({ "compatibility": "forward" })),
+        (200, json!({ "compatibility": "FORWARD" }))
+    );
+    assert_eq!(put("/config/a", json!({ "normalize": true })).0, 200);
+    assert_eq!(registry.get("/config/a")["normalize"], true);
+    assert_eq!(registry.get("/config/b?defaultToGlobal=true")["compatibilityLevel"], "FORWARD");
+    registry.register("meant", V1);
+    assert_eq!(put("/config/other-name", json!({ "alias": "meant" })).0, 200);
+    assert_eq!(registry.get("/subjects/other-name/versions"), json!([1]));
+    let listed = registry.get("/schemas?aliases=true&subjectPrefix=other");
+    assert_eq!((&listed[0]["subject"], &listed[0]["aliases"]), (&json!("meant"), &json!(["other-name"])));
+    let deleted = registry.ask("DELETE", "/config/a", &Value::Null);
+    assert_eq!((deleted.0, &deleted.1["normalize"]), (200, &json!(true)));
+    assert_eq!(registry.get("/mode"), json!({ "mode": "READWRITE" }));
+    assert_eq!(put("/mode/a", json!({ "mode": "IMPORT" })), (200, json!({ "mode": "IMPORT" })));
+    let imported =
+        registry.ask("POST", "/subjects/a/versions", &json!({ "schema": V1, "id": 77, "version": 5 }));
+    assert_eq!((imported.0, &imported.1["id"], &imported.1["version"]), (200, &json!(77), &json!(5)));
+    assert_eq!(registry.ask("DELETE", "/mode/a", &Value::Null), (200, json!({ "mode": "IMPORT" })));
+    assert_eq!(put("/mode", json!({ "mode": "READONLY" })).0, 200);
+    let (status, body) = registry.ask("POST", "/subjects/a/versions", &json!({ "schema": V2 }));
+    assert_eq!((status, &body["error_code"]), (422, &json!(42_205)), "{body}");
+    assert_eq!(registry.get("/mode/zzz?defaultToGlobal=true")["mode"], "READONLY");
+}
