@@ -98,7 +98,11 @@ impl RebalanceListener for Listener {
         Box::pin(async {})
     }
 
-    fn on_revoked<'a>(&'a self, consumer: &'a Consumer, partitions: &'a [TopicPartition]) -> RebalanceFuture<'a> {
+    fn on_revoked<'a>(
+        &'a self,
+        consumer: &'a Consumer,
+        partitions: &'a [TopicPartition],
+    ) -> RebalanceFuture<'a> {
         Box::pin(async move {
             // Slow enough for records to be handed out behind it, if that could be.
             sleep(Duration::from_millis(50)).await;
@@ -168,11 +172,25 @@ fn flow(client: &Client, topic: &str, partitions: i32) -> (Arc<AtomicBool>, Join
     let ends = Arc::new(AtomicBool::new(false));
     let (end, topic) = (Arc::clone(&ends), topic.to_owned());
     let task = tokio::spawn(async move {
-        let mut offset = 0;
+        // A batch that is not the first must not be the first that a new leader sees.
+        for partition in 0..partitions {
+            producer
+                .send(Record::to(topic.as_str()).partition(partition).value("0"))
+                .await
+                .unwrap()
+                .await
+                .unwrap();
+        }
+        let mut offset = 1;
         while !end.load(Ordering::Relaxed) {
             for partition in 0..partitions {
                 let value = offset.to_string();
-                drop(producer.send(Record::to(topic.as_str()).partition(partition).value(&value)).await.unwrap());
+                drop(
+                    producer
+                        .send(Record::to(topic.as_str()).partition(partition).value(&value))
+                        .await
+                        .unwrap(),
+                );
             }
             offset += 1;
             sleep(Duration::from_millis(5)).await;
@@ -233,7 +251,8 @@ async fn share(client: &Client, way: &'static str) {
     first.leave().await;
     assert!(log.lock().changes.iter().all(|(_, what, _)| *what != '!'), "{:?}", log.lock().changes);
     check_once(&log.lock(), &topic, PARTITIONS, count);
-    let partitions: Vec<_> = (0..PARTITIONS).map(|index| TopicPartition::new(topic.as_str(), index)).collect();
+    let partitions: Vec<_> =
+        (0..PARTITIONS).map(|index| TopicPartition::new(topic.as_str(), index)).collect();
     let offsets: Each<_, _> = committed.committed(&partitions).await.unwrap();
     assert!(offsets.into_values().all(|at| at.unwrap().unwrap().offset == Offset(count)), "all is committed");
 }
@@ -437,26 +456,17 @@ async fn mixed_groups_with_java() {
             // Ours leads now.
             let java = need!(Member::start(OtherClient::Java, &server.bootstrap(), join));
             wait("an even assignment", &log, || reader.count() == 3).await;
-            let has = |count: usize| {
-                move |events: &[medallion_tests::member::Event]| {
-                    let last = events.iter().rev().find_map(|event| match &event.what {
-                        What::Assigned { partitions, .. } => Some(partitions.len()),
-                        _ => None,
-                    });
-                    last == Some(count)
-                }
-            };
-            java.wait_for("three partitions", has(3));
+            java.wait_for_partitions(3);
             reader.leave().await;
-            java.wait_for("all partitions", has(6));
+            java.wait_for_partitions(6);
             // Java's leads now.
             let reader = Reader::start(&client, settings(way, &group), "ours", &log);
             reader.consumer.subscribe([topic.as_str()]).unwrap();
             wait("an even assignment again", &log, || reader.count() == 3).await;
-            java.wait_for("three partitions again", has(3));
+            java.wait_for_partitions(3);
             ends.store(true, Ordering::Relaxed);
             let count = flow.await.unwrap();
-            let read_by_java = java.leave();
+            let read_by_java = java.stop();
             wait("all partitions in the end", &log, || reader.count() == 6).await;
             let mut all: BTreeMap<(i32, i64), usize> = BTreeMap::new();
             for event in &read_by_java {

@@ -181,6 +181,7 @@ impl Consumer {
         let _polling = self.shared().begin_poll();
         poll_fn(|context| {
             // What changes on the way is taken, without any record.
+            self.shared().wake_later(context);
             let _ = self.shared().poll_change(context);
             Pin::new(&mut left).poll(context).map(drop)
         })

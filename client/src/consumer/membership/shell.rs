@@ -296,7 +296,7 @@ impl Shell {
                 let request = asker.leave(&member_id);
                 self.ask(Purpose::General, Duration::ZERO, request, |response: Result<LeaveGroupResponse, _>| {
                     if let Err(error) = response {
-                        tracing::debug!(%error, "the coordinator finds out by itself that a member has left");
+                        tracing::info!(%error, "the coordinator finds out by itself that a member has left");
                     }
                     Ask::Classic(classic::Event::Departed)
                 });
