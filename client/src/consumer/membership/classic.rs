@@ -66,6 +66,8 @@ pub(crate) enum Event {
     Topics(Known),
     /// The user has taken the change that was announced last.
     Changed,
+    /// The user will not see the change that was announced last.
+    Withdrawn,
     /// The user has polled at this time.
     Polled(Instant),
     /// Time has passed.
@@ -112,6 +114,8 @@ pub(crate) enum Command {
     Watch(BTreeSet<Arc<str>>),
     /// Tell the user; then [`Event::Changed`].
     Change(Change),
+    /// Take back what was announced, unless the user has begun with it; then [`Event::Withdrawn`].
+    Withdraw,
     /// Tell the user what keeps it from being a member.
     Report(Error),
     /// It has left.
@@ -209,6 +213,7 @@ impl Membership {
     /// Takes an event; `random` is from 0 to 1.
     pub(crate) fn handle(&mut self, event: Event, now: Instant, random: f64) -> Vec<Command> {
         let mut commands = Vec::new();
+        let was_out = self.is_thrown_out();
         match event {
             Event::Subscribe(topics) => self.subscribe(topics, now),
             Event::Leave if matches!(self.phase, Phase::Out) => commands.push(Command::Left),
@@ -222,6 +227,7 @@ impl Membership {
             }
             Event::Topics(known) => self.known.extend(known),
             Event::Changed => self.owned = self.changing.take().unwrap_or_default(),
+            Event::Withdrawn => self.changing = None,
             Event::Polled(at) => {
                 self.last_poll = self.last_poll.max(Some(at));
                 if let Phase::Stale { has_polled } = &mut self.phase {
@@ -231,6 +237,10 @@ impl Membership {
             Event::Tick => {}
         }
         self.go_stale(now);
+        if !was_out && self.is_thrown_out() && self.changing.is_some() {
+            // What was to be given back or taken is lost now.
+            commands.push(Command::Withdraw);
+        }
         self.watch(&mut commands);
         self.move_on(now, &mut commands);
         self.check_invariants();
@@ -269,6 +279,10 @@ impl Membership {
     /// Whether it waits for the user to poll.
     pub(crate) fn is_stale(&self) -> bool {
         matches!(self.phase, Phase::Stale { .. })
+    }
+
+    fn is_thrown_out(&self) -> bool {
+        matches!(self.phase, Phase::Fenced { .. } | Phase::Stale { .. })
     }
 
     fn subscribe(&mut self, topics: BTreeSet<Arc<str>>, now: Instant) {

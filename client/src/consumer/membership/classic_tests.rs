@@ -262,6 +262,13 @@ impl World {
                     actor.change = Some(change);
                 }
                 Command::Report(error) => panic!("{error}"),
+                Command::Withdraw => {
+                    // Half of the users have begun with it already.
+                    if actor.change.is_some() && delay < 2 {
+                        actor.change = None;
+                        self.tell(at, Event::Withdrawn);
+                    }
+                }
                 Command::Left => actor.is_gone = true,
                 request => {
                     let is_departure = matches!(request, Command::Depart { .. });
