@@ -134,10 +134,22 @@ setup_rust() {
   echo "$now" >"$cache/rust.stamp"
 }
 
-# What others make of the schemas of tests/clients/schema-judges: Avro's Java library, and Python's.
+# Apicurio Registry, of which only the libraries with its rules are kept. The last line of releases that runs on Java 17.
+setup_apicurio() { # SOURCES HOME
+  local version=2.6.13.Final plugin=org.apache.maven.plugins:maven-dependency-plugin:3.8.1
+  { have mvn && have javac; } || { missing schema-judges-apicurio "needs a JDK and maven"; return; }
+  mkdir -p "$2"
+  quietly apicurio mvn -q -B -f "$clients/schema-judges/pom.xml" "$plugin:unpack" "-DoutputDirectory=$2" \
+    "-Dartifact=io.apicurio:apicurio-registry-app:$version:tar.gz:all" \
+    && quietly apicurio-javac javac -cp "$2/lib/*" -d "$2/classes" "$1"/*.java \
+    && rm -f "$2"/*.jar \
+    || missing schema-judges-apicurio "Maven could not bring Apicurio Registry, or its judge does not compile"
+}
+
+# What others make of the schemas of tests/clients/schema-judges: Avro's Java library, Python's, Apicurio Registry.
 setup_schema_judges() {
   local judges=$clients/schema-judges home=$cache/schema-judges now
-  now=$(stamp "$judges"/*)
+  now=$(stamp "$judges"/*.* "$judges"/apicurio/*)
   fresh schema-judges "$now" && return 0
   rm -rf "$home" && mkdir -p "$home"
   say "judges of schemas"
@@ -148,10 +160,11 @@ setup_schema_judges() {
   else
     missing schema-judges-java "needs a JDK and maven"
   fi
+  setup_apicurio "$judges/apicurio" "$home/apicurio"
   quietly schema-judges-venv python3 -m venv "$home/python" \
     && quietly schema-judges-pip "$home/python/bin/pip" install --only-binary :all: -r "$judges/requirements.txt" \
     || missing schema-judges-python "pip could not install Avro's Python libraries"
-  [ -e "$cache/missing/schema-judges-java" ] || [ -e "$cache/missing/schema-judges-python" ] || echo "$now" >"$cache/schema-judges.stamp"
+  [ -e "$cache/missing/schema-judges-java" ] || [ -e "$cache/missing/schema-judges-apicurio" ] || [ -e "$cache/missing/schema-judges-python" ] || echo "$now" >"$cache/schema-judges.stamp"
 }
 
 # Only the one program is unpacked: installing the package would start a server.

@@ -75,6 +75,35 @@ impl fmt::Display for CompatibilityLevel {
     }
 }
 
+/// How strictly the rules of a level are taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum CompatibilityPolicy {
+    /// As the formats say.
+    #[default]
+    Strict,
+    /// JSON schemas may gain and lose properties, whatever their content models say.
+    Lenient,
+    /// As `Strict`, and as Flink's and Iceberg's types demand.
+    Logical,
+}
+
+impl CompatibilityPolicy {
+    /// The name in requests and records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Strict => "STRICT",
+            Self::Lenient => "LENIENT",
+            Self::Logical => "LOGICAL",
+        }
+    }
+
+    /// The policy of this name, in letters of either case.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let all = [Self::Strict, Self::Lenient, Self::Logical];
+        all.into_iter().find(|policy| policy.as_str().eq_ignore_ascii_case(name))
+    }
+}
+
 /// A version that a new schema is held against.
 #[derive(Debug, Clone, Copy)]
 pub struct Previous<'a> {
@@ -84,40 +113,75 @@ pub struct Previous<'a> {
     pub schema: &'a ParsedSchema,
 }
 
-/// Why `new` breaks the level, as clients are told; empty where it does not. `previous` goes from old to new; the newest
-/// version that is in the way is the one that is named.
-pub fn check(level: CompatibilityLevel, new: &ParsedSchema, previous: &[Previous<'_>]) -> Vec<String> {
-    if level == CompatibilityLevel::None {
-        return Vec::new();
-    }
-    let count = if level.is_transitive() { previous.len() } else { 1 };
-    let checked = previous.iter().rev().take(count).map(|old| check_one(level, new, *old));
-    checked.into_iter().find(|messages| !messages.is_empty()).unwrap_or_default()
+/// Why a new schema breaks a level: the version that is in the way, and what lies between the two.
+#[derive(Debug, Clone)]
+pub struct Conflict<'a> {
+    /// The version that is in the way.
+    pub with: Previous<'a>,
+    /// What keeps the old schema from reading what the new one writes.
+    pub old_reader: Vec<Difference>,
+    /// What keeps the new schema from reading what the old one wrote.
+    pub new_reader: Vec<Difference>,
 }
 
-/// In the order of Confluent's registry: first whether the old schema reads the new one's data.
-fn check_one(level: CompatibilityLevel, new: &ParsedSchema, old: Previous<'_>) -> Vec<String> {
-    if new.schema_type() != old.schema.schema_type() {
-        return vec![Difference::SchemaType.message("new", "old")];
+impl Conflict<'_> {
+    /// What clients are told, in the order of Confluent's registry: first whether the old schema reads the new one's data.
+    pub fn messages(&self, level: CompatibilityLevel) -> Vec<String> {
+        if self.new_reader.contains(&Difference::SchemaType) {
+            return vec![Difference::SchemaType.message("new", "old")];
+        }
+        let read_by_old = self.old_reader.iter().map(|difference| difference.message("old", "new"));
+        let reads_old = self.new_reader.iter().map(|difference| difference.message("new", "old"));
+        let mut messages: Vec<String> = read_by_old.chain(reads_old).collect();
+        let is_full = level.reads_old() && level.is_read_by_old();
+        if !is_full || !self.new_reader.is_empty() {
+            messages.extend(self.with.version.map(|version| format!("{{oldSchemaVersion: {version}}}")));
+            messages.push(show(&self.with.schema.canonical_string()));
+        }
+        messages
     }
-    let mut messages = Vec::new();
-    let is_full = level.reads_old() && level.is_read_by_old();
-    let mut names_old = false;
-    if level.is_read_by_old() {
-        let found = old.schema.differences(new);
-        names_old |= !is_full && !found.is_empty();
-        messages.extend(found.iter().map(|difference| difference.message("old", "new")));
+}
+
+/// Why `new` breaks the level; nothing where it does not. `previous` goes from old to new; the newest version that is in the
+/// way is the one that is named.
+pub fn conflict<'a>(
+    level: CompatibilityLevel,
+    policy: CompatibilityPolicy,
+    new: &ParsedSchema,
+    previous: &[Previous<'a>],
+) -> Option<Conflict<'a>> {
+    if level == CompatibilityLevel::None {
+        return None;
     }
-    if level.reads_old() {
-        let found = new.differences(old.schema);
-        names_old |= !found.is_empty();
-        messages.extend(found.iter().map(|difference| difference.message("new", "old")));
+    let count = if level.is_transitive() { previous.len() } else { 1 };
+    previous.iter().rev().take(count).find_map(|old| conflict_with(level, policy, new, *old))
+}
+
+fn conflict_with<'a>(
+    level: CompatibilityLevel,
+    policy: CompatibilityPolicy,
+    new: &ParsedSchema,
+    with: Previous<'a>,
+) -> Option<Conflict<'a>> {
+    if new.schema_type() != with.schema.schema_type() {
+        return Some(Conflict { with, old_reader: Vec::new(), new_reader: vec![Difference::SchemaType] });
     }
-    if names_old {
-        messages.extend(old.version.map(|version| format!("{{oldSchemaVersion: {version}}}")));
-        messages.push(show(&old.schema.canonical_string()));
-    }
-    messages
+    let between = |asked: bool, reader: &ParsedSchema, writer: &ParsedSchema| {
+        if asked { reader.differences(writer, policy) } else { Vec::new() }
+    };
+    let old_reader = between(level.is_read_by_old(), with.schema, new);
+    let new_reader = between(level.reads_old(), new, with.schema);
+    (!old_reader.is_empty() || !new_reader.is_empty()).then_some(Conflict { with, old_reader, new_reader })
+}
+
+/// Why `new` breaks the level, as clients are told; empty where it does not.
+pub fn check(
+    level: CompatibilityLevel,
+    policy: CompatibilityPolicy,
+    new: &ParsedSchema,
+    previous: &[Previous<'_>],
+) -> Vec<String> {
+    conflict(level, policy, new, previous).map(|found| found.messages(level)).unwrap_or_default()
 }
 
 fn show(schema: &str) -> String {

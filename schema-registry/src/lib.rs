@@ -10,19 +10,20 @@
 //! ```
 //!
 //! - [`store`]: the state, and what requests make of it;
-//! - [`mod@format`]: what a schema is in Avro and JSON Schema behind one type, [`format::ParsedSchema`];
-//!   Protobuf has its name, and cannot be read yet;
+//! - [`mod@format`]: what a schema is in Avro, JSON Schema and Protobuf behind one type, [`format::ParsedSchema`];
 //! - [`compatibility`]: the seven levels, and what is said where a schema breaks one;
+//! - [`explain`]: the same for the people who write schemas: which field, which rule, what would help;
 //! - [`content`]: what a registered schema consists of beside its text, and the GUID of all of it;
 //! - [`json`]: JSON that keeps order and numbers, and is written as Jackson writes it.
 
 pub mod compatibility;
 pub mod content;
+pub mod explain;
 pub mod format;
 pub mod json;
 pub mod store;
 
-pub use compatibility::CompatibilityLevel;
+pub use compatibility::{CompatibilityLevel, CompatibilityPolicy};
 pub use content::{Guid, Metadata, Rule, RuleSet, SchemaReference};
 pub use format::{ParsedSchema, SchemaType};
 pub use store::{Refusal, Store, Subject};

@@ -2,16 +2,18 @@
 
 use medallion_schema_registry::compatibility::{Previous, check};
 use medallion_schema_registry::format::{JsonSchema, ResolvedReference, Validation};
-use medallion_schema_registry::{CompatibilityLevel, ParsedSchema, SchemaType};
+use medallion_schema_registry::{CompatibilityLevel, CompatibilityPolicy, ParsedSchema, SchemaType};
+
+const STRICT: CompatibilityPolicy = CompatibilityPolicy::Strict;
 
 fn schema(text: &str) -> JsonSchema {
     JsonSchema::parse(text, &[]).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
 fn changes(original: &str, update: &str) -> (Vec<String>, bool) {
-    let changes = schema(update).changes_from(&schema(original));
+    let changes = schema(update).changes_from(&schema(original), STRICT);
     let names = changes.iter().map(|change| format!("{} {}", change.kind.as_str(), change.path)).collect();
-    (names, changes.iter().all(|change| change.kind.is_compatible()))
+    (names, changes.iter().all(|change| change.kind.is_compatible(STRICT)))
 }
 
 /// Old schema, new schema, the changes, and whether the new one reads the old one's data.
@@ -221,7 +223,7 @@ fn references_lead_to_other_schemas_ids_and_anchors() {
         let text =
             format!(r#"{{"$id":"http://x.org/main.json","properties":{{"a":{{"$ref":"{reference}"}}}}}}"#);
         let update = r#"{"$id":"http://x.org/main.json","properties":{"a":{"type":"string"}}}"#;
-        let found = schema(update).changes_from(&parse(&text).expect(reference));
+        let found = schema(update).changes_from(&parse(&text).expect(reference), STRICT);
         assert_eq!(found[0].kind.as_str(), "TYPE_CHANGED");
     }
     let inner = r##"{"$schema":"https://json-schema.org/draft/2020-12/schema","$ref":"#here","$defs":{"a":{"$anchor":"here","type":"string"},"b":{"$id":"b.json","$ref":"a.json"},"c":{"$id":"a.json","type":"null"}}}"##;
@@ -298,7 +300,8 @@ fn messages_are_those_that_clients_know() {
         |text: &str| ParsedSchema::parse(SchemaType::Json, text, &[], Validation::Strict).expect(text);
     let old = parsed(r#"{"type":"object","properties":{"a":{"type":"string"}}}"#);
     let new = parsed(r#"{"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"null"}}}"#);
-    let messages = check(CompatibilityLevel::Backward, &new, &[Previous { version: Some(1), schema: &old }]);
+    let messages =
+        check(CompatibilityLevel::Backward, STRICT, &new, &[Previous { version: Some(1), schema: &old }]);
     assert_eq!(
         messages,
         [
@@ -310,6 +313,7 @@ fn messages_are_those_that_clients_know() {
     );
     let avro =
         ParsedSchema::parse(SchemaType::Avro, "\"int\"", &[], Validation::Strict).expect("an Avro schema");
-    let other = check(CompatibilityLevel::Full, &avro, &[Previous { version: Some(1), schema: &old }]);
+    let other =
+        check(CompatibilityLevel::Full, STRICT, &avro, &[Previous { version: Some(1), schema: &old }]);
     assert_eq!(other, ["Incompatible because of different schema type"]);
 }

@@ -239,7 +239,7 @@ fn what_others_refer_to_stays() {
 }
 
 #[test]
-fn json_schemas_are_registered_with_their_references_and_protobuf_is_refused_by_name() {
+fn json_and_protobuf_schemas_are_registered_with_their_references() {
     let mut registry = Registry::new();
     let json = |schema: &str| RegisterRequest { schema_type: Some("JSON".to_owned()), ..request(schema) };
     registry.register("common", &json(r#"{ "definitions": { "id": { "type": "integer" } } }"#)).unwrap();
@@ -268,10 +268,15 @@ fn json_schemas_are_registered_with_their_references_and_protobuf_is_refused_by_
         "{message}"
     );
     assert_eq!(refused(registry.register("order", &request(FIRST))).0, 409, "a subject keeps its type");
-    let protobuf =
-        RegisterRequest { schema_type: Some("PROTOBUF".to_owned()), ..request("syntax = \"proto3\";") };
-    assert_eq!(refused(registry.register("p", &protobuf)).0, 42_201);
-    assert_eq!(content(&replay(&registry.log)), "common v1 id1 order v1 id2");
+    let protobuf = |text: &str| RegisterRequest { schema_type: Some("PROTOBUF".to_owned()), ..request(text) };
+    registry.register("p", &protobuf("syntax = \"proto3\"; message P {}")).unwrap();
+    let mut using = protobuf("syntax = \"proto3\"; import \"p.proto\"; message Q { P p = 1; }");
+    let (code, message) = refused(registry.register("q", &using));
+    assert_eq!((code, message.contains("\"p.proto\" is neither a reference")), (42_201, true), "{message}");
+    using.references =
+        vec![SchemaReference { name: "p.proto".to_owned(), subject: "p".to_owned(), version: -1 }];
+    assert_eq!(registry.register("q", &using).unwrap().references[0].version, 1);
+    assert_eq!(content(&replay(&registry.log)), "common v1 id1 order v1 id2 p v1 id3 q v1 id4");
 }
 
 #[test]

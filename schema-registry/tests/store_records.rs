@@ -22,7 +22,7 @@ const CONFLUENT: [(&str, Option<&str>); 12] = [
     (
         r#"{"keytype":"CONFIG","subject":"a","magic":0}"#,
         Some(
-            r#"{"subject":"a","alias":"b","compatibilityLevel":"NONE","defaultMetadata":{"properties":{"owner":"me"}}}"#,
+            r#"{"subject":"a","alias":"a","compatibilityLevel":"NONE","defaultMetadata":{"properties":{"owner":"me"}}}"#,
         ),
     ),
     (r#"{"keytype":"MODE","subject":"a","magic":0}"#, Some(r#"{"subject":"a","mode":"READONLY"}"#)),

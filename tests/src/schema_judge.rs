@@ -17,6 +17,10 @@ pub enum Judge {
     PythonAvro,
     /// Python's jsonschema.
     PythonJsonSchema,
+    /// Google's protoc, and Python's protobuf.
+    PythonProtobuf,
+    /// Apicurio Registry's rules of compatibility.
+    Apicurio,
 }
 
 /// Asks all questions and returns the answers in the same order.
@@ -60,8 +64,22 @@ fn command(judge: Judge) -> Result<Command, Missing> {
             command.arg(format!("{}:{}", classes.display(), jars.trim())).arg("AvroJudge");
             Ok(command)
         }
-        Judge::PythonAvro | Judge::PythonJsonSchema => {
-            let judge = if judge == Judge::PythonAvro { "avro_judge.py" } else { "json_judge.py" };
+        Judge::Apicurio => {
+            let part = "schema-judges-apicurio";
+            let jars = cached("schema-judges/apicurio/lib", part)?;
+            let classes = cached("schema-judges/apicurio/classes", part)?;
+            let mut command = Command::new(program("java")?);
+            command.args(["-Xmx512M", "-Xss4M", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"]);
+            command.arg(format!("{}:{}/*", classes.display(), jars.display())).arg("ApicurioJudge");
+            command.stderr(Stdio::null());
+            Ok(command)
+        }
+        Judge::PythonAvro | Judge::PythonJsonSchema | Judge::PythonProtobuf => {
+            let judge = match judge {
+                Judge::PythonJsonSchema => "json_judge.py",
+                Judge::PythonProtobuf => "protobuf_judge.py",
+                Judge::JavaAvro | Judge::PythonAvro | Judge::Apicurio => "avro_judge.py",
+            };
             let mut command =
                 Command::new(cached("schema-judges/python/bin/python", "schema-judges-python")?);
             command.args(["-W", "ignore"]).arg(folder.join(judge));

@@ -3,14 +3,18 @@
 pub mod avro;
 mod difference;
 pub mod json_schema;
+pub mod protobuf;
 
 use std::fmt;
 
 use thiserror::Error;
 
+use crate::compatibility::CompatibilityPolicy;
+
 pub use avro::{AvroError, AvroSchema, Validation};
-pub use difference::Difference;
+pub use difference::{Difference, Reader};
 pub use json_schema::{JsonSchema, JsonSchemaError};
+pub use protobuf::{ProtobufError, ProtobufSchema};
 
 /// The language that a schema is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -60,9 +64,9 @@ pub enum SchemaError {
     /// Not a JSON schema.
     #[error("{0}")]
     Json(#[from] JsonSchemaError),
-    /// Schemas of this type are kept, but cannot be read so far.
-    #[error("schemas of type {0} cannot be read yet")]
-    NotSupported(SchemaType),
+    /// Not a Protobuf schema.
+    #[error("{0}")]
+    Protobuf(#[from] ProtobufError),
 }
 
 /// A schema that another one refers to, with its text.
@@ -81,6 +85,8 @@ pub enum ParsedSchema {
     Avro(AvroSchema),
     /// A JSON schema.
     Json(JsonSchema),
+    /// A Protobuf schema.
+    Protobuf(ProtobufSchema),
 }
 
 impl ParsedSchema {
@@ -100,7 +106,7 @@ impl ParsedSchema {
                 Ok(Self::Avro(AvroSchema::parse(text, &texts, validation)?))
             }
             SchemaType::Json => Ok(Self::Json(JsonSchema::parse(text, references)?)),
-            SchemaType::Protobuf => Err(SchemaError::NotSupported(schema_type)),
+            SchemaType::Protobuf => Ok(Self::Protobuf(ProtobufSchema::parse(text, references, validation)?)),
         }
     }
 
@@ -109,6 +115,7 @@ impl ParsedSchema {
         match self {
             Self::Avro(_) => SchemaType::Avro,
             Self::Json(_) => SchemaType::Json,
+            Self::Protobuf(_) => SchemaType::Protobuf,
         }
     }
 
@@ -117,15 +124,23 @@ impl ParsedSchema {
         match self {
             Self::Avro(schema) => schema.canonical_string(),
             Self::Json(schema) => schema.canonical_string(),
+            Self::Protobuf(schema) => schema.canonical_string(),
         }
     }
 
-    /// The text in a format that a client asks for: `resolved` for Avro. An unknown format is the canonical string.
-    pub fn formatted(&self, format: &str) -> String {
-        match self {
-            Self::Avro(schema) if format.eq_ignore_ascii_case("resolved") => schema.resolved_string(),
-            Self::Avro(_) | Self::Json(_) => self.canonical_string(),
-        }
+    /// The text in a format that a client asks for: `resolved` for Avro, `serialized` and `ignore_extensions` for Protobuf.
+    /// An unknown format is the canonical string.
+    ///
+    /// # Errors
+    /// Where a Protobuf schema of another registry breaks a rule of the language, so that it cannot be compiled.
+    pub fn formatted(&self, format: &str) -> Result<String, SchemaError> {
+        let is = |name: &str| format.eq_ignore_ascii_case(name);
+        Ok(match self {
+            Self::Avro(schema) if is("resolved") => schema.resolved_string(),
+            Self::Protobuf(schema) if is("serialized") => schema.serialized()?,
+            Self::Protobuf(schema) if is("ignore_extensions") => schema.string_without_extensions(),
+            Self::Avro(_) | Self::Json(_) | Self::Protobuf(_) => self.canonical_string(),
+        })
     }
 
     /// The form of `normalize=true`.
@@ -134,6 +149,16 @@ impl ParsedSchema {
         match self {
             Self::Avro(schema) => Self::Avro(schema.normalized()),
             Self::Json(schema) => Self::Json(schema.normalized()),
+            Self::Protobuf(schema) => Self::Protobuf(schema.normalized()),
+        }
+    }
+
+    /// Whether the data have a field of this name at the top.
+    pub fn has_top_level_field(&self, name: &str) -> bool {
+        match self {
+            Self::Avro(schema) => schema.has_top_level_field(name),
+            Self::Json(schema) => schema.has_top_level_field(name),
+            Self::Protobuf(schema) => schema.has_top_level_field(name),
         }
     }
 
@@ -142,19 +167,23 @@ impl ParsedSchema {
         match (self, other) {
             (Self::Avro(a), Self::Avro(b)) => a.is_equivalent(b),
             (Self::Json(a), Self::Json(b)) => a.is_equivalent(b),
+            (Self::Protobuf(a), Self::Protobuf(b)) => a.is_equivalent(b),
             _ => false,
         }
     }
 
     /// Why this schema, as a reader, cannot read what `writer` wrote; empty where it can.
-    pub fn differences(&self, writer: &Self) -> Vec<Difference> {
+    pub fn differences(&self, writer: &Self, policy: CompatibilityPolicy) -> Vec<Difference> {
         match (self, writer) {
             (Self::Avro(reader), Self::Avro(writer)) => match reader.incompatibilities(writer) {
                 Ok(found) => found.into_iter().map(Difference::Avro).collect(),
                 Err(error) => vec![Difference::Failed(error)],
             },
             (Self::Json(reader), Self::Json(writer)) => {
-                reader.incompatibilities(writer).into_iter().map(Difference::Json).collect()
+                reader.incompatibilities(writer, policy).into_iter().map(Difference::Json).collect()
+            }
+            (Self::Protobuf(reader), Self::Protobuf(writer)) => {
+                reader.incompatibilities(writer).into_iter().map(Difference::Protobuf).collect()
             }
             _ => vec![Difference::SchemaType],
         }

@@ -1,6 +1,8 @@
-//! Writing JSON without spaces, as Jackson does.
+//! Writing JSON: without spaces, as Jackson does, and over several lines for people.
 
 use std::fmt::{self, Write};
+
+use indexmap::IndexMap;
 
 use super::Json;
 
@@ -35,6 +37,73 @@ impl fmt::Display for Json {
                 f.write_char('}')
             }
         }
+    }
+}
+
+impl Json {
+    /// The same over several lines, for people: two spaces for each level, short arrays and objects in one line.
+    pub fn pretty(&self) -> String {
+        let mut text = String::new();
+        write_pretty(&mut text, self, 0).expect("a String takes all that is written");
+        text
+    }
+}
+
+/// How long something may be that stands in one line, in bytes.
+const LINE_MAX: usize = 80;
+
+fn write_pretty(out: &mut String, value: &Json, depth: usize) -> fmt::Result {
+    let compact = value.to_string();
+    let is_nested = |value: &Json| matches!(value, Json::Object(_));
+    let has_objects = match value {
+        Json::Array(elements) => elements.iter().any(is_nested),
+        Json::Object(entries) => entries.values().any(|value| is_nested(value) || value.as_array().is_some()),
+        _ => return out.write_str(&compact),
+    };
+    if !has_objects && compact.len() + 2 * depth <= LINE_MAX {
+        return write_spaced(out, value);
+    }
+    let indent = "  ".repeat(depth + 1);
+    let (open, close, count) = match value {
+        Json::Array(elements) => ('[', ']', elements.len()),
+        _ => ('{', '}', value.as_object().map_or(0, IndexMap::len)),
+    };
+    out.write_char(open)?;
+    let comma = |index: usize| if index + 1 < count { "," } else { "" };
+    for (index, element) in value.as_array().unwrap_or_default().iter().enumerate() {
+        write!(out, "\n{indent}")?;
+        write_pretty(out, element, depth + 1)?;
+        out.write_str(comma(index))?;
+    }
+    for (index, (key, value)) in value.as_object().into_iter().flatten().enumerate() {
+        write!(out, "\n{indent}{}: ", quote(key))?;
+        write_pretty(out, value, depth + 1)?;
+        out.write_str(comma(index))?;
+    }
+    write!(out, "\n{}{close}", "  ".repeat(depth))
+}
+
+/// In one line, with spaces behind commas and colons.
+fn write_spaced(out: &mut String, value: &Json) -> fmt::Result {
+    match value {
+        Json::Array(elements) => {
+            out.write_char('[')?;
+            for (index, element) in elements.iter().enumerate() {
+                out.write_str(if index > 0 { ", " } else { "" })?;
+                write_spaced(out, element)?;
+            }
+            out.write_char(']')
+        }
+        Json::Object(entries) if entries.is_empty() => out.write_str("{}"),
+        Json::Object(entries) => {
+            out.write_str("{ ")?;
+            for (index, (key, value)) in entries.iter().enumerate() {
+                write!(out, "{}{}: ", if index > 0 { ", " } else { "" }, quote(key))?;
+                write_spaced(out, value)?;
+            }
+            out.write_str(" }")
+        }
+        _ => write!(out, "{value}"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Settings of a subject, a context, or the whole registry.
 
 use super::content_json::Entries;
-use crate::compatibility::CompatibilityLevel;
+use crate::compatibility::{CompatibilityLevel, CompatibilityPolicy};
 use crate::content::{Metadata, RuleSet};
 use crate::json::Json;
 
@@ -22,8 +22,8 @@ pub struct Config {
     pub validate_rules: Option<bool>,
     /// What a new version must be able to do.
     pub compatibility_level: Option<CompatibilityLevel>,
-    /// `STRICT`, `LENIENT` or `LOGICAL`.
-    pub compatibility_policy: Option<String>,
+    /// How strictly that is taken.
+    pub compatibility_policy: Option<CompatibilityPolicy>,
     /// The metadata property by which versions are compared only with their like.
     pub compatibility_group: Option<String>,
     /// Metadata of schemas that bring none.
@@ -54,7 +54,7 @@ pub struct ConfigUpdate {
     /// See [`Config::compatibility_level`].
     pub compatibility_level: Option<Option<CompatibilityLevel>>,
     /// See [`Config::compatibility_policy`].
-    pub compatibility_policy: Option<Option<String>>,
+    pub compatibility_policy: Option<Option<CompatibilityPolicy>>,
     /// See [`Config::compatibility_group`].
     pub compatibility_group: Option<Option<String>>,
     /// See [`Config::default_metadata`].
@@ -83,7 +83,7 @@ impl Config {
         entries.flag("validateNewSchemas", self.validate_new_schemas);
         entries.flag("validateRules", self.validate_rules);
         entries.text("compatibilityLevel", self.compatibility_level.map(CompatibilityLevel::as_str));
-        entries.text("compatibilityPolicy", self.compatibility_policy.as_deref());
+        entries.text("compatibilityPolicy", self.compatibility_policy.map(CompatibilityPolicy::as_str));
         entries.text("compatibilityGroup", self.compatibility_group.as_deref());
         entries.add("defaultMetadata", self.default_metadata.as_ref().map_or(Json::Null, Metadata::to_json));
         entries
@@ -100,8 +100,7 @@ impl Config {
         merged.validate_fields = merged.validate_fields.or(global.validate_fields);
         merged.validate_new_schemas = merged.validate_new_schemas.or(global.validate_new_schemas);
         merged.validate_rules = merged.validate_rules.or(global.validate_rules);
-        merged.compatibility_policy =
-            merged.compatibility_policy.or_else(|| global.compatibility_policy.clone());
+        merged.compatibility_policy = merged.compatibility_policy.or(global.compatibility_policy);
         merged.compatibility_group =
             merged.compatibility_group.or_else(|| global.compatibility_group.clone());
         merged
@@ -135,6 +134,12 @@ impl ConfigUpdate {
                 CompatibilityLevel::from_name(name).ok_or_else(|| ConfigError::Level(name.to_owned()))
             })
         };
+        let policy = |key: &str| {
+            read(json, key, |value| {
+                let name = value.as_str().ok_or_else(|| wrong(key, value))?;
+                CompatibilityPolicy::from_name(name).ok_or_else(|| ConfigError::Policy(name.to_owned()))
+            })
+        };
         Ok(Self {
             alias: text("alias")?,
             alias_for_deks: text("aliasForDeks")?,
@@ -143,13 +148,31 @@ impl ConfigUpdate {
             validate_new_schemas: flag("validateNewSchemas")?,
             validate_rules: flag("validateRules")?,
             compatibility_level: level("compatibility")?.or(level("compatibilityLevel")?),
-            compatibility_policy: text("compatibilityPolicy")?,
+            compatibility_policy: policy("compatibilityPolicy")?,
             compatibility_group: text("compatibilityGroup")?,
             default_metadata: metadata("defaultMetadata")?,
             override_metadata: metadata("overrideMetadata")?,
             default_rule_set: rules("defaultRuleSet")?,
             override_rule_set: rules("overrideRuleSet")?,
         })
+    }
+
+    /// The first setting that would be kept without being followed, and why it is not.
+    pub(super) fn unsupported(&self) -> Option<(&'static str, &'static str)> {
+        if self.compatibility_policy == Some(Some(CompatibilityPolicy::Logical)) {
+            let reason = "LOGICAL needs the type systems of Flink and Iceberg; set STRICT or LENIENT";
+            return Some(("compatibilityPolicy", reason));
+        }
+        if self.validate_rules == Some(Some(true)) {
+            return Some((
+                "validateRules",
+                "the form of rules is always checked, their expressions never are",
+            ));
+        }
+        if self.alias_for_deks.as_ref().is_some_and(Option::is_some) {
+            return Some(("aliasForDeks", "there is no registry of data encryption keys"));
+        }
+        None
     }
 
     /// The settings after the change.
@@ -182,6 +205,9 @@ pub enum ConfigError {
     /// The level is none of the seven.
     #[error("the compatibility level {0:?} is not known")]
     Level(String),
+    /// The policy is none of the three.
+    #[error("the compatibility policy {0:?} is none of STRICT, LENIENT and LOGICAL")]
+    Policy(String),
     /// A setting is not of its type.
     #[error("{0}")]
     Malformed(String),

@@ -18,6 +18,7 @@ impl Store {
         number: VersionNumber,
         permanent: bool,
     ) -> Result<Decision<i32>, Refusal> {
+        let subject = &self.follow_alias(subject);
         let found = self.version_here(subject, number, Deleted::With);
         let version = found.ok_or_else(|| match number {
             _ if !self.has_subject(subject, Deleted::With) => Refusal::SubjectNotFound(subject.to_string()),
@@ -54,6 +55,7 @@ impl Store {
     /// # Errors
     /// As [`Store::delete_version`].
     pub fn delete_subject(&self, subject: &Subject, permanent: bool) -> Result<Decision<Vec<i32>>, Refusal> {
+        let subject = &self.follow_alias(subject);
         if !self.has_subject(subject, Deleted::With) {
             return Err(Refusal::SubjectNotFound(subject.to_string()));
         }

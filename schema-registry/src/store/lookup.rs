@@ -1,5 +1,6 @@
 //! Looking schemas up, and checking their compatibility without registering them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::candidate::Candidate;
@@ -10,7 +11,7 @@ use super::refusal::Refusal;
 use super::register::RegisterRequest;
 use super::state::{Store, Version};
 use super::subject::Subject;
-use crate::compatibility::{self, CompatibilityLevel, Previous};
+use crate::compatibility::{self, CompatibilityLevel, CompatibilityPolicy, Previous};
 use crate::content::Metadata;
 use crate::format::Validation;
 
@@ -25,6 +26,7 @@ impl Store {
         request: &RegisterRequest,
         deleted: Deleted,
     ) -> Result<Arc<Version>, Refusal> {
+        let subject = &self.follow_alias(subject);
         let mut found = self.lookup_here(subject, request, deleted)?;
         if found.is_none() && subject.is_in_default_context() {
             for context in &self.named_contexts {
@@ -99,6 +101,7 @@ impl Store {
         against: Option<VersionNumber>,
         request: &RegisterRequest,
     ) -> Result<Vec<String>, Refusal> {
+        let subject = &self.follow_alias(subject);
         let versions: Vec<Arc<Version>> = match against {
             None => {
                 let all = self.subjects.get(subject).into_iter().flat_map(|versions| versions.values());
@@ -140,11 +143,46 @@ impl Store {
         }
         let previous: Vec<Previous<'_>> =
             parsed.iter().map(|(version, schema)| Previous { version: Some(*version), schema }).collect();
-        let mut messages = compatibility::check(level, &candidate.parsed, &previous);
+        let validates = config.validate_fields.unwrap_or(self.settings.validate_fields);
+        let latest = versions.last().and_then(|version| version.metadata.as_ref());
+        let mut messages = if validates { reserved_fields_broken(candidate, latest) } else { Vec::new() };
+        let policy = config.compatibility_policy.unwrap_or_default();
+        messages.extend(compatibility::check(level, policy, &candidate.parsed, &previous));
+        if policy == CompatibilityPolicy::Logical {
+            // Only a topic that another registry wrote can say so.
+            messages.push("The compatibilityPolicy LOGICAL cannot be checked here".to_owned());
+        }
         if !messages.is_empty() {
-            let validates = config.validate_fields.unwrap_or(self.settings.validate_fields);
             messages.push(format!("{{validateFields: '{validates}', compatibility: '{level}'}}"));
         }
         Ok(messages)
     }
+}
+
+/// The metadata property with the names that no field may have any more, separated by commas.
+const RESERVED_PROPERTY: &str = "confluent:reserved";
+
+fn reserved_fields(metadata: Option<&Metadata>) -> BTreeSet<&str> {
+    let names = metadata.and_then(|metadata| metadata.properties.get(RESERVED_PROPERTY));
+    names
+        .into_iter()
+        .flat_map(|names| names.split(','))
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+/// What `validateFields` finds: names that are no longer reserved, and fields with a name that is.
+fn reserved_fields_broken(candidate: &Candidate, latest: Option<&Metadata>) -> Vec<String> {
+    let reserved = reserved_fields(candidate.metadata.as_ref());
+    let before = reserved_fields(latest);
+    let removed = before.difference(&reserved).map(|name| {
+        format!(
+            "The new schema has reserved field {name} removed from its metadata which is present in the old schema's metadata."
+        )
+    });
+    let taken = reserved.iter().filter(|name| candidate.parsed.has_top_level_field(name));
+    let taken =
+        taken.map(|name| format!("The new schema has field that conflicts with the reserved field {name}."));
+    removed.chain(taken).collect()
 }

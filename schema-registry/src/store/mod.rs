@@ -10,6 +10,7 @@
 //! reader sees them, or at once) and then sends the reply. A decision holds for the state it was made on, so decisions on one
 //! store are taken one after another.
 
+mod alias;
 mod apply;
 mod candidate;
 mod config;

@@ -69,6 +69,7 @@ impl Store {
         number: VersionNumber,
         deleted: Deleted,
     ) -> Result<Arc<Version>, Refusal> {
+        let subject = &self.follow_alias(subject);
         let mut found = self.version_here(subject, number, deleted);
         if found.is_none() && subject.is_in_default_context() {
             let others = self.named_contexts.iter().map(|context| subject.in_context(context));
@@ -114,6 +115,7 @@ impl Store {
     /// # Errors
     /// Where there is no such subject.
     pub fn versions(&self, subject: &Subject, deleted: Deleted) -> Result<Vec<i32>, Refusal> {
+        let subject = &self.follow_alias(subject);
         let at_all = if deleted == Deleted::Without { Deleted::Without } else { Deleted::With };
         if !self.has_subject(subject, at_all) {
             return Err(Refusal::SubjectNotFound(subject.to_string()));
@@ -157,6 +159,11 @@ impl Store {
     /// # Errors
     /// Where there is no such id.
     pub fn schema_by_id(&self, id: i32, subject: Option<&Subject>) -> Result<Arc<Version>, Refusal> {
+        let meant = subject.map(|subject| self.follow_alias(subject));
+        self.schema_by_id_here(id, meant.as_ref())
+    }
+
+    fn schema_by_id_here(&self, id: i32, subject: Option<&Subject>) -> Result<Arc<Version>, Refusal> {
         let context = subject.map_or(DEFAULT_CONTEXT, Subject::context);
         let named = subject.filter(|subject| !subject.name().is_empty());
         let found = match named {
@@ -206,7 +213,9 @@ impl Store {
         subject: Option<&Subject>,
         deleted: Deleted,
     ) -> Result<Vec<(Subject, i32)>, Refusal> {
-        let owner = self.schema_by_id(id, subject)?;
+        let meant = subject.map(|subject| self.follow_alias(subject));
+        let subject = meant.as_ref();
+        let owner = self.schema_by_id_here(id, subject)?;
         let named = subject.filter(|subject| !subject.name().is_empty()).map(Subject::name);
         let index = &self.contexts[owner.subject.context()];
         let subjects = index.ids.get(&id).into_iter().flat_map(|subjects| subjects.keys());

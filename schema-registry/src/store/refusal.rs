@@ -73,6 +73,14 @@ pub enum Refusal {
         "Invalid compatibility level. Valid values are none, backward, forward, full, backward_transitive, forward_transitive, and full_transitive"
     )]
     InvalidCompatibilityLevel,
+    /// A setting, or one of its values, is known but cannot be followed.
+    #[error("{setting} is not supported: {reason}")]
+    UnsupportedSetting {
+        /// Its name.
+        setting: &'static str,
+        /// Why not.
+        reason: &'static str,
+    },
     /// The mode is none that there is.
     #[error("Invalid mode. Valid values are READWRITE, READONLY, IMPORT and FORWARD.")]
     InvalidMode,
@@ -112,7 +120,7 @@ impl Refusal {
             Self::Incompatible { .. } => 409,
             Self::InvalidSchema(_) => 42_201,
             Self::InvalidVersion(_) => 42_202,
-            Self::InvalidCompatibilityLevel => 42_203,
+            Self::InvalidCompatibilityLevel | Self::UnsupportedSetting { .. } => 42_203,
             Self::InvalidMode | Self::ForwardNotGlobal => 42_204,
             Self::NotPermitted(_) => 42_205,
             Self::ReferenceExists(_) => 42_206,

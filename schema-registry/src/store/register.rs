@@ -64,6 +64,7 @@ impl Store {
         if let Some(Err(error)) = request.rule_set.as_ref().map(RuleSet::validate) {
             return Err(Refusal::InvalidRuleSet(error));
         }
+        let subject = &self.follow_alias(subject);
         if !subject.is_valid(false, !self.settings.reject_empty_subject) {
             return Err(Refusal::InvalidSubject(subject.to_string()));
         }

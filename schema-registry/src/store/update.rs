@@ -19,7 +19,7 @@ impl Store {
     /// Changes settings; the reply is what is set then.
     ///
     /// # Errors
-    /// Where a rule is not valid, the subject's name is none, or the mode does not allow it.
+    /// Where a rule is not valid, a setting could not be followed, the subject's name is none, or the mode does not allow it.
     pub fn update_config(
         &self,
         subject: Option<&Subject>,
@@ -27,6 +27,9 @@ impl Store {
     ) -> Result<Decision<Config>, Refusal> {
         for rules in [&update.default_rule_set, &update.override_rule_set].into_iter().flatten().flatten() {
             RuleSet::validate(rules).map_err(Refusal::InvalidRuleSet)?;
+        }
+        if let Some((setting, reason)) = update.unsupported() {
+            return Err(Refusal::UnsupportedSetting { setting, reason });
         }
         check_name(subject)?;
         let subject = scope(subject);

@@ -2,6 +2,8 @@
 
 mod avro;
 mod json_schema;
+mod protobuf;
 
 pub use avro::AvroGenerator;
 pub use json_schema::JsonSchemaGenerator;
+pub use protobuf::{ProtobufFile, ProtobufGenerator};

@@ -18,6 +18,8 @@ mod model;
 mod name;
 mod normalize;
 mod parse;
+mod place;
+mod remedy;
 mod resolve;
 mod write;
 

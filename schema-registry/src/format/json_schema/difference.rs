@@ -1,5 +1,7 @@
 //! What changed between two schemas.
 
+use crate::compatibility::CompatibilityPolicy;
+
 /// A kind of change, by the name that clients know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JsonDifferenceKind(pub(super) &'static str);
@@ -82,15 +84,30 @@ const COMPATIBLE: [&str; 65] = [
     "NOT_TYPE_NARROWED",
 ];
 
+/// What else is compatible under [`CompatibilityPolicy::Lenient`].
+const COMPATIBLE_LENIENT: [&str; 10] = [
+    "ADDITIONAL_PROPERTIES_NARROWED",
+    "ADDITIONAL_PROPERTIES_REMOVED",
+    "UNEVALUATED_PROPERTIES_NARROWED",
+    "UNEVALUATED_PROPERTIES_REMOVED",
+    "REQUIRED_PROPERTY_WITH_DEFAULT_ADDED_TO_OPEN_CONTENT_MODEL",
+    "OPTIONAL_PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL",
+    "PROPERTY_REMOVED_FROM_OPEN_CONTENT_MODEL",
+    "PROPERTY_REMOVED_FROM_CLOSED_CONTENT_MODEL",
+    "PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL",
+    "PROPERTY_REMOVED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL",
+];
+
 impl JsonDifferenceKind {
     /// The name that clients know.
     pub fn as_str(self) -> &'static str {
         self.0
     }
 
-    /// Whether the new schema still reads what was written with the old one.
-    pub fn is_compatible(self) -> bool {
+    /// Whether the new schema still reads what was written with the old one, as a policy sees it.
+    pub fn is_compatible(self, policy: CompatibilityPolicy) -> bool {
         COMPATIBLE.contains(&self.0)
+            || (policy == CompatibilityPolicy::Lenient && COMPATIBLE_LENIENT.contains(&self.0))
     }
 }
 

@@ -14,6 +14,7 @@ mod keywords;
 mod load;
 mod model;
 mod reference;
+mod remedy;
 
 pub use difference::{JsonDifference, JsonDifferenceKind};
 pub use model::{JsonSchema, JsonSchemaError};

@@ -51,6 +51,13 @@ pub struct JsonSchema {
     pub(super) root: NodeId,
 }
 
+impl JsonSchema {
+    /// Whether `properties` at the top has this name.
+    pub fn has_top_level_field(&self, name: &str) -> bool {
+        self.json.get("properties").is_some_and(|properties| properties.get(name).is_some())
+    }
+}
+
 /// The place of a node in [`JsonSchema::nodes`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct NodeId(pub(super) usize);

@@ -7,12 +7,14 @@ mod scalar;
 
 use std::collections::{HashMap, HashSet};
 
+use crate::compatibility::CompatibilityPolicy;
+
 use super::difference::{JsonDifference, JsonDifferenceKind};
 use super::model::{Criterion, JsonSchema, Kind, Node, NodeId};
 
 impl JsonSchema {
-    /// All that changed from `original` to this schema, what is compatible as well as what is not.
-    pub fn changes_from(&self, original: &Self) -> Vec<JsonDifference> {
+    /// All that changed from `original` to this schema, what is compatible under the policy as well as what is not.
+    pub fn changes_from(&self, original: &Self, policy: CompatibilityPolicy) -> Vec<JsonDifference> {
         let (original_root, update_root) =
             (Some(At { is_update: false, id: original.root }), Some(At { is_update: true, id: self.root }));
         // A pair that is met again while it is being compared is taken for compatible. Where that was wrong, what was found is
@@ -29,14 +31,14 @@ impl JsonSchema {
                 depth: 0,
                 is_too_deep: false,
             };
-            let mut found = Found::default();
+            let mut found = Found { policy, ..Found::default() };
             diff.compare(&mut found, original_root, update_root);
             if diff.is_too_deep {
                 found.add("COMPARISON_TOO_DEEP");
                 return found.changes;
             }
             let is_incompatible = |(_, changes): &(&Pair, &Vec<JsonDifference>)| {
-                changes.iter().any(|change| !change.kind.is_compatible())
+                changes.iter().any(|change| !change.kind.is_compatible(policy))
             };
             let incompatible: HashMap<Pair, Vec<JsonDifference>> = diff
                 .memo
@@ -54,8 +56,10 @@ impl JsonSchema {
     }
 
     /// What keeps this schema from reading what was written with `writer`.
-    pub fn incompatibilities(&self, writer: &Self) -> Vec<JsonDifference> {
-        self.changes_from(writer).into_iter().filter(|change| !change.kind.is_compatible()).collect()
+    pub fn incompatibilities(&self, writer: &Self, policy: CompatibilityPolicy) -> Vec<JsonDifference> {
+        let mut changes = self.changes_from(writer, policy);
+        changes.retain(|change| !change.kind.is_compatible(policy));
+        changes
     }
 }
 
@@ -80,6 +84,7 @@ type Pair = (At, At);
 /// Changes so far, and the path that is being looked at.
 #[derive(Debug, Clone, Default)]
 struct Found {
+    policy: CompatibilityPolicy,
     path: Vec<String>,
     changes: Vec<JsonDifference>,
 }
@@ -105,11 +110,11 @@ impl Found {
 
     /// The same place, without what was found.
     fn fork(&self) -> Self {
-        Self { path: self.path.clone(), changes: Vec::new() }
+        Self { policy: self.policy, path: self.path.clone(), changes: Vec::new() }
     }
 
     fn is_compatible(&self) -> bool {
-        self.changes.iter().all(|change| change.kind.is_compatible())
+        self.changes.iter().all(|change| change.kind.is_compatible(self.policy))
     }
 
     /// Adds changes whose paths begin here.
@@ -185,7 +190,7 @@ impl<'a> Diff<'a> {
             self.is_too_deep = true;
             return;
         }
-        let mut inner = Found::default();
+        let mut inner = Found { policy: found.policy, ..Found::default() };
         self.depth += 1;
         self.compare_pair(&mut inner, original, update);
         self.depth -= 1;
