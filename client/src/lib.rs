@@ -20,7 +20,7 @@
 //!
 //! ```text
 //!  Producer ─┐                       records into batches, batches to leaders, outcomes back
-//!  Consumer ─┤                       positions, fetches, batches of records
+//!  Consumer ─┤                       groups, positions, fetches, batches of records
 //!  Admin ────┼── Client ─┬─ metadata    who leads what: one task around a machine
 //!            │           └─ brokers     a connection for each broker and purpose
 //!            │                 └─ connection   one task a socket: TLS, SASL, versions, pipelined requests
@@ -36,8 +36,9 @@
 //! - [`admin`]: topics, groups, settings, rights, replicas, transactions, the cluster;
 //! - [`Coordinator`]: the broker of a group, for members by a protocol of their own.
 //!
-//! What decides is kept apart from what does: `metadata/machine`, `producer/sender`, `producer/transaction/machine`, `consumer/fetcher` and
-//! `connection/in_flight` know no socket, clock or lock, and are tested by seeds. There is no global state, and every future may be dropped at any point. A client
+//! What decides is kept apart from what does: `metadata/machine`, `producer/sender`, `producer/transaction/machine`, `consumer/fetcher`,
+//! `consumer/membership`, `consumer/assignor` and `connection/in_flight` know no socket, clock or lock, and are tested by seeds. There is no
+//! global state, and every future may be dropped at any point. A client
 //! needs a tokio runtime with time and I/O around it.
 //!
 //! # From rdkafka to this client
@@ -56,6 +57,8 @@
 //! | `send_offsets_to_transaction`, `ConsumerGroupMetadata` | [`Producer::send_offsets_to_transaction`], [`GroupMetadata`](producer::GroupMetadata) |
 //! | `RDKafkaError::is_txn_requires_abort` | [`ErrorClass::Abortable`] |
 //! | `StreamConsumer`, `BaseConsumer` | [`Consumer`]; fetching goes on beside the program |
+//! | `group.protocol`, `partition.assignment.strategy`, `group.instance.id` | the same; the default protocol is `classic`, as in Java |
+//! | `consumer.unsubscribe()`, drop | [`Consumer::unsubscribe`], [`Consumer::close`]; a dropped consumer leaves its group, but commits nothing |
 //! | `consumer.assign(..)`, `seek`, `pause`, `resume`, `position` | the same names on [`Consumer`] |
 //! | `consumer.stream()`, `recv()` | [`Consumer::batches`], [`Consumer::poll`]: batches of records instead of one at a time |
 //! | `BorrowedMessage`, `OwnedMessage` | [`ConsumerRecordRef`](consumer::ConsumerRecordRef), [`ConsumerRecord`](consumer::ConsumerRecord) |

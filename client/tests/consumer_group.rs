@@ -172,7 +172,16 @@ fn flow(client: &Client, topic: &str, partitions: i32) -> (Arc<AtomicBool>, Join
     let ends = Arc::new(AtomicBool::new(false));
     let (end, topic) = (Arc::clone(&ends), topic.to_owned());
     let task = tokio::spawn(async move {
-        let mut offset = 0;
+        // A batch that is not the first must not be the first that a new leader sees.
+        for partition in 0..partitions {
+            producer
+                .send(Record::to(topic.as_str()).partition(partition).value("0"))
+                .await
+                .unwrap()
+                .await
+                .unwrap();
+        }
+        let mut offset = 1;
         while !end.load(Ordering::Relaxed) {
             for partition in 0..partitions {
                 let value = offset.to_string();
@@ -447,26 +456,17 @@ async fn mixed_groups_with_java() {
             // Ours leads now.
             let java = need!(Member::start(OtherClient::Java, &server.bootstrap(), join));
             wait("an even assignment", &log, || reader.count() == 3).await;
-            let has = |count: usize| {
-                move |events: &[medallion_tests::member::Event]| {
-                    let last = events.iter().rev().find_map(|event| match &event.what {
-                        What::Assigned { partitions, .. } => Some(partitions.len()),
-                        _ => None,
-                    });
-                    last == Some(count)
-                }
-            };
-            java.wait_for("three partitions", has(3));
+            java.wait_for_partitions(3);
             reader.leave().await;
-            java.wait_for("all partitions", has(6));
+            java.wait_for_partitions(6);
             // Java's leads now.
             let reader = Reader::start(&client, settings(way, &group), "ours", &log);
             reader.consumer.subscribe([topic.as_str()]).unwrap();
             wait("an even assignment again", &log, || reader.count() == 3).await;
-            java.wait_for("three partitions again", has(3));
+            java.wait_for_partitions(3);
             ends.store(true, Ordering::Relaxed);
             let count = flow.await.unwrap();
-            let read_by_java = java.leave();
+            let read_by_java = java.stop();
             wait("all partitions in the end", &log, || reader.count() == 6).await;
             let mut all: BTreeMap<(i32, i64), usize> = BTreeMap::new();
             for event in &read_by_java {

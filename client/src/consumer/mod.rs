@@ -4,6 +4,9 @@
 //! asks, and cuts the answer into batches (`decode`); [`Consumer::poll`] decodes those that are its turn. While they are
 //! used the next ones are fetched, until `queued.max.messages.kbytes` wait. A batch's records ([`Batch`]) are slices of what came from
 //! the socket, or of the decompressed batch.
+//!
+//! Partitions are assigned by the program, or by a group: a machine for each of Kafka's two protocols (`membership`) says what comes and
+//! goes, and polls carry that out ([`RebalanceListener`]).
 
 mod assignor;
 mod batch;
@@ -181,6 +184,7 @@ impl Consumer {
         let _polling = self.shared().begin_poll();
         poll_fn(|context| {
             // What changes on the way is taken, without any record.
+            self.shared().wake_later(context);
             let _ = self.shared().poll_change(context);
             Pin::new(&mut left).poll(context).map(drop)
         })

@@ -86,7 +86,7 @@ fn share(members: &[&Member], topics: &Topics, owners: &Owners<'_>) -> GroupAssi
             assignment.entry(Arc::clone(&least.id)).or_default().insert(partition);
         }
     }
-    even_out(members, &mut assignment);
+    even_out(members, owners, &mut assignment);
     assignment
 }
 
@@ -116,8 +116,8 @@ impl Quota {
 
 /// Moves partitions from members with more to subscribers with at least two less. Each move makes the sum of squares smaller, so it
 /// ends.
-fn even_out(members: &[&Member], assignment: &mut GroupAssignment) {
-    while let Some((from, to, partition)) = next_move(members, assignment) {
+fn even_out(members: &[&Member], owners: &Owners<'_>, assignment: &mut GroupAssignment) {
+    while let Some((from, to, partition)) = next_move(members, owners, assignment) {
         if let Some(own) = assignment.get_mut(&from) {
             own.remove(&partition);
         }
@@ -127,6 +127,7 @@ fn even_out(members: &[&Member], assignment: &mut GroupAssignment) {
 
 fn next_move(
     members: &[&Member],
+    owners: &Owners<'_>,
     assignment: &GroupAssignment,
 ) -> Option<(Arc<str>, Arc<str>, TopicPartition)> {
     let count = |member: &Member| assignment[&member.id].len();
@@ -134,8 +135,12 @@ fn next_move(
     by_count.sort_by_key(|member| std::cmp::Reverse(count(member)));
     for from in &by_count {
         for to in by_count.iter().rev().take_while(|to| count(to) + 1 < count(from)) {
-            let movable = assignment[&from.id].iter().find(|partition| to.topics.contains(&partition.topic));
-            if let Some(partition) = movable {
+            let own = assignment[&from.id].iter();
+            let movable = own.filter(|partition| to.topics.contains(&partition.topic));
+            // What it had before moves last.
+            let is_kept =
+                |partition: &&TopicPartition| owners.get(*partition).is_some_and(|owner| owner.id == from.id);
+            if let Some(partition) = movable.min_by_key(is_kept) {
                 return Some((Arc::clone(&from.id), Arc::clone(&to.id), partition.clone()));
             }
         }

@@ -66,6 +66,8 @@ pub(crate) enum Event {
     Topics(Known),
     /// The user has taken the change that was announced last.
     Changed,
+    /// The user will not see the change that was announced last.
+    Withdrawn,
     /// The user has polled at this time.
     Polled(Instant),
     /// Time has passed.
@@ -112,6 +114,8 @@ pub(crate) enum Command {
     Watch(BTreeSet<Arc<str>>),
     /// Tell the user; then [`Event::Changed`].
     Change(Change),
+    /// Take back what was announced, unless the user has begun with it; then [`Event::Withdrawn`].
+    Withdraw,
     /// Tell the user what keeps it from being a member.
     Report(Error),
     /// It has left.
@@ -173,8 +177,10 @@ pub(crate) struct Membership {
     must_rejoin: bool,
     is_asked: bool,
     is_departing: bool,
-    /// The next heartbeat or attempt.
-    due: Option<Instant>,
+    /// The next heartbeat.
+    beat_due: Option<Instant>,
+    /// Before that it does not join.
+    join_due: Option<Instant>,
     failures: u32,
     last_poll: Option<Instant>,
 }
@@ -197,7 +203,8 @@ impl Membership {
             must_rejoin: false,
             is_asked: false,
             is_departing: false,
-            due: None,
+            beat_due: None,
+            join_due: None,
             failures: 0,
             last_poll: None,
         }
@@ -206,6 +213,7 @@ impl Membership {
     /// Takes an event; `random` is from 0 to 1.
     pub(crate) fn handle(&mut self, event: Event, now: Instant, random: f64) -> Vec<Command> {
         let mut commands = Vec::new();
+        let was_out = self.is_thrown_out();
         match event {
             Event::Subscribe(topics) => self.subscribe(topics, now),
             Event::Leave if matches!(self.phase, Phase::Out) => commands.push(Command::Left),
@@ -219,6 +227,7 @@ impl Membership {
             }
             Event::Topics(known) => self.known.extend(known),
             Event::Changed => self.owned = self.changing.take().unwrap_or_default(),
+            Event::Withdrawn => self.changing = None,
             Event::Polled(at) => {
                 self.last_poll = self.last_poll.max(Some(at));
                 if let Phase::Stale { has_polled } = &mut self.phase {
@@ -228,6 +237,10 @@ impl Membership {
             Event::Tick => {}
         }
         self.go_stale(now);
+        if !was_out && self.is_thrown_out() && self.changing.is_some() {
+            // What was to be given back or taken is lost now.
+            commands.push(Command::Withdraw);
+        }
         self.watch(&mut commands);
         self.move_on(now, &mut commands);
         self.check_invariants();
@@ -241,19 +254,20 @@ impl Membership {
             Phase::Out | Phase::Stale { .. } | Phase::Leaving { .. } | Phase::Fenced { .. }
         );
         let stale = self.last_poll.filter(|_| is_in).map(|at| at + self.policy.max_poll_interval);
-        let next = self.due.filter(|_| !self.is_asked && self.waits_for_time());
+        let next = self.next_due().filter(|_| !self.is_asked);
         [stale, next].into_iter().flatten().min()
     }
 
-    /// Whether something happens when its time comes.
-    fn waits_for_time(&self) -> bool {
-        let (is_idle, is_member) = (self.changing.is_none(), self.id.generation != NO_GENERATION);
+    /// When it does something by itself.
+    fn next_due(&self) -> Option<Instant> {
+        let is_idle = self.changing.is_none();
+        let beat = self.beat_due.filter(|_| self.id.generation != NO_GENERATION);
         match self.phase {
-            Phase::Out | Phase::Joining | Phase::Syncing | Phase::Stale { .. } => false,
-            Phase::Preparing => is_idle || is_member,
-            Phase::Assigning(_) | Phase::Stable => is_member,
-            Phase::Fenced { for_good } => is_idle && !for_good,
-            Phase::Leaving { .. } => is_member && !is_idle,
+            Phase::Out | Phase::Joining | Phase::Syncing | Phase::Stale { .. } => None,
+            Phase::Preparing if is_idle => self.join_due,
+            Phase::Fenced { for_good } => self.join_due.filter(|_| is_idle && !for_good),
+            Phase::Leaving { .. } if is_idle => None,
+            Phase::Preparing | Phase::Assigning(_) | Phase::Stable | Phase::Leaving { .. } => beat,
         }
     }
 
@@ -267,11 +281,15 @@ impl Membership {
         matches!(self.phase, Phase::Stale { .. })
     }
 
+    fn is_thrown_out(&self) -> bool {
+        matches!(self.phase, Phase::Fenced { .. } | Phase::Stale { .. })
+    }
+
     fn subscribe(&mut self, topics: BTreeSet<Arc<str>>, now: Instant) {
         self.subscription = topics;
         match &mut self.phase {
             Phase::Out => {
-                (self.phase, self.last_poll, self.due) = (Phase::Preparing, Some(now), None);
+                (self.phase, self.last_poll, self.join_due) = (Phase::Preparing, Some(now), None);
             }
             Phase::Leaving { returns } => *returns = true,
             Phase::Fenced { for_good } => *for_good = false,
@@ -311,7 +329,7 @@ impl Membership {
         self.failures = 0;
         self.id = Identity { member_id: Arc::clone(&joined.member_id), generation: joined.generation };
         if joined.generation == NO_GENERATION && matches!(self.phase, Phase::Joining) {
-            (self.phase, self.due) = (Phase::Preparing, None);
+            (self.phase, self.join_due) = (Phase::Preparing, None);
             return;
         }
         if !matches!(self.phase, Phase::Joining) {
@@ -319,7 +337,7 @@ impl Membership {
         }
         self.protocol = Arc::clone(&joined.protocol);
         self.led = None;
-        self.due = Some(now + self.policy.heartbeat_interval);
+        self.beat_due = Some(now + self.policy.heartbeat_interval);
         if joined.members.is_some() {
             self.phase = Phase::Assigning(joined);
         } else {
@@ -347,7 +365,7 @@ impl Membership {
         match outcome.and_then(|bytes| assigned(&bytes)) {
             Ok(next) => {
                 self.phase = Phase::Stable;
-                self.due = Some(now + self.policy.heartbeat_interval);
+                self.beat_due = Some(now + self.policy.heartbeat_interval);
                 (self.last, self.failures) = ((next.clone(), self.id.generation), 0);
                 self.announce(next, false, commands);
             }
@@ -363,7 +381,7 @@ impl Membership {
         commands: &mut Vec<Command>,
     ) {
         self.is_asked = false;
-        self.due = Some(now + self.policy.heartbeat_interval);
+        self.beat_due = Some(now + self.policy.heartbeat_interval);
         match outcome {
             Ok(()) => self.failures = 0,
             Err(error) => self.take_error(error, now, random, commands),
@@ -375,7 +393,9 @@ impl Membership {
         let was_joining = matches!(self.phase, Phase::Joining | Phase::Syncing);
         match code {
             Some(ResponseError::RebalanceInProgress) if !was_joining => self.must_rejoin = true,
-            Some(ResponseError::RebalanceInProgress) => (self.phase, self.due) = (Phase::Preparing, None),
+            Some(ResponseError::RebalanceInProgress) => {
+                (self.phase, self.join_due) = (Phase::Preparing, None)
+            }
             Some(ResponseError::UnknownMemberId | ResponseError::IllegalGeneration) => {
                 tracing::info!(%error, "fenced: joining again");
                 self.forget(code == Some(ResponseError::UnknownMemberId));
@@ -383,15 +403,17 @@ impl Membership {
             }
             _ if error.is_retriable() => {
                 self.failures += 1;
-                self.due = Some(now + self.policy.backoff.after(self.failures, random));
+                let again = Some(now + self.policy.backoff.after(self.failures, random));
                 if was_joining {
-                    self.phase = Phase::Preparing;
+                    (self.phase, self.join_due) = (Phase::Preparing, again);
+                } else {
+                    self.beat_due = again;
                 }
             }
             _ => {
                 self.forget(true);
                 self.fence(code == Some(ResponseError::FencedInstanceId), now);
-                self.due = Some(now + self.policy.backoff.max.max(self.policy.backoff.first));
+                self.join_due = Some(now + self.policy.backoff.max.max(self.policy.backoff.first));
                 commands.push(Command::Report(error));
             }
         }
@@ -399,7 +421,7 @@ impl Membership {
 
     fn fence(&mut self, for_good: bool, now: Instant) {
         if !matches!(self.phase, Phase::Out | Phase::Stale { .. } | Phase::Leaving { .. }) {
-            (self.phase, self.due) = (Phase::Fenced { for_good }, Some(now));
+            (self.phase, self.join_due) = (Phase::Fenced { for_good }, Some(now));
         }
     }
 
@@ -466,13 +488,14 @@ impl Membership {
 
     /// Does what the phase allows now.
     fn move_on(&mut self, now: Instant, commands: &mut Vec<Command>) {
-        let is_due = self.due.is_none_or(|due| due <= now);
+        let has_passed = |due: Option<Instant>| due.is_none_or(|due| due <= now);
+        let (may_beat, may_join) = (has_passed(self.beat_due), has_passed(self.join_due));
         let is_idle = self.changing.is_none();
         if let Phase::Stable = self.phase
             && self.must_rejoin
             && is_idle
         {
-            (self.phase, self.due) = (Phase::Preparing, None);
+            (self.phase, self.join_due) = (Phase::Preparing, None);
         }
         match &self.phase {
             Phase::Preparing if is_idle && !self.is_asked => self.prepare(now, commands),
@@ -484,7 +507,7 @@ impl Membership {
             Phase::Fenced { .. } if is_idle && !self.owned.is_empty() => {
                 self.announce(BTreeSet::new(), true, commands);
             }
-            Phase::Fenced { for_good: false } if is_idle && is_due => self.join_anew(now, commands),
+            Phase::Fenced { for_good: false } if is_idle && may_join => self.join_anew(now, commands),
             Phase::Stale { has_polled } => {
                 let has_polled = *has_polled;
                 self.depart(commands);
@@ -503,7 +526,7 @@ impl Membership {
             }
             // Who takes its time stays a member meanwhile.
             Phase::Preparing | Phase::Assigning(_) | Phase::Stable | Phase::Leaving { .. } => {
-                if is_due && !self.is_asked && self.id.generation != NO_GENERATION {
+                if may_beat && !self.is_asked && self.id.generation != NO_GENERATION {
                     self.is_asked = true;
                     commands.push(Command::Heartbeat { id: self.id.clone() });
                 }
@@ -513,7 +536,7 @@ impl Membership {
     }
 
     fn join_anew(&mut self, now: Instant, commands: &mut Vec<Command>) {
-        (self.phase, self.due, self.last_poll) = (Phase::Preparing, None, Some(now));
+        (self.phase, self.join_due, self.last_poll) = (Phase::Preparing, None, Some(now));
         self.prepare(now, commands);
     }
 
@@ -528,7 +551,7 @@ impl Membership {
             self.announce(kept, false, commands);
             return;
         }
-        if self.is_asked || self.due.is_some_and(|due| due > now) {
+        if self.is_asked || self.join_due.is_some_and(|due| due > now) {
             return;
         }
         let said = Said {

@@ -48,6 +48,8 @@ pub(crate) enum Event {
     Named(Vec<(TopicId, Arc<str>)>),
     /// The user has taken the change that was announced last.
     Changed,
+    /// The user will not see the change that was announced last.
+    Withdrawn,
     /// The user has polled at this time.
     Polled(Instant),
     /// Time has passed.
@@ -71,6 +73,8 @@ pub(crate) enum Command {
     Name(BTreeSet<TopicId>),
     /// Tell the user; then [`Event::Changed`].
     Change(Change),
+    /// Take back what was announced, unless the user has begun with it; then [`Event::Withdrawn`].
+    Withdraw,
     /// Tell the user what keeps it from being a member.
     Report(Error),
     /// It has left.
@@ -160,6 +164,7 @@ impl Membership {
     /// Takes an event; `random` is from 0 to 1.
     pub(crate) fn handle(&mut self, event: Event, now: Instant, random: f64) -> Vec<Command> {
         let mut commands = Vec::new();
+        let was_in = self.phase == Phase::In;
         match event {
             Event::Subscribe(subscription) => {
                 self.subscription = Some(subscription);
@@ -180,6 +185,7 @@ impl Membership {
                 }
             }
             Event::Changed => self.owned = self.changing.take().unwrap_or_default(),
+            Event::Withdrawn => self.changing = None,
             Event::Polled(at) => {
                 self.last_poll = self.last_poll.max(Some(at));
                 if self.phase == (Phase::Stale { has_polled: false }) {
@@ -189,6 +195,11 @@ impl Membership {
             Event::Tick => {}
         }
         self.go_stale(now);
+        let is_out = matches!(self.phase, Phase::Fenced { .. } | Phase::Stale { .. });
+        if was_in && is_out && self.changing.is_some() {
+            // What was to be given back or taken is lost now.
+            commands.push(Command::Withdraw);
+        }
         self.change(now, &mut commands);
         self.move_on(now, &mut commands);
         self.beat(now, &mut commands);

@@ -146,6 +146,19 @@ async fn who_does_not_poll_leaves_at_once_and_comes_back() {
 }
 
 #[tokio::test]
+async fn what_nobody_has_taken_yet_is_taken_back_when_all_is_lost() {
+    let (mut member, now) = member();
+    member.handle(Event::Tick, now + Duration::from_secs(5), 0.5);
+    let commands = member.handle(answer(4, Some(of(&[1]))), now + Duration::from_secs(5), 0.5);
+    assert!(!change(&commands).unwrap().is_lost);
+    let commands = member.handle(Event::Tick, now + Duration::from_secs(300), 0.5);
+    assert!(matches!(commands[..], [Command::Withdraw, Command::Heartbeat(_)]), "{commands:?}");
+    let commands = member.handle(Event::Withdrawn, now + Duration::from_secs(300), 0.5);
+    let lost = change(&commands).unwrap();
+    assert!(lost.is_lost && lost.revoked == set(&[0, 1]));
+}
+
+#[tokio::test]
 async fn errors_that_pass_are_waited_for_and_others_are_told() {
     let (mut member, now) = member();
     let later = now + Duration::from_secs(5);

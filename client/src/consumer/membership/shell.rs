@@ -249,6 +249,7 @@ impl Shell {
                 }
                 consumer::Command::Name(ids) => self.name(ids),
                 consumer::Command::Change(change) => self.change(change),
+                consumer::Command::Withdraw => self.withdraw(),
                 consumer::Command::Report(error) => self.shared.report(error),
                 consumer::Command::Left => self.left(),
             }
@@ -296,7 +297,7 @@ impl Shell {
                 let request = asker.leave(&member_id);
                 self.ask(Purpose::General, Duration::ZERO, request, |response: Result<LeaveGroupResponse, _>| {
                     if let Err(error) = response {
-                        tracing::debug!(%error, "the coordinator finds out by itself that a member has left");
+                        tracing::info!(%error, "the coordinator finds out by itself that a member has left");
                     }
                     Ask::Classic(classic::Event::Departed)
                 });
@@ -306,6 +307,7 @@ impl Shell {
                 self.tell_topics();
             }
             classic::Command::Change(change) => self.change(change),
+            classic::Command::Withdraw => self.withdraw(),
             classic::Command::Report(error) => self.shared.report(error),
             classic::Command::Left => self.left(),
         }
@@ -327,6 +329,17 @@ impl Shell {
             let _ = self.sender.send(Ask::Changed);
         } else {
             self.shared.offer(change);
+        }
+    }
+
+    fn withdraw(&self) {
+        if self.shared.drop_change() {
+            // Behind what the machine wants done now.
+            let (to_consumer, to_classic) = (consumer::Event::Withdrawn, classic::Event::Withdrawn);
+            let _ = self.sender.send(match self.machine {
+                Machine::Consumer { .. } => Ask::Consumer(to_consumer),
+                Machine::Classic(_) => Ask::Classic(to_classic),
+            });
         }
     }
 

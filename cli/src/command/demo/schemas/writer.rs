@@ -107,15 +107,17 @@ impl AvroTrip {
 
 impl AvroTripWithTip {
     fn of(trip: &Trip) -> Self {
-        let AvroTrip {
+        let AvroTrip { pickup_datetime, pickup_location_id, dropoff_location_id, trip_distance, fare_amount } =
+            AvroTrip::of(trip);
+        let tip_amount = Some(trip.tip_amount.dollars());
+        Self {
             pickup_datetime,
             pickup_location_id,
             dropoff_location_id,
             trip_distance,
             fare_amount,
-        } = AvroTrip::of(trip);
-        let tip_amount = Some(trip.tip_amount.dollars());
-        Self { pickup_datetime, pickup_location_id, dropoff_location_id, trip_distance, fare_amount, tip_amount }
+            tip_amount,
+        }
     }
 }
 
