@@ -5,13 +5,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use medallion_wire::kafka_protocol::protocol::{Request, StrBytes};
-use medallion_wire::messages::FindCoordinatorRequest;
+use medallion_wire::kafka_protocol::protocol::StrBytes;
+use medallion_wire::messages::{
+    FindCoordinatorRequest, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse,
+    LeaveGroupRequest, LeaveGroupResponse, SyncGroupRequest, SyncGroupResponse,
+};
 use medallion_wire::{BrokerId, ResponseError};
 use parking_lot::Mutex;
 
 use crate::brokers::Purpose;
 use crate::client::Client;
+use crate::connection::Ask;
 use crate::error::Error;
 
 /// Asks the coordinator of one group, on a connection of its own: an answer that waits for other members holds up nobody else.
@@ -40,11 +44,56 @@ impl Coordinator {
         &self.group
     }
 
-    /// Asks once. After an error another broker may be looked for the next time.
+    /// Joins the group, or joins it again; the answer comes when all members have.
     ///
     /// # Errors
-    /// Where there is no coordinator now, it does not answer within `patience`, or the connection breaks.
-    pub async fn call<R: Request>(&self, request: R, patience: Duration) -> Result<R::Response, Error> {
+    /// Where there is no coordinator now, it does not answer within `patience`, or the connection breaks. Another broker may be
+    /// looked for the next time.
+    pub async fn join(
+        &self,
+        request: JoinGroupRequest,
+        patience: Duration,
+    ) -> Result<JoinGroupResponse, Error> {
+        self.call(request, patience).await
+    }
+
+    /// Gives, or asks for, the assignment.
+    ///
+    /// # Errors
+    /// As [`Coordinator::join`].
+    pub async fn sync(
+        &self,
+        request: SyncGroupRequest,
+        patience: Duration,
+    ) -> Result<SyncGroupResponse, Error> {
+        self.call(request, patience).await
+    }
+
+    /// Says that the member is there.
+    ///
+    /// # Errors
+    /// As [`Coordinator::join`].
+    pub async fn heartbeat(
+        &self,
+        request: HeartbeatRequest,
+        patience: Duration,
+    ) -> Result<HeartbeatResponse, Error> {
+        self.call(request, patience).await
+    }
+
+    /// Leaves the group.
+    ///
+    /// # Errors
+    /// As [`Coordinator::join`].
+    pub async fn leave(
+        &self,
+        request: LeaveGroupRequest,
+        patience: Duration,
+    ) -> Result<LeaveGroupResponse, Error> {
+        self.call(request, patience).await
+    }
+
+    async fn call<R: Ask>(&self, request: R, patience: Duration) -> Result<R::Response, Error> {
         let outcome = self.call_once(request, patience).await;
         if outcome.is_err() {
             self.forget();
@@ -74,7 +123,7 @@ impl Coordinator {
         *self.broker.lock() = None;
     }
 
-    async fn call_once<R: Request>(&self, request: R, patience: Duration) -> Result<R::Response, Error> {
+    async fn call_once<R: Ask>(&self, request: R, patience: Duration) -> Result<R::Response, Error> {
         let id = self.find().await?;
         let brokers = self.client.brokers();
         let connection = brokers.connection(id, self.purpose).await?;

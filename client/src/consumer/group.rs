@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use medallion_wire::kafka_protocol::protocol::{Request, StrBytes};
+use medallion_wire::kafka_protocol::protocol::StrBytes;
 use medallion_wire::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
@@ -20,6 +20,7 @@ use super::position::Position;
 use crate::admin::Each;
 use crate::brokers::Purpose;
 use crate::client::Client;
+use crate::connection::Ask;
 use crate::error::Error;
 
 /// The generation of who is no member.
@@ -61,7 +62,7 @@ impl Group {
     }
 
     /// Asks the coordinator once.
-    pub(super) async fn ask<R: Request>(
+    pub(super) async fn ask<R: Ask>(
         &self,
         client: &Client,
         purpose: Purpose,

@@ -170,7 +170,7 @@ impl Member {
             .with_protocol_name(Some(StrBytes::from_static_str(PROTOCOL)))
             .with_assignments(assignments);
         let alive = Instant::now();
-        let synced = self.coordinator.call(request, self.rebalance_timeout + SLACK).await?;
+        let synced = self.coordinator.sync(request, self.rebalance_timeout + SLACK).await?;
         self.coordinator.check(synced.error_code)?;
         let outcome =
             Outcome::decode(&synced.assignment).map_err(|reason| malformed("the assignment", reason))?;
@@ -188,7 +188,7 @@ impl Member {
             .with_member_id(self.member_id.clone())
             .with_protocol_type(StrBytes::from_static_str(PROTOCOL_TYPE))
             .with_protocols(vec![protocol]);
-        self.coordinator.call(request, self.rebalance_timeout + SLACK).await
+        self.coordinator.join(request, self.rebalance_timeout + SLACK).await
     }
 
     /// What this member, as the group's own leader, makes of all members: the same for each.
@@ -224,7 +224,7 @@ impl Member {
                 .with_generation_id(generation.number)
                 .with_member_id(self.member_id.clone());
             let sent = Instant::now();
-            let answered = self.coordinator.call(request, self.session_timeout).await;
+            let answered = self.coordinator.heartbeat(request, self.session_timeout).await;
             let answered = answered.and_then(|response| self.coordinator.check(response.error_code));
             match answered {
                 Ok(()) => {
@@ -278,7 +278,7 @@ impl Member {
             .with_member_id(self.member_id.clone())
             .with_reason(Some(StrBytes::from_static_str("the schema registry stops")));
         let request = LeaveGroupRequest::default().with_group_id(self.group()).with_members(vec![member]);
-        match timeout(LEAVE_PATIENCE, self.coordinator.call(request, LEAVE_PATIENCE)).await {
+        match timeout(LEAVE_PATIENCE, self.coordinator.leave(request, LEAVE_PATIENCE)).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => warn!(%error, "this instance could not leave the group of schema registries"),
             Err(_) => warn!("this instance could not leave the group of schema registries in time"),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use medallion_wire::TopicId;
-use medallion_wire::kafka_protocol::protocol::Request;
 use medallion_wire::messages::metadata_request::MetadataRequestTopic;
 use medallion_wire::messages::{LeaveGroupResponse, MetadataRequest};
 use regex::Regex;
@@ -20,6 +19,7 @@ use crate::backoff::Backoff;
 use crate::brokers::Purpose;
 use crate::client::Client;
 use crate::config::GroupProtocol;
+use crate::connection;
 use crate::consumer::group::{Group, Identity};
 use crate::consumer::shared::Shared;
 use crate::error::Error;
@@ -367,7 +367,7 @@ impl Shell {
         request: R,
         tell: impl FnOnce(Result<R::Response, Error>) -> Ask + Send + 'static,
     ) where
-        R: Request + Send + Sync + 'static,
+        R: connection::Ask + Send + Sync + 'static,
         R::Response: Send,
     {
         let (group, client, sender) =
