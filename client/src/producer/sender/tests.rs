@@ -326,7 +326,7 @@ async fn what_is_too_large_goes_in_parts_in_its_place() {
 async fn a_record_that_fails_dooms_its_transaction_and_not_the_next() {
     let (mut sender, mut queues, now) = ready(Policy { is_transactional: true, ..policy() });
     sender.add(TopicPartition::new("t", 1), Some(BROKER));
-    let mut queue = |id, slot: usize, queues: &mut Queues| {
+    let queue = |id, slot: usize, queues: &mut Queues| {
         let (batch, delivery) = batch(id, slot, 2, now);
         queues.batches.entry(slot).or_default().push_back(batch);
         delivery

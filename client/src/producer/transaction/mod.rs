@@ -294,3 +294,20 @@ impl Producer {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Calls may be made from any task: this compiles.
+    #[allow(dead_code, reason = "it is compiled, not run")]
+    fn calls_can_move_between_threads(producer: &Producer, group: &GroupMetadata) {
+        fn check<T: Send>(_: T) {}
+        let offsets = BTreeMap::new();
+        check(producer.init_transactions());
+        check(producer.send_offsets_to_transaction(&offsets, group));
+        check(producer.commit_transaction());
+        check(producer.abort_transaction());
+        check(producer.clone().close());
+    }
+}
