@@ -113,11 +113,11 @@ setup_node() {
 setup_go() {
   local now
   now=$(stamp "$clients"/go/*/*.go "$clients/go/go.mod" "$clients/go/go.sum")
-  fresh go "$now" && [ -x "$cache/franz-go" ] && [ -x "$cache/franz-go-sr" ] && [ -x "$cache/sarama" ] && return 0
+  fresh go "$now" && [ -x "$cache/franz-go" ] && [ -x "$cache/franz-go-sr" ] && [ -x "$cache/franz-go-serdes" ] && [ -x "$cache/sarama" ] && return 0
   have go || { missing go "needs golang"; return; }
   say "Go clients"
   (cd "$clients/go" && quietly go go build -o "$cache/franz-go" ./franz && quietly go go build -o "$cache/sarama" ./sarama \
-    && quietly go go build -o "$cache/franz-go-sr" ./sr) \
+    && quietly go go build -o "$cache/franz-go-sr" ./sr && quietly go go build -o "$cache/franz-go-serdes" ./serdes) \
     || { missing go "the Go clients do not build ($(go version | cut -d' ' -f3); they need the Go of tests/clients/go/go.mod)"; return; }
   echo "$now" >"$cache/go.stamp"
 }

@@ -31,5 +31,6 @@ mod serializer;
 #[cfg(test)]
 mod tests;
 
+pub use apache_avro;
 pub use deserializer::AvroDeserializer;
 pub use serializer::AvroSerializer;

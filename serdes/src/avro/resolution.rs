@@ -183,35 +183,36 @@ impl Resolver<'_> {
         let default = field.default.as_ref();
         let default =
             default.ok_or_else(|| format!("{}: it was not written, and has no default", field.name))?;
-        self.from_default(default, &field.schema)
+        self.value_of_default(default, &field.schema)
             .map_err(|reason| format!("the default of {}: {reason}", field.name))
     }
 
     /// A default, which is written in JSON: bytes are text with a character for each.
-    fn from_default(&self, default: &Json, schema: &Schema) -> Result<Value, String> {
+    fn value_of_default(&self, default: &Json, schema: &Schema) -> Result<Value, String> {
         let unfit = || format!("{default} is no {}", shown(schema));
         match (find(self.reader, schema)?, default) {
             (Schema::Union(union), default) => {
                 let mut branches = (0..).zip(union.variants());
                 let found = branches
-                    .find_map(|(index, branch)| Some((index, self.from_default(default, branch).ok()?)));
+                    .find_map(|(index, branch)| Some((index, self.value_of_default(default, branch).ok()?)));
                 found.map(|(index, value)| Value::Union(index, Box::new(value))).ok_or_else(unfit)
             }
             (Schema::Record(record), Json::Object(object)) => {
                 let fields = record.fields.iter().map(|field| {
-                    let value = object.get(&field.name).map(|value| self.from_default(value, &field.schema));
+                    let value =
+                        object.get(&field.name).map(|value| self.value_of_default(value, &field.schema));
                     Ok((field.name.clone(), value.unwrap_or_else(|| self.default_of(field))?))
                 });
                 fields.collect::<Result<_, String>>().map(Value::Record)
             }
             (Schema::Array(array), Json::Array(items)) => {
-                let items = items.iter().map(|item| self.from_default(item, &array.items));
+                let items = items.iter().map(|item| self.value_of_default(item, &array.items));
                 items.collect::<Result<_, _>>().map(Value::Array)
             }
             (Schema::Map(map), Json::Object(entries)) => {
                 let entries = entries
                     .iter()
-                    .map(|(key, value)| Ok((key.clone(), self.from_default(value, &map.types)?)));
+                    .map(|(key, value)| Ok((key.clone(), self.value_of_default(value, &map.types)?)));
                 entries.collect::<Result<_, String>>().map(Value::Map)
             }
             (Schema::Enum(found), Json::String(symbol)) => symbol_of(symbol, found),

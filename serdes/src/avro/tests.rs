@@ -190,17 +190,17 @@ async fn settings_that_do_not_go_together_are_refused() {
 
 #[tokio::test]
 async fn a_readers_schema_is_followed() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Renamed {
+        a2: f64,
+        c: i32,
+    }
     let (_server, client) = registry().await;
     let old =
         serializer(&client, OLD, SerializerSettings::default()).serialize("t", &Old { a: 5 }).await.unwrap();
     let reading = |text: &str| deserializer(&client).with_reader(&avro(text), &[]).unwrap();
     assert_eq!(reading(NEW).deserialize::<R>(&old).await.unwrap(), R { a: 5, b: None });
     let renamed = r#"{"type":"record","name":"R","fields":[{"name":"a2","aliases":["a"],"type":"double"},{"name":"c","type":"int","default":42}]}"#;
-    #[derive(Debug, PartialEq, Deserialize)]
-    struct Renamed {
-        a2: f64,
-        c: i32,
-    }
     assert_eq!(reading(renamed).deserialize::<Renamed>(&old).await.unwrap(), Renamed { a2: 5.0, c: 42 });
     let needs_more = r#"{"type":"record","name":"R","fields":[{"name":"z","type":"int"}]}"#;
     let error = reading(needs_more).deserialize::<R>(&old).await.unwrap_err().to_string();
@@ -209,16 +209,6 @@ async fn a_readers_schema_is_followed() {
 
 #[tokio::test]
 async fn schemas_use_others() {
-    let (_server, client) = registry().await;
-    let zone = r#"{"type":"record","name":"Zone","namespace":"rides","fields":[{"name":"kind","type":{"type":"enum","name":"Kind","symbols":["A","B"]}}]}"#;
-    client.register("zone", &avro(zone), false).await.unwrap();
-    let reference =
-        |name: &str| SchemaReference { name: name.to_owned(), subject: "zone".to_owned(), version: 1 };
-    let text = r#"{"type":"record","name":"Trip","namespace":"rides","fields":[{"name":"from","type":"Zone"},{"name":"kinds","type":{"type":"array","items":"rides.Kind"}}]}"#;
-    let schema = avro(text).references([reference("rides.Zone"), reference("rides.Kind")]);
-    let serializer =
-        AvroSerializer::new(&client, schema, RecordPart::Value, SerializerSettings::default()).unwrap();
-    let value = serde_json::json!({ "from": { "kind": "B" }, "kinds": ["A"] });
     #[derive(Serialize, Deserialize, Debug, PartialEq)]
     enum Kind {
         A,
@@ -233,6 +223,16 @@ async fn schemas_use_others() {
         from: Zone,
         kinds: Vec<Kind>,
     }
+    let (_server, client) = registry().await;
+    let zone = r#"{"type":"record","name":"Zone","namespace":"rides","fields":[{"name":"kind","type":{"type":"enum","name":"Kind","symbols":["A","B"]}}]}"#;
+    client.register("zone", &avro(zone), false).await.unwrap();
+    let reference =
+        |name: &str| SchemaReference { name: name.to_owned(), subject: "zone".to_owned(), version: 1 };
+    let text = r#"{"type":"record","name":"Trip","namespace":"rides","fields":[{"name":"from","type":"Zone"},{"name":"kinds","type":{"type":"array","items":"rides.Kind"}}]}"#;
+    let schema = avro(text).references([reference("rides.Zone"), reference("rides.Kind")]);
+    let serializer =
+        AvroSerializer::new(&client, schema, RecordPart::Value, SerializerSettings::default()).unwrap();
+    let value = serde_json::json!({ "from": { "kind": "B" }, "kinds": ["A"] });
     let trip = Trip { from: Zone { kind: Kind::B }, kinds: vec![Kind::A] };
     let bytes = serializer.serialize("t", &trip).await.unwrap();
     assert_eq!(bytes[5..], [2, 2, 0, 0]);

@@ -40,7 +40,7 @@ pub(super) fn compile(
     pool.get_file_by_name(MAIN).ok_or_else(|| Error::schema(name, "the compiler lost it"))
 }
 
-/// The message that indexes lead to.
+/// The message that indexes lead to. Entries of maps count as messages, as in descriptors, and are never meant.
 pub(super) fn message_at(file: &FileDescriptor, indexes: &[i32]) -> Option<MessageDescriptor> {
     let (first, inner) = indexes.split_first()?;
     let mut message = file.messages().nth(usize::try_from(*first).ok()?)?;
@@ -48,7 +48,7 @@ pub(super) fn message_at(file: &FileDescriptor, indexes: &[i32]) -> Option<Messa
         let child = message.child_messages().nth(usize::try_from(*index).ok()?)?;
         message = child;
     }
-    Some(message)
+    Some(message).filter(|message| !message.is_map_entry())
 }
 
 /// The indexes that lead to a message: in its path each stands behind the number of the field `message_type` or `nested_type`.

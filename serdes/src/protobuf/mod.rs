@@ -39,5 +39,6 @@ mod serializer;
 mod text;
 
 pub use deserializer::ProtobufDeserializer;
+pub use prost_reflect;
 pub use serializer::ProtobufSerializer;
 pub use text::schema_text;

@@ -245,11 +245,13 @@ mod https {
         let task = tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 let Ok(mut socket) = acceptor.accept(socket).await else { continue };
-                let _ = socket.read(&mut [0; 4096]).await;
-                let _ = socket
-                    .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\nconnection: close\r\n\r\n[7]")
-                    .await;
-                let _ = socket.shutdown().await;
+                drop(socket.read(&mut [0; 4096]).await);
+                drop(
+                    socket
+                        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\nconnection: close\r\n\r\n[7]")
+                        .await,
+                );
+                drop(socket.shutdown().await);
             }
         });
         (url, certified.cert.pem(), task)

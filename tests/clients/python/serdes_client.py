@@ -24,6 +24,8 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 
 CLIENT = registry.SchemaRegistryClient({"url": sys.argv[1]})
+# The client keeps what it is told by subject and version, whatever the format: one that has registered takes texts for descriptors when it reads.
+READER = registry.SchemaRegistryClient({"url": sys.argv[1]})
 STRATEGIES = {
     "topic": registry.topic_subject_name_strategy,
     "record": registry.record_subject_name_strategy,
@@ -89,11 +91,11 @@ def deserialize(request):
     conf = {"subject.name.strategy": STRATEGIES["topic"]}
     if request["format"] == "avro":
         reader = request.get("schema")
-        deserializer = AvroDeserializer(CLIENT, reader and registry.Schema(reader, "AVRO"), conf=conf)
+        deserializer = AvroDeserializer(READER, reader and registry.Schema(reader, "AVRO"), conf=conf)
     elif request["format"] == "json":
-        deserializer = JSONDeserializer(None, schema_registry_client=CLIENT, conf=conf)
+        deserializer = JSONDeserializer(None, schema_registry_client=READER, conf=conf)
     else:
-        deserializer = ProtobufDeserializer(message_class(request), conf, CLIENT)
+        deserializer = ProtobufDeserializer(message_class(request), conf, READER)
     data = bytes.fromhex(request["bytes"])
     value = deserializer(data, SerializationContext(request["topic"], request["field"], headers))
     if request["format"] == "protobuf":

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::avro_values::ValueGenerator;
-use crate::{Setting, headers, shown, unhex, with};
+use crate::{Setting, headers, hex, shown, unhex, with};
 
 fn avro(text: &str) -> Schema {
     Schema::new(SchemaType::Avro, text)
@@ -26,9 +26,10 @@ fn deserializer(setting: &Setting) -> AvroDeserializer {
 }
 
 #[test]
-fn random_values_are_the_same_bytes_in_python() {
+fn random_values_are_the_same_bytes_in_python_and_read_in_java() {
     let setting = need!(Setting::new());
     let mut python = need!(setting.library(SerdesLibrary::Python));
+    let mut java = need!(setting.library(SerdesLibrary::JavaAvro));
     let (mut schemas, mut random) = (AvroGenerator::new(31), fastrand::Rng::with_seed(32));
     let (mut same, mut wrong, mut refused) = (0, Vec::new(), Vec::new());
     for number in 0..400 {
@@ -54,6 +55,7 @@ fn random_values_are_the_same_bytes_in_python() {
         } else if theirs == shown(&encoded) {
             let read = setting.run(deserializer(&setting).decode_value(&encoded.payload, &()));
             assert_eq!(read.expect("our own bytes"), value, "{text}");
+            assert_eq!(java.ask(&shown(&encoded))["rest"], 0, "{text}");
             same += 1;
         } else {
             wrong.push(format!("{text}\n{json}: here {}, Python {theirs}", shown(&encoded)));
@@ -103,11 +105,16 @@ fn trips_are_the_same_with(library: SerdesLibrary) {
     let reference = SchemaReference { name: "rides.Zone".to_owned(), subject: "zone".to_owned(), version: 1 };
     let schema = avro(TRIP).references([reference]);
     let value = json!({ "zone": { "name": "Harlem" }, "fare": 9.5, "tags": ["a", "é"], "tip": { "$union": ["long", -3] } });
+    // The other one knows only the first.
+    let count = if library == SerdesLibrary::Node { 1 } else { 3 };
     for (strategy, name, subject) in [
         (SubjectNameStrategy::TopicName, "topic", "trips-value"),
         (SubjectNameStrategy::RecordName, "record", "rides.Trip"),
         (SubjectNameStrategy::TopicRecordName, "topic_record", "trips-rides.Trip"),
-    ] {
+    ][..count]
+        .iter()
+        .copied()
+    {
         for (ids, header) in [(IdSerializer::Prefix, false), (IdSerializer::Header, true)] {
             let settings = SerializerSettings::default()
                 .value_subject_name_strategy(strategy)
@@ -146,12 +153,35 @@ fn trips_are_the_same_with_python() {
 }
 
 #[test]
-fn old_values_are_read_with_new_schemas_as_python_reads_them() {
+fn trips_are_the_same_with_node() {
+    trips_are_the_same_with(SerdesLibrary::Node);
+}
+
+#[test]
+fn franz_go_frames_values_alike() {
+    const TEXT: &str = r#"{"type":"record","name":"Zone","fields":[{"name":"name","type":"string"}]}"#;
+    let setting = need!(Setting::new());
+    let mut go = need!(setting.library(SerdesLibrary::FranzGo));
+    let serializer =
+        AvroSerializer::new(&setting.client, avro(TEXT), RecordPart::Key, SerializerSettings::default());
+    let zone = Zone { name: "Harlem".to_owned() };
+    let bytes = setting.run(serializer.expect("settings").serialize("zones", &zone)).expect("a value");
+    let payload = hex(&bytes[5..]);
+    let request = json!({ "do": "serialize", "format": "avro", "topic": "zones", "field": "key", "schema": TEXT, "payload": payload });
+    let theirs = go.ask(&request);
+    assert_eq!(theirs["bytes"], json!(hex(&bytes)));
+    let answer = go.ask(&json!({ "do": "deserialize", "bytes": hex(&bytes) }));
+    assert_eq!(answer, json!({ "id": theirs["id"], "payload": payload }));
+}
+
+#[test]
+fn old_values_are_read_with_new_schemas_as_python_and_java_read_them() {
     const OLD: &str = r#"{"type":"record","name":"R","fields":[{"name":"a","type":"int"},{"name":"gone","type":"string"},{"name":"e","type":{"type":"enum","name":"E","symbols":["X","Y"]}}]}"#;
     const NEW: &str = r#"{"type":"record","name":"R","fields":[{"name":"e","type":{"type":"enum","name":"E","symbols":["Z","X"],"default":"Z"}},
         {"name":"b","aliases":["a"],"type":["null","double"]},{"name":"c","type":{"type":"map","values":"int"},"default":{"k":1}}]}"#;
     let setting = need!(Setting::new());
     let mut python = need!(setting.library(SerdesLibrary::Python));
+    let mut java = need!(setting.library(SerdesLibrary::JavaAvro));
     let reader = deserializer(&setting).with_reader(&avro(NEW), &[]).expect("a schema");
     for (symbol, read_symbol) in [("X", "X"), ("Y", "Z")] {
         let request = json!({ "do": "serialize", "format": "avro", "topic": "t", "field": "value", "schema": OLD,
@@ -163,5 +193,7 @@ fn old_values_are_read_with_new_schemas_as_python_reads_them() {
         let asked = json!({ "do": "deserialize", "format": "avro", "topic": "t", "field": "value", "schema": NEW,
             "bytes": written["bytes"], "headers": [] });
         assert_eq!(python.ask(&asked)["value"], read);
+        let text = java.ask(&asked)["value"].as_str().map(str::to_owned).expect("a text");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).expect("JSON"), read);
     }
 }

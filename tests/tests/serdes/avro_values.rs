@@ -31,7 +31,7 @@ impl ValueGenerator<'_> {
                 }
                 (Value::Record(fields), Json::Object(object))
             }
-            Schema::Union(union) => {
+            Schema::Union(union) if !union.variants().is_empty() => {
                 let index = self.random.usize(..union.variants().len());
                 let branch = &union.variants()[index];
                 let name = self.branch_name(branch)?;

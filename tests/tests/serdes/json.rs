@@ -29,11 +29,16 @@ fn trips_are_the_same_with(library: SerdesLibrary) {
         let settings = DeserializerSettings::default().json_fail_invalid_schema(validates);
         JsonDeserializer::new(&setting.client, RecordPart::Key, settings).expect("settings")
     };
+    // The other one knows only the first.
+    let count = if library == SerdesLibrary::Node { 1 } else { 3 };
     for (strategy, name, subject) in [
         (SubjectNameStrategy::TopicName, "topic", "trips-key"),
         (SubjectNameStrategy::RecordName, "record", "Trip"),
         (SubjectNameStrategy::TopicRecordName, "topic_record", "trips-Trip"),
-    ] {
+    ][..count]
+        .iter()
+        .copied()
+    {
         for (ids, header) in [(IdSerializer::Prefix, false), (IdSerializer::Header, true)] {
             let settings = SerializerSettings::default()
                 .key_subject_name_strategy(strategy)
@@ -72,4 +77,9 @@ fn trips_are_the_same_with(library: SerdesLibrary) {
 #[test]
 fn trips_are_the_same_with_python() {
     trips_are_the_same_with(SerdesLibrary::Python);
+}
+
+#[test]
+fn trips_are_the_same_with_node() {
+    trips_are_the_same_with(SerdesLibrary::Node);
 }
