@@ -102,7 +102,12 @@ impl Shared {
 
     /// Ready where nothing keeps records from being handed out; takes a change that waits.
     pub(super) fn poll_change(self: &Arc<Self>, context: &Context<'_>) -> Poll<()> {
-        let taken = self.with_slot(|slot| match std::mem::take(slot) {
+        if self.with_slot(|slot| matches!(slot, Slot::Empty)) {
+            return Poll::Ready(());
+        }
+        // Before the look that counts, so that what changes behind it is not missed.
+        self.wake_later(context);
+        self.with_slot(|slot| match std::mem::take(slot) {
             Slot::Empty => Poll::Ready(()),
             Slot::Running => {
                 *slot = Slot::Running;
@@ -114,15 +119,7 @@ impl Shared {
                 self.spawn(async move { shared.take_change(change).await });
                 Poll::Pending
             }
-        });
-        if taken.is_pending() {
-            self.wake_later(context);
-            // It may have ended between the two looks.
-            if self.with_slot(|slot| matches!(slot, Slot::Empty)) {
-                return Poll::Ready(());
-            }
-        }
-        taken
+        })
     }
 
     async fn take_change(self: Arc<Self>, change: Change) {
