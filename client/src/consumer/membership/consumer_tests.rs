@@ -184,9 +184,10 @@ async fn errors_that_pass_are_waited_for_and_others_are_told() {
 struct Seen {
     epoch: i32,
     previous_epoch: i32,
-    owned: BTreeSet<i32>,
     /// What it may have.
     assigned: BTreeSet<i32>,
+    /// What it has to give back, until it says that it has.
+    pending: BTreeSet<i32>,
 }
 
 /// A member, what is on its way to it, and what its user reads.
@@ -279,24 +280,32 @@ impl World {
         }
         let others = self.seen.iter().filter(|(other, _)| **other != at);
         let held: BTreeSet<i32> =
-            others.flat_map(|(_, other)| other.owned.union(&other.assigned).copied()).collect();
+            others.flat_map(|(_, other)| other.pending.union(&other.assigned).copied()).collect();
         let group_epoch = self.group_epoch;
         let me = self.seen.get_mut(&at).unwrap();
         if ![me.epoch, me.previous_epoch].contains(&beat.member_epoch) {
             return Err(refusal(ResponseError::FencedMemberEpoch));
         }
         if let Some(owned) = &beat.owned {
-            me.owned = owned.values().flatten().map(|index| index.get()).collect();
-        }
-        if me.owned.is_subset(&target) {
-            if me.epoch != group_epoch {
-                (me.previous_epoch, me.epoch) = (me.epoch, group_epoch);
+            let owned: BTreeSet<i32> = owned.values().flatten().map(|index| index.get()).collect();
+            if owned.is_disjoint(&me.pending) {
+                me.pending.clear();
             }
-            me.assigned = target.difference(&held).copied().collect();
-        } else {
-            me.assigned = me.owned.intersection(&target).copied().collect();
         }
-        let assignment = Some(of(&me.assigned.iter().copied().collect::<Vec<_>>()));
+        let before = me.assigned.clone();
+        if me.pending.is_empty() {
+            me.pending = me.assigned.difference(&target).copied().collect();
+            if me.pending.is_empty() {
+                if me.epoch != group_epoch {
+                    (me.previous_epoch, me.epoch) = (me.epoch, group_epoch);
+                }
+                me.assigned = target.difference(&held).copied().collect();
+            } else {
+                me.assigned.retain(|index| target.contains(index));
+            }
+        }
+        let is_told = beat.is_full || me.assigned != before;
+        let assignment = is_told.then(|| of(&me.assigned.iter().copied().collect::<Vec<_>>()));
         let answer = Answer { member_epoch: me.epoch, interval: Duration::from_secs(1), assignment };
         if self.is_faulty && self.random.u32(0..10) == 0 {
             return Err(Error::disconnected(&"b:1".into(), "the answer was lost"));
