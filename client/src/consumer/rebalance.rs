@@ -4,6 +4,7 @@
 //! what it was given before. Nothing is handed out until the listener has returned. The work goes on in a task of its own, so that
 //! a poll that is given up takes nothing with it.
 
+use std::collections::BTreeSet;
 use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -129,7 +130,7 @@ impl Shared {
             if self.settings.auto_commit().is_some() && !is_lost {
                 self.commit_quietly(Fetcher::to_commit).await;
             }
-            self.call_listener(&revoked, |listener, consumer, partitions| {
+            self.call_listener(&revoked, move |listener, consumer, partitions| {
                 if is_lost {
                     listener.on_lost(consumer, partitions)
                 } else {
@@ -157,16 +158,22 @@ impl Shared {
 
     async fn call_listener(
         &self,
-        partitions: &std::collections::BTreeSet<TopicPartition>,
+        partitions: &BTreeSet<TopicPartition>,
         call: impl for<'a> FnOnce(
             &'a dyn RebalanceListener,
             &'a Consumer,
             &'a [TopicPartition],
-        ) -> RebalanceFuture<'a>,
+        ) -> RebalanceFuture<'a>
+        + Send
+        + 'static,
     ) {
         // Once the last handle is gone there is nobody to tell.
-        let Some((listener, handle)) = self.listener.as_ref().zip(self.handle()) else { return };
+        let Some((listener, handle)) = self.listener.clone().zip(self.handle()) else { return };
         let (consumer, partitions) = (Consumer { handle }, partitions.iter().cloned().collect::<Vec<_>>());
-        call(&**listener, &consumer, &partitions).await;
+        // A task of its own, so that a listener that panics does not keep records back for ever.
+        let called = tokio::spawn(async move { call(&*listener, &consumer, &partitions).await });
+        if let Err(error) = called.await {
+            tracing::error!(%error, "a rebalance listener has failed");
+        }
     }
 }
