@@ -436,7 +436,7 @@ impl Consumer {
 /// The batches of a consumer, as a stream.
 pub struct Batches<'a> {
     consumer: &'a Consumer,
-    /// While the next batch is waited for.
+    /// While the next batch of the stream is waited for.
     polling: Option<Polling>,
 }
 
@@ -449,9 +449,18 @@ impl fmt::Debug for Batches<'_> {
 impl Batches<'_> {
     /// The next batch; `None` once the consumer is closed. Safe to be given up.
     pub async fn next(&mut self) -> Option<Result<Batch, Error>> {
-        let next = poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await;
-        self.polling = None;
-        next
+        // Given up, it does not count as a poll any more.
+        let _polling = self.consumer.shared().begin_poll();
+        poll_fn(|context| self.poll_batch(context)).await
+    }
+
+    fn poll_batch(&self, context: &Context<'_>) -> Poll<Option<Result<Batch, Error>>> {
+        match self.consumer.shared().poll(context, self.consumer.records_max(), 1) {
+            Poll::Ready(Ok(batches)) => Poll::Ready(batches.into_iter().next().map(Ok)),
+            Poll::Ready(Err(Error::Closed { .. })) => Poll::Ready(None),
+            Poll::Ready(Err(error)) => Poll::Ready(Some(Err(error))),
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 
@@ -462,15 +471,10 @@ impl Stream for Batches<'_> {
         if self.polling.is_none() {
             self.polling = Some(self.consumer.shared().begin_poll());
         }
-        let polled = self.consumer.shared().poll(context, self.consumer.records_max(), 1);
+        let polled = self.poll_batch(context);
         if polled.is_ready() {
             self.polling = None;
         }
-        match polled {
-            Poll::Ready(Ok(batches)) => Poll::Ready(batches.into_iter().next().map(Ok)),
-            Poll::Ready(Err(Error::Closed { .. })) => Poll::Ready(None),
-            Poll::Ready(Err(error)) => Poll::Ready(Some(Err(error))),
-            Poll::Pending => Poll::Pending,
-        }
+        polled
     }
 }

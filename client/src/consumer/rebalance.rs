@@ -4,6 +4,7 @@
 //! what it was given before. Nothing is handed out until the listener has returned. The work goes on in a task of its own, so that
 //! a poll that is given up takes nothing with it.
 
+use std::collections::BTreeSet;
 use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -102,7 +103,12 @@ impl Shared {
 
     /// Ready where nothing keeps records from being handed out; takes a change that waits.
     pub(super) fn poll_change(self: &Arc<Self>, context: &Context<'_>) -> Poll<()> {
-        let taken = self.with_slot(|slot| match std::mem::take(slot) {
+        if self.with_slot(|slot| matches!(slot, Slot::Empty)) {
+            return Poll::Ready(());
+        }
+        // Before the look that counts, so that what changes behind it is not missed.
+        self.wake_later(context);
+        self.with_slot(|slot| match std::mem::take(slot) {
             Slot::Empty => Poll::Ready(()),
             Slot::Running => {
                 *slot = Slot::Running;
@@ -114,15 +120,7 @@ impl Shared {
                 self.spawn(async move { shared.take_change(change).await });
                 Poll::Pending
             }
-        });
-        if taken.is_pending() {
-            self.wake_later(context);
-            // It may have ended between the two looks.
-            if self.with_slot(|slot| matches!(slot, Slot::Empty)) {
-                return Poll::Ready(());
-            }
-        }
-        taken
+        })
     }
 
     async fn take_change(self: Arc<Self>, change: Change) {
@@ -132,7 +130,7 @@ impl Shared {
             if self.settings.auto_commit().is_some() && !is_lost {
                 self.commit_quietly(Fetcher::to_commit).await;
             }
-            self.call_listener(&revoked, |listener, consumer, partitions| {
+            self.call_listener(&revoked, move |listener, consumer, partitions| {
                 if is_lost {
                     listener.on_lost(consumer, partitions)
                 } else {
@@ -160,16 +158,22 @@ impl Shared {
 
     async fn call_listener(
         &self,
-        partitions: &std::collections::BTreeSet<TopicPartition>,
+        partitions: &BTreeSet<TopicPartition>,
         call: impl for<'a> FnOnce(
             &'a dyn RebalanceListener,
             &'a Consumer,
             &'a [TopicPartition],
-        ) -> RebalanceFuture<'a>,
+        ) -> RebalanceFuture<'a>
+        + Send
+        + 'static,
     ) {
         // Once the last handle is gone there is nobody to tell.
-        let Some((listener, handle)) = self.listener.as_ref().zip(self.handle()) else { return };
+        let Some((listener, handle)) = self.listener.clone().zip(self.handle()) else { return };
         let (consumer, partitions) = (Consumer { handle }, partitions.iter().cloned().collect::<Vec<_>>());
-        call(&**listener, &consumer, &partitions).await;
+        // A task of its own, so that a listener that panics does not keep records back for ever.
+        let called = tokio::spawn(async move { call(&*listener, &consumer, &partitions).await });
+        if let Err(error) = called.await {
+            tracing::error!(%error, "a rebalance listener has failed");
+        }
     }
 }

@@ -61,16 +61,16 @@ fn of_two_claims_the_later_counts() {
 }
 
 /// A group whose members join, leave and subscribe anew.
-struct Group {
+pub(crate) struct Group {
     random: Rng,
-    members: Vec<Member>,
-    topics: Topics,
+    pub(crate) members: Vec<Member>,
+    pub(crate) topics: Topics,
     next: u32,
-    is_mixed: bool,
+    pub(crate) is_mixed: bool,
 }
 
 impl Group {
-    fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut random = Rng::with_seed(seed);
         let topics =
             (0..random.usize(1..5)).map(|at| (Arc::from(format!("t{at}")), random.i32(0..20))).collect();
@@ -90,7 +90,7 @@ impl Group {
         self.members.push(new);
     }
 
-    fn change(&mut self) {
+    pub(crate) fn change(&mut self) {
         match self.random.u32(0..4) {
             0 => self.join(),
             1 if self.members.len() > 1 => {
@@ -105,7 +105,7 @@ impl Group {
         }
     }
 
-    fn take(&mut self, assignment: &GroupAssignment, generation: i32) {
+    pub(crate) fn take(&mut self, assignment: &GroupAssignment, generation: i32) {
         for member in &mut self.members {
             (member.owned, member.generation) = (assignment[&member.id].clone(), generation);
         }
@@ -116,7 +116,7 @@ impl Group {
     }
 
     /// Everything that has a subscriber is assigned to one subscriber.
-    fn check_whole(&self, assignment: &GroupAssignment) {
+    pub(crate) fn check_whole(&self, assignment: &GroupAssignment) {
         for (topic, count) in &self.topics {
             for index in 0..*count {
                 let partition = TopicPartition::new(Arc::clone(topic), index);

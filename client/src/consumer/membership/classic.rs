@@ -394,7 +394,7 @@ impl Membership {
         match code {
             Some(ResponseError::RebalanceInProgress) if !was_joining => self.must_rejoin = true,
             Some(ResponseError::RebalanceInProgress) => {
-                (self.phase, self.join_due) = (Phase::Preparing, None)
+                (self.phase, self.join_due) = (Phase::Preparing, None);
             }
             Some(ResponseError::UnknownMemberId | ResponseError::IllegalGeneration) => {
                 tracing::info!(%error, "fenced: joining again");

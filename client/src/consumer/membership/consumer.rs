@@ -133,6 +133,8 @@ pub(crate) struct Membership {
     changing: Option<Assignment>,
     /// What the coordinator was told last.
     told: Option<(Option<Subscription>, Assignment)>,
+    /// Whether a target waits for a word on what is owned, even where that has not changed: the coordinator waits for it.
+    owes_owned: bool,
     asked: Option<Asked>,
     due: Option<Instant>,
     failures: u32,
@@ -154,6 +156,7 @@ impl Membership {
             naming: BTreeMap::new(),
             changing: None,
             told: None,
+            owes_owned: false,
             asked: None,
             due: None,
             failures: 0,
@@ -262,6 +265,7 @@ impl Membership {
                 (self.failures, self.due) = (0, Some(now + answer.interval));
                 self.epoch = answer.member_epoch;
                 if answer.assignment.is_some() {
+                    self.owes_owned |= answer.assignment != self.target;
                     self.target = answer.assignment;
                 }
             }
@@ -294,7 +298,7 @@ impl Membership {
     /// The coordinator does not know of it any more.
     fn forget(&mut self) {
         (self.is_member, self.epoch, self.told, self.target) = (false, JOIN_EPOCH, None, None);
-        self.failures = 0;
+        (self.failures, self.owes_owned) = (0, false);
     }
 
     /// Announces a change, one after another.
@@ -387,14 +391,17 @@ impl Membership {
         }
         let state = (self.subscription.clone(), self.owned.clone());
         let is_due = self.due.is_none_or(|due| due <= now);
-        let is_news = self.failures == 0 && self.told.as_ref() != Some(&state);
+        let has_arrived = self.changing.is_none() && self.target.as_ref() == Some(&self.owned);
+        let owes_owned = self.owes_owned && has_arrived;
+        let is_news = self.failures == 0 && (owes_owned || self.told.as_ref() != Some(&state));
         if !is_due && !is_news {
             return;
         }
         let (subscription, owned) = state.clone();
         let told = self.told.replace(state);
         let has_changed = told.as_ref().is_none_or(|told| told.0 != subscription);
-        let has_moved = told.as_ref().is_none_or(|told| told.1 != owned);
+        let has_moved = owes_owned || told.as_ref().is_none_or(|told| told.1 != owned);
+        self.owes_owned &= !has_arrived;
         (self.asked, self.is_member) = (Some(Asked::Beat), true);
         commands.push(Command::Heartbeat(Heartbeat {
             member_epoch: self.epoch,

@@ -178,3 +178,223 @@ async fn errors_that_pass_are_waited_for_and_others_are_told() {
     assert!(matches!(commands[..], [Command::Report(_)]));
     assert_eq!(member.due(), None, "two that fence each other would never end");
 }
+
+/// A coordinator's view of a member.
+#[derive(Default)]
+struct Seen {
+    epoch: i32,
+    previous_epoch: i32,
+    /// What it may have.
+    assigned: BTreeSet<i32>,
+    /// What it has to give back, until it says that it has.
+    pending: BTreeSet<i32>,
+}
+
+/// A member, what is on its way to it, and what its user reads.
+struct Actor {
+    machine: Membership,
+    request: Option<(Heartbeat, u32)>,
+    change: Option<Change>,
+    owned: BTreeSet<TopicPartition>,
+    is_gone: bool,
+}
+
+struct World {
+    random: fastrand::Rng,
+    now: Instant,
+    partitions: i32,
+    group_epoch: i32,
+    seen: BTreeMap<usize, Seen>,
+    actors: Vec<Actor>,
+    is_faulty: bool,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let partitions = random.i32(1..9);
+        let (seen, actors) = (BTreeMap::new(), Vec::new());
+        Self { random, now: Instant::now(), partitions, group_epoch: 0, seen, actors, is_faulty: true }
+    }
+
+    fn join(&mut self) {
+        let machine = Membership::new(policy());
+        let owned = BTreeSet::new();
+        self.actors.push(Actor { machine, request: None, change: None, owned, is_gone: false });
+        self.tell(self.actors.len() - 1, Event::Subscribe(subscription()));
+    }
+
+    fn tell(&mut self, at: usize, event: Event) {
+        let random = self.random.f64();
+        for command in self.actors[at].machine.handle(event, self.now, random) {
+            let delay = self.random.u32(0..4);
+            let actor = &mut self.actors[at];
+            match command {
+                Command::Heartbeat(beat) => {
+                    assert!(actor.request.is_none(), "one heartbeat at a time");
+                    actor.request = Some((beat, delay));
+                }
+                Command::Name(ids) if delay == 0 => {
+                    assert_eq!(ids, BTreeSet::from([id()]));
+                    self.tell(at, Event::Named(Vec::new()));
+                }
+                Command::Name(_) => self.tell(at, Event::Named(vec![(id(), "t".into())])),
+                Command::Change(change) => {
+                    assert!(actor.change.is_none(), "one change after another");
+                    actor.change = Some(change);
+                }
+                Command::Withdraw => {
+                    if actor.change.is_some() && delay < 2 {
+                        actor.change = None;
+                        self.tell(at, Event::Withdrawn);
+                    }
+                }
+                Command::Report(error) => panic!("{error}"),
+                Command::Left => actor.is_gone = true,
+            }
+        }
+    }
+
+    /// As Kafka's coordinator decides: first a member gives up, then it gets what nobody has any more.
+    fn answer(&mut self, at: usize, beat: &Heartbeat) -> Result<Answer, Error> {
+        if self.is_faulty && self.random.u32(0..10) == 0 {
+            return Err(Error::disconnected(&"b:1".into(), "the request was lost"));
+        }
+        if beat.member_epoch < 0 {
+            self.seen.remove(&at);
+            self.group_epoch += 1;
+            return Ok(Answer { member_epoch: beat.member_epoch, ..Answer::default() });
+        }
+        if beat.member_epoch == 0 {
+            self.seen.insert(at, Seen::default());
+            self.group_epoch += 1;
+        }
+        let members: Vec<usize> = self.seen.keys().copied().collect();
+        let place = members.iter().position(|member| *member == at);
+        let place = place.ok_or_else(|| refusal(ResponseError::UnknownMemberId))?;
+        let mut target = BTreeSet::new();
+        for index in 0..self.partitions {
+            if usize::try_from(index).unwrap() % members.len() == place {
+                target.insert(index);
+            }
+        }
+        let others = self.seen.iter().filter(|(other, _)| **other != at);
+        let held: BTreeSet<i32> =
+            others.flat_map(|(_, other)| other.pending.union(&other.assigned).copied()).collect();
+        let group_epoch = self.group_epoch;
+        let me = self.seen.get_mut(&at).unwrap();
+        if ![me.epoch, me.previous_epoch].contains(&beat.member_epoch) {
+            return Err(refusal(ResponseError::FencedMemberEpoch));
+        }
+        if let Some(owned) = &beat.owned {
+            let owned: BTreeSet<i32> = owned.values().flatten().map(|index| index.get()).collect();
+            if owned.is_disjoint(&me.pending) {
+                me.pending.clear();
+            }
+        }
+        let before = me.assigned.clone();
+        if me.pending.is_empty() {
+            me.pending = me.assigned.difference(&target).copied().collect();
+            if me.pending.is_empty() {
+                if me.epoch != group_epoch {
+                    (me.previous_epoch, me.epoch) = (me.epoch, group_epoch);
+                }
+                me.assigned = target.difference(&held).copied().collect();
+            } else {
+                me.assigned.retain(|index| target.contains(index));
+            }
+        }
+        let is_told = beat.is_full || me.assigned != before;
+        let assignment = is_told.then(|| of(&me.assigned.iter().copied().collect::<Vec<_>>()));
+        let answer = Answer { member_epoch: me.epoch, interval: Duration::from_secs(1), assignment };
+        if self.is_faulty && self.random.u32(0..10) == 0 {
+            return Err(Error::disconnected(&"b:1".into(), "the answer was lost"));
+        }
+        Ok(answer)
+    }
+
+    fn step(&mut self) {
+        self.now += Duration::from_millis(self.random.u64(1..400));
+        for at in 0..self.actors.len() {
+            self.tell(at, Event::Polled(self.now));
+            if self.actors[at].machine.due().is_some_and(|due| due <= self.now) {
+                self.tell(at, Event::Tick);
+            }
+            if self.actors[at].change.is_some() && self.random.u32(0..3) == 0 {
+                let actor = &mut self.actors[at];
+                let change = actor.change.take().unwrap();
+                assert!(
+                    change.revoked.iter().all(|one| actor.owned.remove(one)),
+                    "only what is owned is taken"
+                );
+                assert!(
+                    change.added.iter().all(|one| actor.owned.insert(one.clone())),
+                    "only what is not is added"
+                );
+                self.tell(at, Event::Changed);
+            }
+            match self.actors[at].request.take() {
+                Some((beat, 0)) => {
+                    let outcome = self.answer(at, &beat);
+                    self.tell(at, Event::Answered(outcome));
+                }
+                Some((beat, delay)) => self.actors[at].request = Some((beat, delay - 1)),
+                None => {}
+            }
+        }
+        let mut owners = BTreeMap::new();
+        for (at, actor) in self.actors.iter().enumerate().filter(|(at, _)| self.seen.contains_key(at)) {
+            for partition in actor.owned.iter().filter(|_| actor.machine.epoch() > 0) {
+                assert_eq!(owners.insert(partition, at), None, "{partition} has two owners");
+            }
+        }
+    }
+}
+
+fn refusal(code: ResponseError) -> Error {
+    Error::check(code.code(), || "group g".to_owned(), None).unwrap_err()
+}
+
+/// Members come, go and are thrown out; no partition ever has two owners, and when it gets quiet all partitions are read.
+#[tokio::test]
+async fn groups_settle() {
+    for seed in 0..300 {
+        let mut world = World::new(seed);
+        world.join();
+        for _ in 0..150 {
+            match world.random.u32(0..25) {
+                0 if world.actors.len() < 6 => world.join(),
+                1 => {
+                    let at = world.random.usize(..world.actors.len());
+                    if !world.actors[at].is_gone && at > 0 {
+                        world.tell(at, Event::Leave);
+                    }
+                }
+                2 => {
+                    let seen: Vec<usize> = world.seen.keys().copied().collect();
+                    if let Some(at) = world.random.choice(&seen) {
+                        world.seen.remove(at);
+                        world.group_epoch += 1;
+                    }
+                }
+                _ => {}
+            }
+            world.step();
+        }
+        world.is_faulty = false;
+        for _ in 0..400 {
+            world.step();
+            // The sessions of those who have left without being heard.
+            let gone: Vec<usize> =
+                world.seen.keys().copied().filter(|at| world.actors[*at].is_gone).collect();
+            for at in gone {
+                world.seen.remove(&at);
+                world.group_epoch += 1;
+            }
+        }
+        let owned: BTreeSet<_> = world.actors.iter().flat_map(|actor| actor.owned.clone()).collect();
+        assert_eq!(owned, set(&(0..world.partitions).collect::<Vec<_>>()), "seed {seed}");
+        let sum: usize = world.actors.iter().map(|actor| actor.owned.len()).sum();
+        assert_eq!(sum, owned.len(), "seed {seed}: each has one owner");
+    }
+}

@@ -15,6 +15,8 @@ mod classic_tests;
 mod consumer;
 #[cfg(test)]
 mod consumer_tests;
+#[cfg(test)]
+mod java_tests;
 mod protocol;
 mod request;
 mod shell;
