@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use common::Server;
 use serde_json::{Value, json};
 
 fn medallion(arguments: &[&str]) -> Output {
@@ -99,4 +102,50 @@ fn what_cannot_be_checked_is_named() {
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
         assert!(parts.iter().all(|part| said.contains(part)), "{arguments:?}: {said}");
     }
+}
+
+/// As one who works with a registry does it: register, refuse, check, mend, register, compare, delete.
+#[test]
+fn a_subject_lives_from_its_first_schema_to_its_end() {
+    let (server, url) = Server::start_with_registry();
+    let folder = tempfile::tempdir().unwrap();
+    let schema = |arguments: &[&str]| {
+        let output = medallion(&[&["schema"], arguments, &["--registry", &url]].concat());
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let json_of = |arguments: &[&str]| -> Value {
+        let (code, out, err) = schema(&[arguments, &["--json"]].concat());
+        assert_eq!(code, Some(0), "{arguments:?}: {err}");
+        serde_json::from_str(&out).unwrap()
+    };
+    let first = write(folder.path(), "first.avsc", &record(""));
+    let broken = write(folder.path(), "broken.avsc", &record(r#",{"name":"fare","type":"double"}"#));
+    let mended = write(folder.path(), "mended.avsc", &record(r#",{"name":"fare","type":"double","default":0}"#));
+    assert_eq!(json_of(&["list"]), json!([]));
+    let registered = json_of(&["register", "trips-value", &first]);
+    assert_eq!((&registered["version"], &registered["id"]), (&json!(1), &json!(1)));
+    let (code, _, err) = schema(&["register", "trips-value", &broken]);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("trips-value does not take") && err.contains("medallion schema check"), "{err}");
+    let (code, out, _) = schema(&["check", &broken, "--subject", "trips-value"]);
+    assert_eq!(code, Some(1));
+    assert!(out.contains("version 1 of trips-value") && out.contains("Trip.fare"), "{out}");
+    assert_eq!(schema(&["check", &mended, "--subject", "trips-value"]).0, Some(0));
+    assert_eq!(json_of(&["register", "trips-value", &mended])["version"], 2);
+    let got = json_of(&["get", "trips-value"]);
+    assert_eq!((&got["version"], &got["type"]), (&json!(2), &json!("AVRO")));
+    let (_, out, _) = schema(&["diff", "trips-value:1", "trips-value:latest"]);
+    assert!(out.contains("yes: the new schema reads old data") && out.contains("\"fare\""), "{out}");
+    assert_eq!(schema(&["compat"]).1, "BACKWARD\n");
+    json_of(&["compat", "trips-value", "--set", "full-transitive"]);
+    assert_eq!(schema(&["compat", "trips-value"]).1, "FULL_TRANSITIVE\n");
+    assert_eq!(json_of(&["list"])[0]["level"], "FULL_TRANSITIVE");
+    assert_eq!(json_of(&["compat", "trips-value", "--unset"])["level"], "BACKWARD");
+    assert_eq!(json_of(&["delete", "trips-value", "--version", "1"])["deleted"], json!([1]));
+    assert_eq!(json_of(&["delete", "trips-value"])["deleted"], json!([2]));
+    assert_eq!(json_of(&["delete", "trips-value", "--permanent"])["deleted"], json!([1, 2]));
+    let (code, _, err) = schema(&["get", "trips-value"]);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("40401"), "{err}");
+    server.stop();
 }

@@ -30,19 +30,32 @@ impl Server {
         server
     }
 
+    /// A broker with a schema registry, and the registry's URL.
+    pub(crate) fn start_with_registry() -> (Self, String) {
+        let folder = TempDir::new().unwrap();
+        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port().to_string();
+        let mut server = Self::start_as(folder.path(), &["--registry-port", &port]);
+        server.folder.replace(folder);
+        (server, format!("http://127.0.0.1:{port}"))
+    }
+
     /// A broker with its data below `folder`.
     pub(crate) fn start_in(folder: &Path) -> Self {
+        Self::start_as(folder, &["--no-registry"])
+    }
+
+    fn start_as(folder: &Path, registry: &[&str]) -> Self {
         let ports = [(); 2].map(|()| TcpListener::bind(("127.0.0.1", 0)).unwrap());
         let [port, controller_port] = ports.map(|listener| listener.local_addr().unwrap().port());
         let child = Command::new(env!("CARGO_BIN_EXE_medallion"))
             .args([
                 "up",
-                "--no-registry",
                 "--stop-with-stdin",
                 "--set",
                 "medallion.metrics.listener=",
                 "--quiet",
             ])
+            .args(registry)
             .args(["--port", &port.to_string(), "--controller-port", &controller_port.to_string()])
             .arg("--data")
             .arg(folder.join("data"))

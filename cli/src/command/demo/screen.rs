@@ -22,6 +22,9 @@ pub(super) struct Screen {
     has_colors: bool,
 }
 
+/// How wide a remark may be, in characters.
+const REMARK_WIDTH: usize = 96;
+
 #[derive(Debug, Clone, Copy)]
 enum Paint {
     Bold,
@@ -56,9 +59,18 @@ impl Screen {
         self.line(&format!("  {} {:<9}{text}", self.paint(Paint::Green, "●"), name));
     }
 
-    /// More about what has been done.
+    /// More about what has been done, over as many lines as it needs.
     pub(super) fn remark(&self, text: &str) {
-        self.line(&format!("    {:<9}{}", "", self.paint(Paint::Dim, text)));
+        let mut line = String::new();
+        for word in text.split(' ') {
+            if line.chars().count() + word.chars().count() >= REMARK_WIDTH {
+                self.line(&format!("             {}", self.paint(Paint::Dim, &line)));
+                line.clear();
+            }
+            line.push_str(if line.is_empty() { "" } else { " " });
+            line.push_str(word);
+        }
+        self.line(&format!("             {}", self.paint(Paint::Dim, &line)));
     }
 
     /// How far the trips are.

@@ -69,12 +69,10 @@ pub(super) async fn show(
     let read = reading.finish(&registry).await?;
     screen.step("read", &read.describe());
     let refusal = refuse(&registry).await?;
-    screen.step(
-        "refused",
-        &format!("version 3 would break {}: {}", refusal.reason.place, refusal.reason.problem),
-    );
+    screen.step("refused", &format!("version 3, for {}: {}", refusal.reason.place, refusal.reason.rule));
+    screen.remark(&refusal.reason.problem);
     if let Some(remedy) = &refusal.reason.remedy {
-        screen.remark(&format!("what helps: {remedy}"));
+        screen.remark(&format!("What helps: {remedy}."));
     }
     let story = Story {
         written: avro.totals().clone(),
