@@ -55,16 +55,24 @@ impl RegistryServer {
     pub fn refusal(bootstrap: &str, more: &[(&str, &str)]) -> String {
         let mut server = Self::stopped(bootstrap, more);
         server.spawn();
-        let mut child = server.child.take().expect("just started");
+        server.end()
+    }
+
+    /// What it has printed when it ends by itself, as it must.
+    ///
+    /// # Panics
+    /// When it does not, or ends well.
+    pub fn end(&mut self) -> String {
+        let mut child = self.child.take().expect("the registry runs");
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = child.try_wait().expect("it is this process's child") {
-                assert!(!status.success(), "the registry ended well: {}", server.log());
-                return server.log();
+                assert!(!status.success(), "the registry ended well: {}", self.log());
+                return self.log();
             }
             if Instant::now() > deadline {
                 drop(child.kill());
-                panic!("the registry did not refuse: {}", server.log());
+                panic!("the registry did not end: {}", self.log());
             }
             thread::sleep(Duration::from_millis(10));
         }

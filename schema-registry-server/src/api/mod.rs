@@ -103,12 +103,13 @@ mod tests {
         let (limits, mut offset, mut succeeded) = (Limits::default(), 0, 0);
         let about = About { cluster_id: "", group_id: "", version: "", has_leader: true, limits: &limits };
         for _ in 0..20_000 {
-            let path = damaged(&mut random, paths[random.usize(..paths.len())]);
-            let query = damaged(&mut random, queries[random.usize(..queries.len())]);
-            let body = damaged(
-                &mut random,
-                [SCHEMA, r#"{"mode":"IMPORT"}"#, r#"{"compatibility":"FULL"}"#][random.usize(..3)],
-            );
+            let bodies = [SCHEMA, r#"{"mode":"IMPORT"}"#, r#"{"compatibility":"FULL"}"#];
+            let [path, query, body] = [
+                paths[random.usize(..paths.len())],
+                queries[random.usize(..queries.len())],
+                bodies[random.usize(..bodies.len())],
+            ];
+            let [path, query, body] = [path, query, body].map(|text| damaged(&mut random, text));
             let request = Request {
                 method: &methods[random.usize(..methods.len())],
                 path: &String::from_utf8_lossy(&path),
