@@ -165,8 +165,8 @@ impl Resolver<'_> {
         let mut written: Vec<Option<Value>> = fields.into_iter().map(|(_, value)| Some(value)).collect();
         let mut resolved = Vec::with_capacity(reader.fields.len());
         for field in &reader.fields {
-            let names = std::iter::once(&field.name).chain(&field.aliases);
-            let found = names.filter_map(|name| writer.lookup.get(name)).next();
+            let mut names = std::iter::once(&field.name).chain(&field.aliases);
+            let found = names.find_map(|name| writer.lookup.get(name));
             let value =
                 match found.and_then(|at| Some((written.get_mut(*at)?.take()?, writer.fields.get(*at)?))) {
                     Some((value, source)) => self

@@ -9,12 +9,14 @@ pub(super) fn entries(options: &DynamicMessage) -> Vec<String> {
     let mut entries = Vec::new();
     for (field, value) in options.fields() {
         each(value, &mut |value| {
-            entries.push(format!("{} = {}", field.name(), text(&field.kind(), value, 0)))
+            entries.push(format!("{} = {}", field.name(), text(&field.kind(), value)));
         });
     }
     for (extension, value) in options.extensions() {
         let name = extension.full_name();
-        each(value, &mut |value| entries.push(format!("({name}) = {}", text(&extension.kind(), value, 0))));
+        each(value, &mut |value| {
+            entries.push(format!("({name}) = {}", text(&extension.kind(), value)));
+        });
     }
     entries
 }
@@ -28,7 +30,7 @@ fn each<'a>(value: &'a Value, write: &mut impl FnMut(&'a Value)) {
 }
 
 /// One value; messages are in the text format.
-fn text(kind: &Kind, value: &Value, depth: usize) -> String {
+fn text(kind: &Kind, value: &Value) -> String {
     match value {
         Value::Bool(value) => value.to_string(),
         Value::I32(value) => value.to_string(),
@@ -43,9 +45,9 @@ fn text(kind: &Kind, value: &Value, depth: usize) -> String {
             Some(found) => found.name().to_owned(),
             None => number.to_string(),
         },
-        Value::Message(message) => block(message, depth + 1),
+        Value::Message(message) => block(message),
         Value::List(values) => {
-            let values: Vec<String> = values.iter().map(|value| text(kind, value, depth)).collect();
+            let values: Vec<String> = values.iter().map(|value| text(kind, value)).collect();
             format!("[{}]", values.join(", "))
         }
         // Only as a field of a message.
@@ -53,7 +55,7 @@ fn text(kind: &Kind, value: &Value, depth: usize) -> String {
     }
 }
 
-fn block(message: &DynamicMessage, depth: usize) -> String {
+fn block(message: &DynamicMessage) -> String {
     let mut out = String::from("{ ");
     for (field, value) in message.fields() {
         match (value, field.kind()) {
@@ -62,17 +64,17 @@ fn block(message: &DynamicMessage, depth: usize) -> String {
                 entries.sort_by_key(|(key, _)| *key);
                 for (key, value) in entries {
                     let kind = entry.map_entry_value_field().kind();
-                    let (key, value) = (map_key(key), text(&kind, value, depth));
+                    let (key, value) = (map_key(key), text(&kind, value));
                     let _ = write!(out, "{}: {{ key: {key} value: {value} }} ", field.name());
                 }
             }
             (value, kind) => {
-                let _ = write!(out, "{}: {} ", field.name(), text(&kind, value, depth));
+                let _ = write!(out, "{}: {} ", field.name(), text(&kind, value));
             }
         }
     }
     for (extension, value) in message.extensions() {
-        let _ = write!(out, "[{}]: {} ", extension.full_name(), text(&extension.kind(), value, depth));
+        let _ = write!(out, "[{}]: {} ", extension.full_name(), text(&extension.kind(), value));
     }
     out + "}"
 }

@@ -19,6 +19,9 @@ type Answer = Result<Arc<RegisteredSchema>, RegistryError>;
 /// What a load is: it owns all it needs, for whoever started it may be gone before it ends.
 pub(super) type Load = BoxFuture<'static, Answer>;
 
+/// Names with values, which the metadata of a version must have.
+type Properties = Vec<(String, String)>;
+
 /// All that a client keeps.
 #[derive(Debug)]
 pub(super) struct Caches {
@@ -30,7 +33,7 @@ pub(super) struct Caches {
     pub(super) by_guid: Cache<Uuid>,
     pub(super) versions: Cache<(Arc<str>, i32)>,
     /// By subject and the properties that the metadata must have.
-    pub(super) latest: Cache<(Arc<str>, Vec<(String, String)>)>,
+    pub(super) latest: Cache<(Arc<str>, Properties)>,
 }
 
 impl Caches {
