@@ -49,7 +49,9 @@ fn client(server: &Server) -> Client {
 
 async fn make(client: &Client, topic: &str, partitions: i32) {
     let made = Admin::new(client).create_topics(&[NewTopic::new(topic, partitions)]).await.unwrap();
-    made.into_values().for_each(|outcome| drop(outcome.unwrap()));
+    for (topic, outcome) in made {
+        assert!(outcome.is_ok(), "{topic}: {outcome:?}");
+    }
 }
 
 fn settings(way: &str, group: &str) -> ConsumerSettings {

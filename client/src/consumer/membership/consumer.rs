@@ -389,7 +389,7 @@ impl Membership {
         if self.phase != Phase::In && !(self.phase == Phase::Leaving && self.is_member) {
             return;
         }
-        let state = (self.subscription.clone(), self.owned.clone());
+        let state = (self.subscription.clone(), self.owned_as_told());
         let is_due = self.due.is_none_or(|due| due <= now);
         let has_arrived = self.changing.is_none() && self.target.as_ref() == Some(&self.owned);
         let owes_owned = self.owes_owned && has_arrived;
@@ -409,6 +409,17 @@ impl Membership {
             subscription: subscription.filter(|_| has_changed),
             owned: Some(owned).filter(|_| has_moved),
         }));
+    }
+
+    /// What is owned. Where all has to be said anew, that is also what the user is about to take: others could get it otherwise,
+    /// were the target another by now.
+    fn owned_as_told(&self) -> Assignment {
+        let mut all = self.owned.clone();
+        for (id, indexes) in self.changing.iter().flatten() {
+            all.entry(*id).or_default().extend(indexes);
+        }
+        let says_all = self.told.as_ref().is_none_or(|told| told.1 == all);
+        if says_all { all } else { self.owned.clone() }
     }
 
     fn partitions(&self, assignment: &Assignment) -> BTreeSet<TopicPartition> {
