@@ -120,7 +120,8 @@ fn a_subject_lives_from_its_first_schema_to_its_end() {
     };
     let first = write(folder.path(), "first.avsc", &record(""));
     let broken = write(folder.path(), "broken.avsc", &record(r#",{"name":"fare","type":"double"}"#));
-    let mended = write(folder.path(), "mended.avsc", &record(r#",{"name":"fare","type":"double","default":0}"#));
+    let mended =
+        write(folder.path(), "mended.avsc", &record(r#",{"name":"fare","type":"double","default":0}"#));
     assert_eq!(json_of(&["list"]), json!([]));
     let registered = json_of(&["register", "trips-value", &first]);
     assert_eq!((&registered["version"], &registered["id"]), (&json!(1), &json!(1)));

@@ -48,13 +48,7 @@ impl Server {
         let ports = [(); 2].map(|()| TcpListener::bind(("127.0.0.1", 0)).unwrap());
         let [port, controller_port] = ports.map(|listener| listener.local_addr().unwrap().port());
         let child = Command::new(env!("CARGO_BIN_EXE_medallion"))
-            .args([
-                "up",
-                "--stop-with-stdin",
-                "--set",
-                "medallion.metrics.listener=",
-                "--quiet",
-            ])
+            .args(["up", "--stop-with-stdin", "--set", "medallion.metrics.listener=", "--quiet"])
             .args(registry)
             .args(["--port", &port.to_string(), "--controller-port", &controller_port.to_string()])
             .arg("--data")
