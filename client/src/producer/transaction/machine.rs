@@ -137,9 +137,10 @@ impl Machine {
         }
     }
 
-    /// A broker is about to hear of the transaction.
+    /// A broker is about to hear of the transaction. What is sent late of one that has ended (its records have failed for their time)
+    /// begins none.
     pub(super) fn touch(&mut self) {
-        self.has_begun = true;
+        self.has_begun |= self.is_open();
     }
 
     /// The partitions that the coordinator must be told of before they are written to.
@@ -359,6 +360,19 @@ mod tests {
         machine.failed(&error(ResponseError::MessageTooLarge));
         assert!(matches!(machine.ask_end(), Err(Error::TransactionDoomed { .. })));
         machine.close(End::Abort).unwrap();
+    }
+
+    #[test]
+    fn what_comes_late_begins_no_transaction() {
+        let mut machine = ready(true);
+        machine.touch();
+        machine.begin().unwrap();
+        machine.close(End::Commit).unwrap();
+        assert_eq!(machine.ask_end().unwrap(), Ending::Nothing);
+        machine.ended(None);
+        machine.touch();
+        machine.initialized(FIRST, true);
+        machine.begin().unwrap();
     }
 
     #[test]
