@@ -315,9 +315,10 @@ fn class_of(code: ResponseError) -> ErrorClass {
         | ResponseError::TransactionalIdAuthorizationFailed
         | ResponseError::UnsupportedForMessageFormat => ErrorClass::Fatal,
         // A commit is tried again by the member that it is then, for what is still its own.
-        ResponseError::RebalanceInProgress | ResponseError::StaleMemberEpoch => ErrorClass::Retriable,
+        ResponseError::RebalanceInProgress
+        | ResponseError::StaleMemberEpoch
+        | ResponseError::ConcurrentTransactions => ErrorClass::Retriable,
         ResponseError::TransactionAbortable => ErrorClass::Abortable,
-        ResponseError::ConcurrentTransactions => ErrorClass::Retriable,
         code if code.is_retriable() => ErrorClass::Retriable,
         _ => ErrorClass::Failed,
     }

@@ -1,5 +1,6 @@
 //! A broker of this binary for a test, and the binary's commands against it.
 
+#![allow(dead_code, reason = "each test uses its part")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::Write;
