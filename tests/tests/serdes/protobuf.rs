@@ -83,6 +83,10 @@ fn messages_are_the_same_with(library: SerdesLibrary) {
         ProtobufDeserializer::new(&setting.client, RecordPart::Value, DeserializerSettings::default())
             .expect("settings");
     for (name, value) in cases() {
+        // It leaves the entries of maps out where it counts messages, as none of the others does.
+        if library == SerdesLibrary::Node && name.starts_with("rides.Trip.Leg") {
+            continue;
+        }
         let descriptor = pool.get_message_by_name(name).expect("a message");
         let ours = message(&descriptor, &value);
         // The other one takes the first message of the file for the record, and texts for descriptors to find it.
