@@ -91,11 +91,10 @@ fn compare(group: &Group, assignor: PartitionAssignor, javas: &GroupAssignment) 
 fn assignors_do_as_javas_do() {
     let mut groups: Vec<Group> = (0..GROUPS).map(Group::new).collect();
     for round in 1..=ROUNDS {
-        for (place, group) in groups.iter_mut().enumerate().filter(|(place, _)| place % 3 == 0) {
+        for group in groups.iter_mut().step_by(3) {
             // Some are static, in an order that is not that of their ids.
-            for (number, member) in group.members.iter_mut().enumerate().filter(|(number, _)| number % 2 == 0)
-            {
-                member.instance_id = Some(format!("i{}", (place + 7 * number) % 10 + 10 * number).into());
+            for member in group.members.iter_mut().step_by(2) {
+                member.instance_id = Some(member.id.chars().rev().collect::<String>().into());
             }
         }
         let asked = groups.iter().flat_map(|group| PartitionAssignor::ALL.map(|one| question(group, one)));
