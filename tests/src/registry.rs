@@ -1,5 +1,6 @@
 //! A schema registry under test, in a process of its own, and other people's clients of it.
 
+use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -282,9 +283,9 @@ pub fn ask(
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        write!(head, "{name}: {value}\r\n").expect("a string takes all");
     }
-    head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+    write!(head, "Content-Length: {}\r\n\r\n", body.len()).expect("a string takes all");
     // A server that refuses a body early may close before all of it is sent.
     drop(stream.write_all(format!("{head}{body}").as_bytes()));
     let mut answer = Vec::new();
