@@ -1,5 +1,6 @@
 //! A schema registry under test, in a process of its own, and other people's clients of it.
 
+use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -280,12 +281,11 @@ pub fn ask(
 ) -> io::Result<Answer> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-    let fields: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{}Content-Length: {}\r\n\r\n",
-        fields.concat(),
-        body.len()
-    );
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        write!(head, "{name}: {value}\r\n").expect("a string takes all");
+    }
+    write!(head, "Content-Length: {}\r\n\r\n", body.len()).expect("a string takes all");
     // A server that refuses a body early may close before all of it is sent.
     drop(stream.write_all(format!("{head}{body}").as_bytes()));
     let mut answer = Vec::new();

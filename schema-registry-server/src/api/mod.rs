@@ -64,7 +64,7 @@ mod tests {
     /// Some bytes of a text are changed, left out or doubled.
     fn damaged(random: &mut fastrand::Rng, text: &str) -> Vec<u8> {
         let mut bytes = text.as_bytes().to_vec();
-        for _ in 0..random.usize(..4) {
+        for _ in 0..random.usize(..3) {
             let at = random.usize(..bytes.len().max(1));
             match random.u8(..3) {
                 _ if bytes.is_empty() => bytes.push(random.u8(..)),
@@ -131,11 +131,11 @@ mod tests {
             match outcome {
                 Ok(_) => succeeded += 1,
                 Err(problem) => {
-                    assert!(problem.status().as_u16() >= 400 && !problem.message.is_empty(), "{problem}")
+                    assert!(problem.status().as_u16() >= 400 && !problem.message.is_empty(), "{problem}");
                 }
             }
         }
-        assert!(succeeded > 2_000, "{succeeded}: requests are too much damaged to test anything");
+        assert!(succeeded > 800, "{succeeded}: requests are too much damaged to test anything");
         store.check_invariants();
         assert_eq!(store.skipped().0, 0, "the registry reads what it writes");
     }
