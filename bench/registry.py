@@ -161,8 +161,9 @@ def apicurio_folder():
     folder = servers.cache() / f"apicurio-{APICURIO_VERSION}"
     if not (folder / "lib").is_dir():
         artifact = f"io.apicurio:apicurio-registry-app:{APICURIO_VERSION}:tar.gz:all"
+        folder.mkdir(parents=True, exist_ok=True)
         copy = ["mvn", "-q", "-B", "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack"]
-        subprocess.run([*copy, f"-Dartifact={artifact}", f"-DoutputDirectory={folder}"], check=True, cwd="/")
+        subprocess.run([*copy, f"-Dartifact={artifact}", f"-DoutputDirectory={folder}"], check=True, cwd=folder)
     return folder
 
 

@@ -141,8 +141,9 @@ setup_apicurio() { # SOURCES HOME
   local version=2.6.13.Final plugin=org.apache.maven.plugins:maven-dependency-plugin:3.8.1
   { have mvn && have javac; } || { missing schema-judges-apicurio "needs a JDK and maven"; return; }
   mkdir -p "$2"
-  quietly apicurio mvn -q -B -f "$clients/schema-judges/pom.xml" "$plugin:unpack" "-DoutputDirectory=$2" \
-    "-Dartifact=io.apicurio:apicurio-registry-app:$version:tar.gz:all" \
+  # In the folder itself, where Maven leaves its marks.
+  (cd "$2" && quietly apicurio mvn -q -B "$plugin:unpack" "-DoutputDirectory=$2" \
+    "-Dartifact=io.apicurio:apicurio-registry-app:$version:tar.gz:all") \
     && quietly apicurio-javac javac -cp "$2/lib/*" -d "$2/classes" "$1"/*.java \
     && rm -f "$2"/*.jar \
     || missing schema-judges-apicurio "Maven could not bring Apicurio Registry, or its judge does not compile"
