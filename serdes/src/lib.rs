@@ -41,7 +41,7 @@
 //! - [`error`]: one error type;
 //! - [`registry`]: the client, for all that applications ask of a registry;
 //! - [`subject`]: the strategies;
-//! - [`mod@wire_format`]: framing;
+//! - framing, by id or by GUID: [`wire_format`];
 //! - [`avro`], [`json`], [`protobuf`]: the formats, each behind a feature of its name.
 //!
 //! After the first value of a topic nothing is asked of the registry, no lock is taken, and a value costs one allocation beside

@@ -130,12 +130,14 @@ fn messages_are_the_same_with(library: SerdesLibrary) {
 
 /// All that is registered, for whoever looks for a difference.
 async fn texts(setting: &Setting) -> String {
+    use std::fmt::Write as _;
     let mut texts = String::new();
     for subject in setting.client.subjects("", false).await.unwrap_or_default() {
         for version in setting.client.versions(&subject, false).await.unwrap_or_default() {
             if let Ok(found) = setting.client.version(&subject, version).await {
                 let (schema, id) = (&found.schema, found.id);
-                texts += &format!("{subject} {version} {id:?} {:?}\n{}\n", schema.references, schema.text);
+                writeln!(texts, "{subject} {version} {id:?} {:?}\n{}", schema.references, schema.text)
+                    .expect("a String takes all");
             }
         }
     }
