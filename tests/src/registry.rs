@@ -1,5 +1,6 @@
 //! A schema registry under test, in a process of its own, and other people's clients of it.
 
+use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -55,16 +56,24 @@ impl RegistryServer {
     pub fn refusal(bootstrap: &str, more: &[(&str, &str)]) -> String {
         let mut server = Self::stopped(bootstrap, more);
         server.spawn();
-        let mut child = server.child.take().expect("just started");
+        server.end()
+    }
+
+    /// What it has printed when it ends by itself, as it must.
+    ///
+    /// # Panics
+    /// When it does not, or ends well.
+    pub fn end(&mut self) -> String {
+        let mut child = self.child.take().expect("the registry runs");
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = child.try_wait().expect("it is this process's child") {
-                assert!(!status.success(), "the registry ended well: {}", server.log());
-                return server.log();
+                assert!(!status.success(), "the registry ended well: {}", self.log());
+                return self.log();
             }
             if Instant::now() > deadline {
                 drop(child.kill());
-                panic!("the registry did not refuse: {}", server.log());
+                panic!("the registry did not end: {}", self.log());
             }
             thread::sleep(Duration::from_millis(10));
         }
@@ -274,9 +283,9 @@ pub fn ask(
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        write!(head, "{name}: {value}\r\n").expect("a string takes all");
     }
-    head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+    write!(head, "Content-Length: {}\r\n\r\n", body.len()).expect("a string takes all");
     // A server that refuses a body early may close before all of it is sent.
     drop(stream.write_all(format!("{head}{body}").as_bytes()));
     let mut answer = Vec::new();

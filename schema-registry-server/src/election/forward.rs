@@ -26,6 +26,15 @@ use crate::settings::RegistrySettings;
 const HEADERS: [HeaderName; 4] =
     [header::CONTENT_TYPE, header::ACCEPT, header::AUTHORIZATION, HeaderName::from_static("x-request-id")];
 
+/// Why the leader's answer is not there (50003).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ForwardError {
+    /// It was not sent: the leader takes no connection.
+    Unreachable(Problem),
+    /// Whether the write was made is not known.
+    Failed(Problem),
+}
+
 /// Hands writes on.
 #[derive(Debug)]
 pub(crate) struct Forwarder {
@@ -49,23 +58,24 @@ impl Forwarder {
     /// What the leader at this address answers to a write.
     ///
     /// # Errors
-    /// 50003 where it does not answer.
+    /// [`ForwardError`]
     pub(crate) async fn forward(
         &self,
         leader: &str,
         parts: &Parts,
         body: Bytes,
-    ) -> Result<Response, Problem> {
-        let failed = |reason: &dyn std::fmt::Display| {
+    ) -> Result<Response, ForwardError> {
+        let problem = |reason: &dyn std::fmt::Display| {
             Problem::forwarding(format!(
                 "Error while forwarding the request to the leader {leader}: {reason}"
             ))
         };
+        let unreachable = |reason: &dyn std::fmt::Display| ForwardError::Unreachable(problem(reason));
+        let failed = |reason: &dyn std::fmt::Display| ForwardError::Failed(problem(reason));
         let (scheme, authority) = leader.split_once("://").ok_or_else(|| failed(&"it has no address"))?;
         let stream = timeout(self.connect_timeout, TcpStream::connect(authority)).await;
-        let stream = stream
-            .map_err(|_| failed(&"it does not take the connection in time"))?
-            .map_err(|e| failed(&e))?;
+        let stream = stream.map_err(|_| unreachable(&"it does not take the connection in time"))?;
+        let stream = stream.map_err(|error| unreachable(&error))?;
         let request = self.request(authority, parts, body).map_err(|error| failed(&error))?;
         let answered = timeout(self.read_timeout, async {
             if scheme == "https" {

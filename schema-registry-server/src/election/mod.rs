@@ -8,5 +8,5 @@ mod forward;
 mod identity;
 mod member;
 
-pub(crate) use forward::Forwarder;
+pub(crate) use forward::{ForwardError, Forwarder};
 pub(crate) use member::Election;

@@ -18,14 +18,14 @@ use super::operational;
 use super::respond::{Answer, Denied, respond};
 use crate::access::Access;
 use crate::api::{self, About, Command, Limits, Parsed, Problem, Read, Reply, Write};
-use crate::election::Forwarder;
+use crate::election::{ForwardError, Forwarder};
 use crate::metrics::Metrics;
 use crate::topic::{Leadership, Reader, State, Writer};
 
 /// How long a client may take to send a body.
 const BODY_PATIENCE: Duration = Duration::from_secs(60);
-/// How long an instance that is no longer sure to lead may take to hear of it.
-const CHANGE_PAUSE: Duration = Duration::from_millis(500);
+/// The wait before another look at who leads, after the last one was wrong.
+const CHANGE_PAUSE: Duration = Duration::from_millis(200);
 /// See [`Problem::unknown_leader`].
 const UNKNOWN_LEADER: i32 = 50_004;
 /// How long a write waits for the end of an election.
@@ -161,25 +161,31 @@ impl App {
         if let Some(reply) = self.is_registered(&write).await {
             return Ok(Outcome::Own(reply));
         }
-        // Once more where the leader has changed before the writer had looked at it: nothing is written then.
-        for is_last in [false, true] {
-            let leader = match self.leader().await {
+        // Again where the leader has gone, and nothing was written or sent: another one comes.
+        let deadline = Instant::now() + ELECTION_PATIENCE;
+        loop {
+            let is_last = Instant::now() >= deadline;
+            match self.leader().await {
                 Leadership::Here { .. } => match self.writer.write(write.clone()).await {
-                    Err(problem) if problem.code == UNKNOWN_LEADER && !is_last => {
-                        sleep(CHANGE_PAUSE).await;
-                        continue;
-                    }
+                    Err(problem) if problem.code == UNKNOWN_LEADER && !is_last => {}
                     outcome => return outcome.map(Outcome::Own),
                 },
-                Leadership::At(leader) => leader,
-                Leadership::Unknown => break,
-            };
-            if parts.headers.contains_key(FORWARDED) {
-                return Err(Problem::unknown_leader("This instance is not the leader that it was taken for"));
+                Leadership::At(_) if parts.headers.contains_key(FORWARDED) => {
+                    return Err(Problem::unknown_leader(
+                        "This instance is not the leader that it was taken for",
+                    ));
+                }
+                Leadership::At(leader) => match self.forwarder.forward(&leader, parts, body.clone()).await {
+                    Err(ForwardError::Unreachable(_)) if !is_last => {}
+                    Err(ForwardError::Unreachable(problem) | ForwardError::Failed(problem)) => {
+                        return Err(problem);
+                    }
+                    Ok(response) => return Ok(Outcome::Leaders(response)),
+                },
+                Leadership::Unknown => return Err(Problem::unknown_leader("Leader not known.")),
             }
-            return self.forwarder.forward(&leader, parts, body).await.map(Outcome::Leaders);
+            sleep(CHANGE_PAUSE).await;
         }
-        Err(Problem::unknown_leader("Leader not known."))
     }
 
     /// Who leads; an election is waited for.

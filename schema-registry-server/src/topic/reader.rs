@@ -51,11 +51,11 @@ impl Reader {
         consumer.assign([partition.clone()]);
         let looked = Arc::new(Mutex::new(Looked { succeeded: Instant::now(), error: None }));
         let (failure, failed) = watch::channel(None);
-        let task = Task { consumer, partition, state, looked: Arc::clone(&looked), stop };
+        let task = Task { consumer, partition, state, looked: Arc::clone(&looked), stop, next: 0 };
         tokio::spawn(async move {
             if let Err(reason) = task.run().await {
-                error!(%reason, "the schemas topic cannot be read any more");
-                failure.send_replace(Some(reason.to_string()));
+                error!(reason, "the schemas topic cannot be read any more");
+                failure.send_replace(Some(reason));
             }
         });
         Ok(Self { looked, failed })
@@ -106,10 +106,13 @@ struct Task {
     state: Arc<State>,
     looked: Arc<Mutex<Looked>>,
     stop: watch::Receiver<bool>,
+    /// The offset behind what was read.
+    next: i64,
 }
 
 impl Task {
-    async fn run(mut self) -> Result<(), Error> {
+    /// Ends with the reason where the topic is no longer the one that was read.
+    async fn run(mut self) -> Result<(), String> {
         while !*self.stop.borrow() {
             let polled = tokio::select! {
                 polled = self.consumer.poll(PATIENCE) => polled,
@@ -118,12 +121,17 @@ impl Task {
             match polled {
                 Ok(batches) => {
                     for batch in &batches {
+                        let first = batch.iter().next().map_or(self.next, |record| record.offset.get());
+                        self.go_on_from(first)?;
                         self.state.apply(batch);
+                        self.next = batch.next_offset().get();
                     }
-                    self.skip_what_is_compacted().await;
+                    self.skip_what_is_compacted().await?;
                     *self.looked.lock() = Looked { succeeded: Instant::now(), error: None };
                 }
-                Err(error @ (Error::Truncated { .. } | Error::Closed { .. })) => return Err(error),
+                Err(error @ (Error::Truncated { .. } | Error::Closed { .. })) => {
+                    return Err(error.to_string());
+                }
                 Err(error) => {
                     warn!(%error, "the schemas topic cannot be read; trying again");
                     self.looked.lock().error = Some(error.to_string());
@@ -136,9 +144,24 @@ impl Task {
     }
 
     /// The topic may end in offsets whose records are compacted away.
-    async fn skip_what_is_compacted(&self) {
+    async fn skip_what_is_compacted(&mut self) -> Result<(), String> {
         if let Ok(Ok(position)) = timeout(PATIENCE, self.consumer.position(&self.partition)).await {
-            self.state.advance(position.offset.get());
+            let offset = position.offset.get();
+            self.go_on_from(offset)?;
+            self.next = offset;
+            self.state.advance(offset);
         }
+        Ok(())
+    }
+
+    /// A topic that was deleted and made again begins anew, below what is in the state.
+    fn go_on_from(&self, offset: i64) -> Result<(), String> {
+        if offset >= self.next {
+            return Ok(());
+        }
+        let (topic, next) = (&self.partition.topic, self.next);
+        Err(format!(
+            "the topic {topic} was read up to offset {next} and goes on at {offset}: it was made anew, or has lost records"
+        ))
     }
 }

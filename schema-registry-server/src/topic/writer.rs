@@ -246,6 +246,7 @@ impl Task {
     async fn append(&mut self, term: u64, write: &Write, records: &[Record]) -> Result<(), Problem> {
         // Until it is known to be in the state.
         self.sure_in = None;
+        let read_to = self.state.read_to();
         let appended = timeout(self.append_timeout * 2, self.producing.append(records)).await;
         let written = match appended {
             Ok(Ok(written)) => written,
@@ -256,6 +257,9 @@ impl Task {
             Err(_) => return Err(write.timed_out("no acknowledgement")),
         };
         self.counters.records.fetch_add(records.len() as u64, Ordering::Relaxed);
+        if written.first < read_to {
+            return Err(write.store_failed("the topic was made anew, or has lost records"));
+        }
         if i64::try_from(records.len()).is_ok_and(|count| written.first + count == written.last + 1) {
             self.state.apply_written(written.first, written.timestamp, records);
         }
