@@ -69,7 +69,7 @@ fn followers_hand_writes_on_and_take_over() {
 
     // The leader stops in order: the other one writes at once.
     if first == 0 {
-        a.stop()
+        a.stop();
     } else {
         return check_other_way(b, a);
     }
