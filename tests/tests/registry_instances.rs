@@ -42,7 +42,7 @@ fn leader(instances: &[&RegistryServer]) -> usize {
 #[test]
 fn followers_hand_writes_on_and_take_over() {
     let kafka = need!(Server::start_default());
-    let mut a = RegistryServer::start(&kafka.bootstrap(), SETTINGS);
+    let a = RegistryServer::start(&kafka.bootstrap(), SETTINGS);
     let b = RegistryServer::start(&kafka.bootstrap(), SETTINGS);
     wait_for("a group of two", Duration::from_secs(20), || {
         [&a, &b].iter().any(|one| one.log().contains("another instance writes"))
@@ -68,17 +68,9 @@ fn followers_hand_writes_on_and_take_over() {
     assert_eq!(version, (200, json!({ "compatibility": "NONE" })));
 
     // The leader stops in order: the other one writes at once.
-    if first == 0 {
-        a.stop();
-    } else {
-        return check_other_way(b, a);
-    }
-    check_takes_over(&b, id);
-}
-
-fn check_other_way(mut leading: RegistryServer, following: RegistryServer) {
+    let (mut leading, following) = if first == 0 { (a, b) } else { (b, a) };
     leading.stop();
-    check_takes_over(&following, 1);
+    check_takes_over(&following, id);
 }
 
 fn check_takes_over(left: &RegistryServer, last_id: i64) {
