@@ -61,7 +61,7 @@ fn random_values_are_the_same_bytes_in_python_and_read_in_java() {
             wrong.push(format!("{text}\n{json}: here {}, Python {theirs}", shown(&encoded)));
         }
     }
-    println!("{same} values are the same, {} refused", refused.len());
+    println!("{same} values are the same, {} refused:\n{}", refused.len(), refused.join("\n"));
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong[..wrong.len().min(5)].join("\n\n"));
     assert!(
         same > 100 && refused.len() < same / 10,
