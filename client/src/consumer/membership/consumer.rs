@@ -265,7 +265,7 @@ impl Membership {
                 (self.failures, self.due) = (0, Some(now + answer.interval));
                 self.epoch = answer.member_epoch;
                 if answer.assignment.is_some() {
-                    self.owes_owned |= answer.assignment != self.target;
+                    self.owes_owned = true;
                     self.target = answer.assignment;
                 }
             }
