@@ -27,6 +27,8 @@ pub(crate) enum Purpose {
     Produce(u32),
     /// Fetch requests of one consumer.
     Fetch(u32),
+    /// Membership of one consumer: a coordinator answers when all members have joined.
+    Group(u32),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -290,6 +290,8 @@ fn class_of(code: ResponseError) -> ErrorClass {
         | ResponseError::ClusterAuthorizationFailed
         | ResponseError::TransactionalIdAuthorizationFailed
         | ResponseError::UnsupportedForMessageFormat => ErrorClass::Fatal,
+        // A commit is tried again by the member that it is then, for what is still its own.
+        ResponseError::RebalanceInProgress | ResponseError::StaleMemberEpoch => ErrorClass::Retriable,
         code if code.is_retriable() => ErrorClass::Retriable,
         _ => ErrorClass::Failed,
     }

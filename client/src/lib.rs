@@ -20,7 +20,7 @@
 //!
 //! ```text
 //!  Producer ─┐                       records into batches, batches to leaders, outcomes back
-//!  Consumer ─┤                       positions, fetches, batches of records
+//!  Consumer ─┤                       groups, positions, fetches, batches of records
 //!  Admin ────┼── Client ─┬─ metadata    who leads what: one task around a machine
 //!            │           └─ brokers     a connection for each broker and purpose
 //!            │                 └─ connection   one task a socket: TLS, SASL, versions, pipelined requests
@@ -35,7 +35,8 @@
 //! - [`consumer`]: records in;
 //! - [`admin`]: topics, settings, offsets, the cluster.
 //!
-//! What decides is kept apart from what does: `metadata/machine`, `producer/sender`, `consumer/fetcher` and `connection/in_flight` know no socket,
+//! What decides is kept apart from what does: `metadata/machine`, `producer/sender`, `consumer/fetcher`, `consumer/membership`, `consumer/assignor` and
+//! `connection/in_flight` know no socket,
 //! clock or lock, and are tested by seeds. There is no global state, and every future may be dropped at any point. A client
 //! needs a tokio runtime with time and I/O around it.
 //!
@@ -52,11 +53,14 @@
 //! | `Partitioner` | [`Partitioner`]; the default one is Java's murmur2, not librdkafka's CRC32 |
 //! | `producer.flush(timeout)` | [`Producer::flush`], within [`tokio::time::timeout`] where it must end |
 //! | `StreamConsumer`, `BaseConsumer` | [`Consumer`]; fetching goes on beside the program |
+//! | `group.protocol`, `partition.assignment.strategy`, `group.instance.id` | the same; the default protocol is `classic`, as in Java |
+//! | `consumer.unsubscribe()`, drop | [`Consumer::unsubscribe`], [`Consumer::close`]; a dropped consumer leaves its group, but commits nothing |
 //! | `consumer.assign(..)`, `seek`, `pause`, `resume`, `position` | the same names on [`Consumer`] |
 //! | `consumer.stream()`, `recv()` | [`Consumer::batches`], [`Consumer::poll`]: batches of records instead of one at a time |
 //! | `BorrowedMessage`, `OwnedMessage` | [`ConsumerRecordRef`](consumer::ConsumerRecordRef), [`ConsumerRecord`](consumer::ConsumerRecord) |
 //! | `commit`, `committed`, `enable.auto.commit` | [`Consumer::commit`], [`Consumer::commit_positions`], [`Consumer::committed`] |
-//! | `subscribe` | not built yet |
+//! | `subscribe(&["t"])`, `subscribe(&["^t.*"])` | [`Consumer::subscribe`], [`Consumer::subscribe_pattern`] |
+//! | `ConsumerContext::pre_rebalance`, `post_rebalance` | [`RebalanceListener`], called within a poll |
 //! | `RDKafkaErrorCode` | [`Error`], [`Error::class`], [`Error::code`] |
 //! | `ClientContext::stats` | [`Client::metrics`], [`Producer::metrics`], [`Hooks`] |
 //! | `ClientContext::generate_oauth_token` | [`TokenProvider`] |
@@ -83,7 +87,9 @@ pub use admin::{Admin, Each, NewTopic};
 pub use client::{Client, ClientBuilder};
 pub use config::{ClientSettings, ConfigError, ConsumerSettings, ProducerSettings, Secret};
 pub use connection::{Token, TokenFuture, TokenProvider};
-pub use consumer::{Batch, Consumer, ConsumerMetrics, Position};
+pub use consumer::{
+    Batch, Consumer, ConsumerBuilder, ConsumerMetrics, Position, RebalanceFuture, RebalanceListener,
+};
 pub use error::{Error, ErrorClass};
 pub use hooks::{ClientMetrics, Hooks};
 pub use producer::{

@@ -74,6 +74,15 @@ pub(crate) fn assign(groups: &[Value]) -> Result<Vec<Value>, Missing> {
     Ok(answer["results"].as_array().expect("Assignors answers with results").clone())
 }
 
+/// Has the assignors of Kafka's own consumer assign (see `tests/clients/java/ClientAssignors.java`).
+///
+/// # Errors
+/// Where there is no Java or no Kafka on this machine.
+pub fn assign_by_client(groups: &[Value]) -> Result<Vec<Value>, Missing> {
+    let answer = exchange(&json!({ "assign_by_client": groups }))?;
+    Ok(answer["results"].as_array().expect("ClientAssignors answers with results").clone())
+}
+
 /// Whether the tools can run here.
 ///
 /// # Errors

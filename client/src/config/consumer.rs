@@ -6,14 +6,31 @@ use super::client::WITH_CONSUMER;
 use super::declaration::settings;
 use super::offset_reset::OffsetReset;
 use super::properties::{Settings, apply, split};
-use super::value::{IsolationLevel, Value};
-use super::{ClientSettings, ConfigError};
+use super::value::{GroupProtocol, IsolationLevel, Value};
+use super::{ClientSettings, ConfigError, PartitionAssignor};
+
+const SESSION_TIMEOUT: Duration = Duration::from_secs(45);
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(3);
 
 settings! {
     /// What a [`Consumer`](crate::Consumer) is set up with. Where it is (`client.rack`) is its client's setting.
     ConsumerSettings {
-        /// The group in whose name offsets are committed. Without one nothing is committed.
+        /// The group to be a member of by `subscribe`, and in whose name offsets are committed. Without one neither can be.
         group_id: Option<String> ["group.id"] = None;
+        /// A name that stays the same over restarts: the member keeps its partitions while it is away for less than its session's timeout (KIP-345).
+        group_instance_id: Option<String> ["group.instance.id"] = None;
+        /// How it is a member: `classic`, where members assign partitions among themselves, or `consumer`, where the coordinator does (KIP-848).
+        group_protocol: GroupProtocol ["group.protocol"] = GroupProtocol::Classic;
+        /// The coordinator's assignor, with `group.protocol=consumer`; without a value the coordinator chooses.
+        group_remote_assignor: Option<String> ["group.remote.assignor"] = None;
+        /// How partitions are shared, with `group.protocol=classic`, best first; the group takes one that all members have. With `cooperative-sticky` alone members keep reading while others join.
+        partition_assignment_strategy: Vec<PartitionAssignor> ["partition.assignment.strategy"] = vec![PartitionAssignor::Range, PartitionAssignor::CooperativeSticky];
+        /// After how long without a heartbeat the coordinator gives a member up, with `group.protocol=classic`.
+        session_timeout: Duration ["session.timeout.ms"] = SESSION_TIMEOUT, range 1..=i32::MAX;
+        /// How often heartbeats go out, with `group.protocol=classic`.
+        heartbeat_interval: Duration ["heartbeat.interval.ms"] = HEARTBEAT_INTERVAL, range 1..=i32::MAX;
+        /// A program that does not poll for so long leaves its group until it does. It is also how long a rebalance waits for a member.
+        max_poll_interval: Duration ["max.poll.interval.ms"] = Duration::from_mins(5), range 1..=i32::MAX;
         /// Whether what was polled is committed as time passes, once the next poll has begun. Without a value: where there is a `group.id`.
         enable_auto_commit: Option<bool> ["enable.auto.commit"] = None;
         /// How often that is done.
@@ -74,6 +91,38 @@ impl ConsumerSettings {
         if self.enable_auto_commit == Some(true) && self.group_id.is_none() {
             let reason = "needs group.id".into();
             return Err(ConfigError::Conflict { name: "enable.auto.commit", reason });
+        }
+        self.validate_group()
+    }
+
+    /// Refuses settings of the other group protocol, as Java does, and those that cannot work.
+    fn validate_group(&self) -> Result<(), ConfigError> {
+        let conflict = |name, reason: &str| Err(ConfigError::Conflict { name, reason: reason.into() });
+        if self.group_instance_id.is_some() && self.group_id.is_none() {
+            return conflict("group.instance.id", "needs group.id");
+        }
+        if self.group_protocol == GroupProtocol::Consumer {
+            const BY_BROKER: &str = "is the group's own (a broker's) with group.protocol=consumer";
+            if self.session_timeout != SESSION_TIMEOUT {
+                return conflict("session.timeout.ms", BY_BROKER);
+            }
+            if self.heartbeat_interval != HEARTBEAT_INTERVAL {
+                return conflict("heartbeat.interval.ms", BY_BROKER);
+            }
+            if self.partition_assignment_strategy != Self::default().partition_assignment_strategy {
+                let reason = "is for group.protocol=classic; see group.remote.assignor";
+                return conflict("partition.assignment.strategy", reason);
+            }
+            return Ok(());
+        }
+        if self.group_remote_assignor.is_some() {
+            return conflict("group.remote.assignor", "needs group.protocol=consumer");
+        }
+        if self.heartbeat_interval >= self.session_timeout {
+            return conflict("heartbeat.interval.ms", "must be below session.timeout.ms");
+        }
+        if self.partition_assignment_strategy.is_empty() {
+            return conflict("partition.assignment.strategy", "at least one is needed");
         }
         Ok(())
     }

@@ -15,19 +15,9 @@ const WITHOUT_EFFECT: &[(&str, &str)] = &[
     ("auto.include.jmx.reporter", "there is no JMX"),
 ];
 
-const NO_GROUPS: &str =
-    "membership in groups is not built yet: partitions are assigned by `Consumer::assign`";
-
 /// Settings that would change what the client does; each with the only values that ask for what it does anyway.
 const REFUSED: &[(&str, &[&str], &str)] = &[
-    ("group.instance.id", &[""], NO_GROUPS),
-    ("group.protocol", &["classic"], NO_GROUPS),
-    ("group.remote.assignor", &[""], NO_GROUPS),
-    ("session.timeout.ms", &["45000"], NO_GROUPS),
-    ("heartbeat.interval.ms", &["3000"], NO_GROUPS),
-    ("max.poll.interval.ms", &["300000"], NO_GROUPS),
-    ("partition.assignment.strategy", &[], NO_GROUPS),
-    ("exclude.internal.topics", &["true"], NO_GROUPS),
+    ("exclude.internal.topics", &["true"], "patterns never match internal topics"),
     ("interceptor.classes", &[""], "implement `ProducerInterceptor` and give it to the producer"),
     ("metric.reporters", &[""], "read `Producer::metrics`"),
     ("enable.metrics.push", &["false"], "metrics are not pushed to brokers (KIP-714) yet"),

@@ -4,6 +4,7 @@
 //! function, the parser and the reference page (`docs/client-configuration.md`) come from it. A name that nobody
 //! declares is refused with the nearest one, and so is a setting of Kafka's that has no place here: what is accepted works.
 
+mod assignor;
 mod client;
 mod consumer;
 mod declaration;
@@ -14,6 +15,7 @@ mod producer;
 mod properties;
 mod value;
 
+pub use assignor::PartitionAssignor;
 pub use client::ClientSettings;
 pub use consumer::ConsumerSettings;
 pub use declaration::Declaration;
@@ -22,8 +24,8 @@ pub use offset_reset::OffsetReset;
 pub use producer::ProducerSettings;
 pub use properties::parse_properties;
 pub use value::{
-    Acks, EndpointIdentification, IsolationLevel, RecoveryStrategy, SaslMechanism, Secret, SecurityProtocol,
-    StoreType,
+    Acks, EndpointIdentification, GroupProtocol, IsolationLevel, RecoveryStrategy, SaslMechanism, Secret,
+    SecurityProtocol, StoreType,
 };
 
 /// The reference of all settings, in Markdown.

@@ -318,6 +318,16 @@ impl IsolationLevel {
 }
 
 choices! {
+    /// How a consumer is a member of its group (`group.protocol`).
+    GroupProtocol = "classic or consumer" {
+        /// Members agree among themselves: the group's leader assigns partitions.
+        Classic = "classic",
+        /// The coordinator assigns partitions (KIP-848).
+        Consumer = "consumer",
+    }
+}
+
+choices! {
     /// The form of certificates and keys (`ssl.keystore.type`, `ssl.truststore.type`).
     StoreType = "PEM" {
         /// Text with `BEGIN CERTIFICATE` and `BEGIN PRIVATE KEY` (KIP-651). Java's own stores are not read.

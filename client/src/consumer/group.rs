@@ -1,9 +1,11 @@
-//! The offsets that a group has committed, for consumers that assign partitions themselves: no membership is needed for that.
+//! A group's coordinator, and the offsets that the group has committed. No membership is needed for offsets; a member commits as
+//! what it is, so that who has been thrown out commits nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use medallion_wire::kafka_protocol::protocol::StrBytes;
+use medallion_wire::kafka_protocol::protocol::{Request, StrBytes};
 use medallion_wire::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
@@ -16,6 +18,7 @@ use parking_lot::Mutex;
 
 use super::position::Position;
 use crate::admin::Each;
+use crate::brokers::Purpose;
 use crate::client::Client;
 use crate::error::Error;
 
@@ -27,6 +30,16 @@ const NO_GENERATION: i32 = -1;
 pub(super) struct Group {
     id: Arc<str>,
     coordinator: Mutex<Option<BrokerId>>,
+    member: Mutex<Option<Identity>>,
+}
+
+/// A member, as commits name it.
+#[derive(Debug, Clone)]
+pub(super) struct Identity {
+    pub(super) member_id: Arc<str>,
+    pub(super) instance_id: Option<Arc<str>>,
+    /// The generation, or the member's epoch.
+    pub(super) generation: i32,
 }
 
 /// Positions by partition.
@@ -34,17 +47,55 @@ pub(super) type Positions = Vec<(TopicPartition, Position)>;
 
 impl Group {
     pub(super) fn new(id: &str) -> Self {
-        Self { id: id.into(), coordinator: Mutex::default() }
+        Self { id: id.into(), coordinator: Mutex::default(), member: Mutex::default() }
     }
 
-    /// Commits positions, again and again where that may help.
+    /// The group's name.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Commits are made as this member from now on; as nobody without one.
+    pub(super) fn become_member(&self, member: Option<Identity>) {
+        *self.member.lock() = member;
+    }
+
+    /// Asks the coordinator once.
+    pub(super) async fn ask<R: Request>(
+        &self,
+        client: &Client,
+        purpose: Purpose,
+        timeout: Duration,
+        request: R,
+    ) -> Result<R::Response, Error> {
+        let coordinator = self.coordinator(client).await?;
+        let connection = client.brokers().connection(coordinator, purpose).await?;
+        connection.call(timeout, client.brokers().client_id(), request).await
+    }
+
+    /// Commits positions, again and again where that may help. A member commits what `is_own`, and nothing that it has given back.
     pub(super) async fn commit(
         self: &Arc<Self>,
         client: &Client,
         positions: Positions,
+        is_own: impl Fn(&TopicPartition) -> bool + Send + Sync + 'static,
     ) -> Result<Each<TopicPartition, ()>, Error> {
         let (group, asking, positions) = (Arc::clone(self), client.clone(), Arc::new(positions));
-        client.retry(move || commit_once(Arc::clone(&group), asking.clone(), Arc::clone(&positions))).await
+        let is_own = Arc::new(is_own);
+        let attempt = move || {
+            let (mut foreign, mut own) = (Each::new(), Vec::new());
+            let is_member = group.member.lock().is_some();
+            for (partition, position) in positions.iter() {
+                if is_member && !is_own(partition) {
+                    let error = Error::NotAssigned { partition: partition.clone() };
+                    foreign.insert(partition.clone(), Err(error));
+                } else {
+                    own.push((partition.clone(), *position));
+                }
+            }
+            commit_once(Arc::clone(&group), asking.clone(), own, foreign)
+        };
+        client.retry(attempt).await
     }
 
     /// The committed positions; `None` where there is none.
@@ -75,7 +126,7 @@ impl Group {
     }
 
     /// Looks for the coordinator again where `error` says that it may be another.
-    fn learn(&self, error: &Error) {
+    pub(super) fn learn(&self, error: &Error) {
         let may_have_moved = match error.code() {
             Some(code) => {
                 matches!(code, ResponseError::NotCoordinator | ResponseError::CoordinatorNotAvailable)
@@ -95,10 +146,15 @@ impl Group {
 async fn commit_once(
     group: Arc<Group>,
     client: Client,
-    positions: Arc<Positions>,
+    positions: Positions,
+    mut each: Each<TopicPartition, ()>,
 ) -> Result<Each<TopicPartition, ()>, Error> {
+    if positions.is_empty() {
+        return Ok(each);
+    }
     let outcome = commit_to(&group, &client, &positions).await;
-    outcome.inspect_err(|error| group.learn(error))
+    each.extend(outcome.inspect_err(|error| group.learn(error))?);
+    Ok(each)
 }
 
 async fn commit_to(
@@ -125,6 +181,14 @@ async fn commit_to(
         .with_group_id(GroupId(text(&group.id)))
         .with_generation_id_or_member_epoch(NO_GENERATION)
         .with_topics(topics.into_iter().map(topic).collect());
+    let member = group.member.lock().clone();
+    let request = match &member {
+        None => request,
+        Some(member) => request
+            .with_member_id(text(&member.member_id))
+            .with_group_instance_id(member.instance_id.as_deref().map(text))
+            .with_generation_id_or_member_epoch(member.generation),
+    };
     let response = client.call_broker(coordinator, request).await?;
     let mut each = Each::new();
     for topic in response.topics {

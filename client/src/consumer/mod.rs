@@ -4,13 +4,20 @@
 //! asks, and cuts the answer into batches (`decode`); [`Consumer::poll`] decodes those that are its turn. While they are
 //! used the next ones are fetched, until `queued.max.messages.kbytes` wait. A batch's records ([`Batch`]) are slices of what came from
 //! the socket, or of the decompressed batch.
+//!
+//! Partitions are assigned by the program, or by a group: a machine for each of Kafka's two protocols (`membership`) says what comes and
+//! goes, and polls carry that out ([`RebalanceListener`]).
 
+mod assignor;
 mod batch;
+mod builder;
 mod decode;
 mod fetcher;
 mod group;
+mod membership;
 mod metrics;
 mod position;
+mod rebalance;
 mod request;
 mod shared;
 mod source;
@@ -25,25 +32,25 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
-use medallion_wire::records::DecompressionLimits;
 use medallion_wire::{Offset, TopicPartition};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 pub use batch::{Batch, IntoRecords, Records};
+pub use builder::ConsumerBuilder;
 pub use medallion_wire::records::{Record as ConsumerRecord, RecordRef as ConsumerRecordRef, TimestampType};
 pub use metrics::ConsumerMetrics;
 pub use position::Position;
+pub use rebalance::{RebalanceFuture, RebalanceListener};
 
 use crate::admin::{Each, ListedOffset, OffsetAt, list_offsets};
-use crate::backoff::Backoff;
 use crate::client::Client;
 use crate::config::{ConsumerSettings, IsolationLevel};
 use crate::error::Error;
-use decode::Decoder;
-use fetcher::{Fetcher, Policy};
+use fetcher::Fetcher;
+use membership::{Ask, Subscription};
 use position::Place;
-use shared::Shared;
+use shared::{Polling, Shared};
 
 /// Reads records of the partitions that it is assigned to. Cloning is cheap; clones share positions: each record goes to one of them.
 ///
@@ -99,25 +106,12 @@ impl Consumer {
     /// # Errors
     /// For settings that are out of their range.
     pub fn new(client: &Client, settings: ConsumerSettings) -> Result<Self, Error> {
-        settings.validate()?;
-        let of_client = client.settings();
-        let policy = Policy {
-            reset: settings.auto_offset_reset,
-            has_group: settings.group_id.is_some(),
-            partition_bytes_max: usize::try_from(settings.max_partition_fetch_bytes).unwrap_or(0),
-            fetch_bytes_max: settings.fetch_max_bytes,
-            bytes_max: usize::try_from(settings.queued_max_messages_kbytes).unwrap_or(0) << 10,
-            preferred_age: of_client.metadata_max_age,
-            backoff: Backoff { first: of_client.retry_backoff, max: of_client.retry_backoff_max },
-        };
-        let decoder = Decoder { checks_crc: settings.check_crcs, limits: DecompressionLimits::default() };
-        let shared = Arc::new(Shared::new(client.clone(), settings, decoder, Fetcher::new(policy)));
-        let (sender, ended) = watch::channel(());
-        tokio::spawn(task::run(Arc::clone(&shared), sender));
-        if let Some(interval) = shared.settings.auto_commit() {
-            tokio::spawn(task::commit(Arc::clone(&shared), interval, ended.clone()));
-        }
-        Ok(Self { handle: Arc::new(Handle { shared, ended }) })
+        Self::builder(client, settings).build()
+    }
+
+    /// A consumer with more than settings.
+    pub fn builder(client: &Client, settings: ConsumerSettings) -> ConsumerBuilder {
+        ConsumerBuilder::new(client.clone(), settings)
     }
 
     /// A client and its consumer from one list of properties, as Java's consumers take them.
@@ -133,11 +127,77 @@ impl Consumer {
         Self::new(&Client::new(client)?, consumer)
     }
 
+    /// Reads these topics from now on, and no others, together with the other members of `group.id`: each partition goes to one
+    /// of them. Partitions come within [`Consumer::poll`], and go when members join, leave or fail. What was subscribed to or
+    /// assigned before is replaced.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use medallion_client::{Client, ClientSettings, Consumer, ConsumerSettings};
+    ///
+    /// # async fn example() -> Result<(), medallion_client::Error> {
+    /// let client = Client::new(ClientSettings::new("localhost:9092"))?;
+    /// let consumer = Consumer::new(&client, ConsumerSettings::default().group_id("billing".to_owned()))?;
+    /// consumer.subscribe(["trips", "fares"])?;
+    /// loop {
+    ///     for batch in consumer.poll(Duration::from_secs(1)).await? {
+    ///         println!("{} records of {}", batch.len(), batch.partition());
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Without `group.id`. What keeps the consumer from being a member is an error of [`Consumer::poll`].
+    pub fn subscribe<T: Into<Arc<str>>>(&self, topics: impl IntoIterator<Item = T>) -> Result<(), Error> {
+        self.be_member(Subscription::Names(topics.into_iter().map(Into::into).collect()))
+    }
+
+    /// The same with all topics whose whole names match an expression, also those that are still to be made; internal topics are
+    /// left out. With `group.protocol=consumer` the coordinator looks for them (by Google's RE2 syntax), otherwise the consumer does
+    /// (by that of the `regex` crate, which hardly differs), every `metadata.max.age.ms`.
+    ///
+    /// # Errors
+    /// Without `group.id`. An expression that is none is an error of [`Consumer::poll`].
+    pub fn subscribe_pattern(&self, pattern: &str) -> Result<(), Error> {
+        self.be_member(Subscription::Pattern(pattern.into()))
+    }
+
+    fn be_member(&self, subscription: Subscription) -> Result<(), Error> {
+        self.shared().group()?;
+        self.shared().drive(|fetcher, _| fetcher.leave_own());
+        let is_told = self.shared().tell_member(Ask::Subscribe(subscription));
+        if is_told { Ok(()) } else { Err(Error::Closed { what: "consumer" }) }
+    }
+
+    /// Gives all partitions back and leaves the group: with `enable.auto.commit` offsets are committed first, and the listener is
+    /// called. Without a subscription it does nothing.
+    pub async fn unsubscribe(&self) {
+        let (sender, left) = oneshot::channel();
+        if self.shared().tell_member(Ask::Leave(sender)) {
+            self.attend(left).await;
+        }
+    }
+
+    /// Takes changes of the assignment until the membership has ended.
+    async fn attend(&self, mut left: oneshot::Receiver<()>) {
+        let _polling = self.shared().begin_poll();
+        poll_fn(|context| {
+            // What changes on the way is taken, without any record.
+            self.shared().wake_later(context);
+            let _ = self.shared().poll_change(context);
+            Pin::new(&mut left).poll(context).map(drop)
+        })
+        .await;
+    }
+
     /// Reads these partitions from now on, and no others. Those that were assigned before go on where they are; new ones begin
-    /// where their group has committed, or where `auto.offset.reset` says, unless [`Consumer::seek`] follows.
+    /// where their group has committed, or where `auto.offset.reset` says, unless [`Consumer::seek`] follows. A subscription ends:
+    /// the consumer leaves its group.
     pub fn assign(&self, partitions: impl IntoIterator<Item = TopicPartition>) {
         let partitions: BTreeSet<_> = partitions.into_iter().collect();
         let cluster = self.shared().client.cluster();
+        self.shared().tell_member(Ask::Leave(oneshot::channel().0));
         if self.shared().settings.auto_commit().is_some() {
             let (shared, positions) = (Arc::clone(self.shared()), self.shared().look(Fetcher::to_commit));
             if !positions.is_empty() {
@@ -167,14 +227,14 @@ impl Consumer {
     /// partitions go on with the next call.
     pub async fn poll(&self, patience: Duration) -> Result<Vec<Batch>, Error> {
         let records_max = self.records_max();
-        self.shared().acknowledge();
+        let _polling = self.shared().begin_poll();
         let polled = poll_fn(|context| self.shared().poll(context, records_max, usize::MAX));
         timeout(patience, polled).await.unwrap_or_else(|_| Ok(Vec::new()))
     }
 
     /// Batches without end, as they come. Errors are those of [`Consumer::poll`] and do not end it; the consumer's end does.
     pub fn batches(&self) -> Batches<'_> {
-        Batches { consumer: self }
+        Batches { consumer: self, polling: None }
     }
 
     /// Goes on at another place of an assigned partition. What was fetched of it is thrown away.
@@ -335,9 +395,14 @@ impl Consumer {
         &self.shared().client
     }
 
-    /// Ends it, also for clones: with `enable.auto.commit` all that was polled is committed, brokers drop its fetch sessions, its
-    /// connections are closed.
+    /// Ends it, also for clones: with `enable.auto.commit` all that was polled is committed, the listener is called, the consumer
+    /// leaves its group (unless it is a static member, by `group.instance.id`), brokers drop its fetch sessions, its connections are
+    /// closed. A consumer that is dropped instead leaves its group as well, but commits nothing.
     pub async fn close(self) {
+        let patience = self.shared().client.settings().default_api_timeout;
+        if timeout(patience, self.unsubscribe()).await.is_err() {
+            tracing::warn!("the group is left without its coordinator's answer");
+        }
         if self.shared().settings.auto_commit().is_some() {
             self.shared().commit_quietly(Fetcher::positions).await;
         }
@@ -369,28 +434,47 @@ impl Consumer {
 }
 
 /// The batches of a consumer, as a stream.
-#[derive(Debug)]
 pub struct Batches<'a> {
     consumer: &'a Consumer,
+    /// While the next batch of the stream is waited for.
+    polling: Option<Polling>,
+}
+
+impl fmt::Debug for Batches<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batches").field("consumer", self.consumer).finish_non_exhaustive()
+    }
 }
 
 impl Batches<'_> {
     /// The next batch; `None` once the consumer is closed. Safe to be given up.
     pub async fn next(&mut self) -> Option<Result<Batch, Error>> {
-        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+        // Given up, it does not count as a poll any more.
+        let _polling = self.consumer.shared().begin_poll();
+        poll_fn(|context| self.poll_batch(context)).await
     }
-}
 
-impl Stream for Batches<'_> {
-    type Item = Result<Batch, Error>;
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.consumer.shared().acknowledge();
+    fn poll_batch(&self, context: &Context<'_>) -> Poll<Option<Result<Batch, Error>>> {
         match self.consumer.shared().poll(context, self.consumer.records_max(), 1) {
             Poll::Ready(Ok(batches)) => Poll::Ready(batches.into_iter().next().map(Ok)),
             Poll::Ready(Err(Error::Closed { .. })) => Poll::Ready(None),
             Poll::Ready(Err(error)) => Poll::Ready(Some(Err(error))),
             Poll::Pending => Poll::Pending,
         }
+    }
+}
+
+impl Stream for Batches<'_> {
+    type Item = Result<Batch, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.polling.is_none() {
+            self.polling = Some(self.consumer.shared().begin_poll());
+        }
+        let polled = self.poll_batch(context);
+        if polled.is_ready() {
+            self.polling = None;
+        }
+        polled
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{OnceLock, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -18,8 +19,10 @@ use super::batch::Batch;
 use super::decode::Decoder;
 use super::fetcher::{Command, Event, Fetcher, Question};
 use super::group::{Group, Positions};
+use super::membership::Ask;
 use super::metrics::Counters;
 use super::position::{Place, Position};
+use super::rebalance::{RebalanceListener, Slot};
 use super::request::{epoch_end, epoch_ends, list_offsets, place};
 use super::source::{Job, Source};
 use crate::admin::Each;
@@ -32,7 +35,16 @@ use crate::error::Error;
 pub(super) struct Shared {
     pub(super) client: Client,
     pub(super) settings: ConsumerSettings,
+    /// Which of its client's consumers it is.
+    pub(super) number: u32,
     pub(super) purpose: Purpose,
+    pub(super) listener: Option<Arc<dyn RebalanceListener>>,
+    /// The consumer's handle, for the listener.
+    handle: OnceLock<Weak<super::Handle>>,
+    /// The membership's task, where there is a `group.id`.
+    member: Option<mpsc::UnboundedSender<Ask>>,
+    /// Whether the membership waits for a poll.
+    is_stale: AtomicBool,
     pub(super) decoder: Decoder,
     pub(super) counters: Counters,
     /// Where there is a `group.id`.
@@ -55,6 +67,24 @@ struct State {
     /// Who waits for records.
     wakers: Vec<Waker>,
     due: Option<Instant>,
+    /// A change of what the group has assigned.
+    change: Slot,
+    /// How many poll just now, and when the last one has ended.
+    polling: usize,
+    last_poll: Instant,
+}
+
+/// Somebody polls, until this is dropped.
+pub(super) struct Polling {
+    shared: Arc<Shared>,
+}
+
+impl Drop for Polling {
+    fn drop(&mut self) {
+        let mut state = self.shared.state.lock();
+        state.polling -= 1;
+        state.last_poll = Instant::now();
+    }
 }
 
 impl Shared {
@@ -63,9 +93,17 @@ impl Shared {
         settings: ConsumerSettings,
         decoder: Decoder,
         fetcher: Fetcher,
+        listener: Option<Arc<dyn RebalanceListener>>,
+        member: Option<mpsc::UnboundedSender<Ask>>,
     ) -> Self {
+        let number = client.next_number();
         Self {
-            purpose: Purpose::Fetch(client.next_number()),
+            number,
+            purpose: Purpose::Fetch(number),
+            listener,
+            handle: OnceLock::new(),
+            member,
+            is_stale: AtomicBool::new(false),
             group: settings.group_id.as_deref().map(|id| Arc::new(Group::new(id))),
             client,
             settings,
@@ -78,6 +116,9 @@ impl Shared {
                 tasks: Vec::new(),
                 wakers: Vec::new(),
                 due: None,
+                change: Slot::Empty,
+                polling: 0,
+                last_poll: Instant::now(),
             }),
             committing: tokio::sync::Mutex::default(),
             changed: Notify::new(),
@@ -88,6 +129,64 @@ impl Shared {
 
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Acquire)
+    }
+
+    /// Says whose this is.
+    pub(super) fn set_handle(&self, handle: &Arc<super::Handle>) {
+        let _ = self.handle.set(Arc::downgrade(handle));
+    }
+
+    /// The consumer's handle, while somebody holds it.
+    pub(super) fn handle(&self) -> Option<Arc<super::Handle>> {
+        self.handle.get().and_then(Weak::upgrade)
+    }
+
+    /// Somebody begins to poll, and is so done with what was polled before.
+    pub(super) fn begin_poll(self: &Arc<Self>) -> Polling {
+        self.acknowledge();
+        self.state.lock().polling += 1;
+        if self.is_stale.load(Ordering::Relaxed) {
+            self.tell_member(Ask::Polled);
+        }
+        Polling { shared: Arc::clone(self) }
+    }
+
+    /// When somebody has polled last.
+    pub(super) fn last_poll(&self, now: Instant) -> Instant {
+        let state = self.state.lock();
+        if state.polling > 0 { now } else { state.last_poll }
+    }
+
+    pub(super) fn set_stale(&self, is_stale: bool) {
+        self.is_stale.store(is_stale, Ordering::Relaxed);
+    }
+
+    /// Tells the membership's task. Whether there is one.
+    pub(super) fn tell_member(&self, ask: Ask) -> bool {
+        self.member.as_ref().is_some_and(|member| member.send(ask).is_ok())
+    }
+
+    pub(super) fn with_slot<T>(&self, act: impl FnOnce(&mut Slot) -> T) -> T {
+        act(&mut self.state.lock().change)
+    }
+
+    /// Whoever waits for records looks again.
+    pub(super) fn wake(&self) {
+        let wakers = std::mem::take(&mut self.state.lock().wakers);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Remembers who waits.
+    pub(super) fn wake_later(&self, context: &Context<'_>) {
+        let mut state = self.state.lock();
+        if !state.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+            state.wakers.push(context.waker().clone());
+        }
+    }
+
+    /// Keeps an error for the user.
+    pub(super) fn report(self: &Arc<Self>, error: Error) {
+        self.drive(|fetcher, _| fetcher.report(error));
     }
 
     /// Looks at the machine.
@@ -146,6 +245,9 @@ impl Shared {
         records_max: usize,
         items_max: usize,
     ) -> Poll<Result<Vec<Batch>, Error>> {
+        if !self.is_closed() && self.poll_change(context).is_pending() {
+            return Poll::Pending;
+        }
         let (mut batches, mut room) = (Vec::new(), records_max);
         while room > 0 && (batches.is_empty() || items_max > 1) {
             if self.is_closed() {
@@ -263,7 +365,9 @@ impl Shared {
         if positions.is_empty() {
             return Ok(Each::new());
         }
-        let each = group.commit(&self.client, positions.clone()).await?;
+        let owner = Arc::clone(self);
+        let is_own = move |partition: &TopicPartition| owner.look(|fetcher| fetcher.is_assigned(partition));
+        let each = group.commit(&self.client, positions.clone(), is_own).await?;
         let mut state = self.state.lock();
         for (partition, position) in positions {
             if matches!(each.get(&partition), Some(Ok(()))) {
@@ -284,8 +388,9 @@ impl Shared {
         }
     }
 
-    fn group(&self) -> Result<&Arc<Group>, Error> {
-        let missing = || ConfigError::Conflict { name: "group.id", reason: "offsets need it".into() };
+    pub(super) fn group(&self) -> Result<&Arc<Group>, Error> {
+        let missing =
+            || ConfigError::Conflict { name: "group.id", reason: "offsets and subscriptions need it".into() };
         self.group.as_ref().ok_or_else(|| missing().into())
     }
 
@@ -303,8 +408,8 @@ impl Shared {
     /// Takes no more calls. Whoever waits is told.
     pub(super) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
-        let wakers = std::mem::take(&mut self.state.lock().wakers);
-        wakers.into_iter().for_each(Waker::wake);
+        self.tell_member(Ask::Abandon);
+        self.wake();
         self.moved.notify_waiters();
         self.changed.notify_one();
     }

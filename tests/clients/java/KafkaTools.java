@@ -40,7 +40,8 @@ import org.apache.kafka.common.utils.Exit;
  * Runs Kafka's command-line tools and Kafka's own client in one JVM.
  *
  * <p>Each line of the standard input is a JSON object: {"tool": class, "args": [...], "stdin": text} answers {"status", "out", "err"};
- * {"bootstrap": ..., "steps": [...]} answers {"results": [...]}, see tests/clients/README.md; {"assign": [...]} is for {@link Assignors}.
+ * {"bootstrap": ..., "steps": [...]} answers {"results": [...]}, see tests/clients/README.md; {"assign": [...]} is for {@link Assignors},
+ * {"assign_by_client": [...]} for {@link ClientAssignors}.
  */
 public final class KafkaTools {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -86,6 +87,9 @@ public final class KafkaTools {
     private static ObjectNode answer(JsonNode request, PrintStream answers, PrintStream errors) throws Exception {
         if (request.has("tool")) {
             return runTool(request, answers, errors);
+        }
+        if (request.has("assign_by_client")) {
+            return ClientAssignors.run(request.get("assign_by_client"), JSON);
         }
         return request.has("assign") ? Assignors.run(request.get("assign"), JSON) : runClient(request);
     }

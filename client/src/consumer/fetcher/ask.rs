@@ -129,7 +129,7 @@ fn source(
     // The batch that is polled just now does not count: the next one is to be there when it ends.
     let queued = state.bytes - state.items.front().map_or(0, |item| item.bytes);
     let has_room = queued < partition_bytes_max.max(1);
-    if !state.is_ready() || state.is_paused || state.is_broken || !has_room || !state.may_ask(now) {
+    if !state.is_ready() || state.is_held() || state.is_broken || !has_room || !state.may_ask(now) {
         return None;
     }
     let leader = state.leader?;

@@ -8,6 +8,7 @@
 mod answers;
 mod ask;
 mod event;
+mod group;
 mod partition;
 mod poll;
 mod session;
@@ -118,23 +119,33 @@ impl Fetcher {
     pub(crate) fn assign(&mut self, partitions: &BTreeSet<TopicPartition>) {
         let gone: Vec<_> = self.partitions.keys().filter(|one| !partitions.contains(*one)).cloned().collect();
         for partition in gone {
-            self.unsettled.remove(&partition);
-            self.bytes -= self.partitions.remove(&partition).map_or(0, |state| state.bytes);
+            self.remove(&partition);
         }
         for partition in partitions {
-            if self.partitions.contains_key(partition) {
-                continue;
+            if let Some(state) = self.partitions.get_mut(partition) {
+                (state.is_of_group, state.is_frozen) = (false, false);
+                self.enqueue(partition);
+            } else {
+                self.add(partition);
             }
-            let phase = match Place::of(self.policy.reset) {
-                _ if self.policy.has_group => Phase::Committed,
-                Some(place) => Phase::Place(place),
-                None => Phase::Stopped(Error::NoOffset { partition: partition.clone() }),
-            };
-            let version = self.version();
-            self.partitions.insert(partition.clone(), Partition::new(version, phase));
-            self.unsettled.insert(partition.clone());
-            self.wants_metadata = true;
         }
+    }
+
+    fn add(&mut self, partition: &TopicPartition) {
+        let phase = match Place::of(self.policy.reset) {
+            _ if self.policy.has_group => Phase::Committed,
+            Some(place) => Phase::Place(place),
+            None => Phase::Stopped(Error::NoOffset { partition: partition.clone() }),
+        };
+        let version = self.version();
+        self.partitions.insert(partition.clone(), Partition::new(version, phase));
+        self.unsettled.insert(partition.clone());
+        self.wants_metadata = true;
+    }
+
+    fn remove(&mut self, partition: &TopicPartition) {
+        self.unsettled.remove(partition);
+        self.bytes -= self.partitions.remove(partition).map_or(0, |state| state.bytes);
     }
 
     /// The assigned partitions.
@@ -272,7 +283,7 @@ impl Fetcher {
     /// Puts a partition among those that have something to poll, if it has.
     fn enqueue(&mut self, partition: &TopicPartition) {
         let Some(state) = self.partitions.get_mut(partition) else { return };
-        let has_something = state.is_ready() && !state.is_paused && !state.items.is_empty();
+        let has_something = state.is_ready() && !state.is_held() && !state.items.is_empty();
         if has_something && !state.is_leased && !state.is_queued {
             state.is_queued = true;
             self.ready.push_back(partition.clone());
@@ -280,7 +291,7 @@ impl Fetcher {
     }
 
     /// Keeps an error for the user.
-    fn report(&mut self, error: Error) {
+    pub(crate) fn report(&mut self, error: Error) {
         if self.errors.len() < ERRORS_MAX {
             self.errors.push_back(error);
         }
@@ -314,7 +325,7 @@ impl Fetcher {
             if let Some(last) = state.items.back() {
                 assert_eq!(last.next, state.fetched, "{partition}: items end where fetching goes on");
             }
-            let is_waiting = state.is_ready() && !state.is_paused && !state.items.is_empty();
+            let is_waiting = state.is_ready() && !state.is_held() && !state.items.is_empty();
             assert!(!is_waiting || state.is_queued || state.is_leased, "{partition} would never be polled");
         }
         assert_eq!(self.bytes, bytes, "all bytes are counted");

@@ -45,6 +45,10 @@ pub(super) struct Partition {
     /// Behind what was fetched.
     pub(super) fetched: Position,
     pub(super) is_paused: bool,
+    /// Whether it was assigned by a group.
+    pub(super) is_of_group: bool,
+    /// Whether it is about to be taken away: nothing of it is handed out any more.
+    pub(super) is_frozen: bool,
     pub(super) topic_id: TopicId,
     pub(super) leader: Option<Leader>,
     /// The replica to read from instead of the leader, and until when (KIP-392).
@@ -76,6 +80,8 @@ impl Partition {
             committed: None,
             fetched: Position::from(0),
             is_paused: false,
+            is_of_group: false,
+            is_frozen: false,
             topic_id: TopicId::default(),
             leader: None,
             preferred: None,
@@ -94,6 +100,11 @@ impl Partition {
 
     pub(super) fn is_ready(&self) -> bool {
         matches!(self.phase, Phase::Ready)
+    }
+
+    /// Whether nothing of it is to be fetched or handed out.
+    pub(super) fn is_held(&self) -> bool {
+        self.is_paused || self.is_frozen
     }
 
     /// Whether its leader is still in the epoch in which it was asked.

@@ -24,7 +24,7 @@ impl Fetcher {
         while let Some(partition) = self.ready.pop_front() {
             let Some(state) = self.partitions.get_mut(&partition) else { continue };
             state.is_queued = false;
-            if !state.is_ready() || state.is_paused || state.is_leased {
+            if !state.is_ready() || state.is_held() || state.is_leased {
                 continue;
             }
             let (mut items, mut records) = (Vec::new(), 0);
