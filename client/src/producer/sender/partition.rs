@@ -31,6 +31,9 @@ pub(super) struct Partition {
     /// As whom the last new batch was sent.
     identity: Option<(ProducerId, ProducerEpoch)>,
     next_sequence: i32,
+    /// Whose batches the partition has taken. A leader takes any number from a producer that it does not know (KIP-360), so
+    /// that of several batches a later one could be written first, and the first one never.
+    pub(super) known_as: Option<ProducerId>,
     /// A batch with a sequence has failed for good: the numbers must begin anew in another epoch.
     has_gap: bool,
     /// In whose list of ready partitions it stands.
@@ -84,6 +87,7 @@ impl Partition {
             failures: 0,
             identity: None,
             next_sequence: 0,
+            known_as: None,
             has_gap: false,
             queued_at: None,
             timer: None,
@@ -118,7 +122,8 @@ impl Partition {
             let is_stale = identity.known().is_some_and(|known| self.identity != Some(known));
             // Behind a batch that goes again nothing follows: the leader remembers the last five batches only, and would not
             // know that one any more if others were written in between.
-            let waits = !self.retries.is_empty() || self.has_gap || first.is_retry;
+            let is_unknown = self.identity.is_some_and(|(id, _)| self.known_as != Some(id));
+            let waits = !self.retries.is_empty() || self.has_gap || first.is_retry || is_unknown;
             if has_moved || is_stale || waits || self.in_flight.len() >= max_in_flight {
                 return Readiness::Blocked;
             }
@@ -193,6 +198,7 @@ impl Partition {
     /// A batch was written.
     pub(super) fn succeeded(&mut self, batch: &Batch) {
         self.failures = 0;
+        self.known_as = batch.stamp.map(|stamp| stamp.producer_id);
         self.remove(batch.id);
     }
 

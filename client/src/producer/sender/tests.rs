@@ -72,11 +72,12 @@ fn wide_batch(ids: Range<u64>, slot: usize, records: usize, now: Instant) -> (Ba
 const BROKER: BrokerId = BrokerId(1);
 const IDENTITY: (ProducerId, ProducerEpoch) = (ProducerId(7), ProducerEpoch(0));
 
-/// A machine with its producer id and one partition.
+/// A machine with its producer id and one partition, which knows it.
 fn ready(policy: Policy) -> (Sender, Queues, Instant) {
     let (mut sender, mut queues, now) = (Sender::new(policy), Queues::default(), Instant::now());
     sender.add(TopicPartition::new("t", 0), Some(BROKER));
     sender.identity = Identity::Known(IDENTITY.0, IDENTITY.1);
+    sender.partitions[0].known_as = Some(IDENTITY.0);
     assert!(sender.handle(Event::Tick, &mut queues, now, 0.5).is_empty());
     (sender, queues, now)
 }
@@ -173,6 +174,25 @@ async fn failed_batches_go_again_one_by_one_in_order() {
     assert_eq!(order, expected);
 }
 
+/// A leader that has just begun to lead may refuse the first batch and take the second, with any number.
+#[tokio::test]
+async fn nothing_follows_the_first_batch_before_the_partition_knows_the_producer() {
+    let (mut sender, mut queues, now) = ready(policy());
+    sender.partitions[0].known_as = None;
+    for id in 0..4 {
+        queues.batches.entry(0).or_default().push_back(batch(id, 0, 1, now).0);
+    }
+    let mut sent = produced(sender.handle(Event::Announced(vec![0]), &mut queues, now, 0.5));
+    assert_eq!(sent.iter().map(sequence).collect::<Vec<_>>(), [(0, 0)]);
+    let event = answer(sent.remove(0), Err(ResponseError::NotLeaderOrFollower));
+    assert!(produced(sender.handle(event, &mut queues, now, 0.5)).is_empty());
+    let due = sender.due().unwrap();
+    let mut sent = produced(sender.handle(Event::Tick, &mut queues, due, 0.5));
+    assert_eq!(sent.iter().map(sequence).collect::<Vec<_>>(), [(0, 0)]);
+    let sent = produced(sender.handle(answer(sent.remove(0), Ok(0)), &mut queues, due, 0.5));
+    assert_eq!(sent.iter().map(sequence).collect::<Vec<_>>(), [(0, 1), (0, 2), (0, 3)]);
+}
+
 #[tokio::test]
 async fn a_batch_that_fails_for_good_has_the_rest_numbered_anew() {
     let (mut sender, mut queues, now) = ready(policy());
@@ -264,6 +284,7 @@ async fn requests_stay_below_their_largest_size_and_hold_a_partition_once() {
     for slot in 1..4 {
         sender.add(TopicPartition::new("t", slot), Some(BROKER));
     }
+    sender.partitions.iter_mut().for_each(|partition| partition.known_as = Some(IDENTITY.0));
     for id in 0..8 {
         let slot = usize::try_from(id % 4).unwrap();
         queues.batches.entry(slot).or_default().push_back(batch(id, slot, 5, now).0);
@@ -376,7 +397,8 @@ async fn a_record_that_fails_dooms_its_transaction_and_not_the_next() {
 struct Log {
     /// Ids of the batches written.
     written: Vec<u64>,
-    epoch: i16,
+    /// Nothing where the producer has not written here yet.
+    epoch: Option<i16>,
     /// Base sequence, records and offset of the last batches.
     last: VecDeque<(i32, i32, i64)>,
     records: i64,
@@ -388,14 +410,15 @@ impl Log {
         let Some(Stamp { producer_epoch, base_sequence, .. }) = batch.stamp else { panic!("no sequence") };
         let count = batch.record_count();
         let epoch = producer_epoch.get();
-        if epoch < self.epoch {
+        if self.epoch.is_some_and(|known| epoch < known) {
             return Err(ResponseError::InvalidProducerEpoch);
         }
-        if epoch > self.epoch {
-            if base_sequence != 0 {
+        if self.epoch.is_none_or(|known| epoch > known) {
+            // A producer that it does not know may begin with any number (KIP-360).
+            if base_sequence != 0 && self.epoch.is_some() {
                 return Err(ResponseError::OutOfOrderSequenceNumber);
             }
-            self.epoch = epoch;
+            self.epoch = Some(epoch);
             self.last.clear();
         } else if let Some(known) =
             self.last.iter().find(|known| (known.0, known.1) == (base_sequence, count))
