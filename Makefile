@@ -2,7 +2,7 @@
 cache := $(or $(MEDALLION_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/medallion)
 export CARGO_TARGET_DIR ?= $(cache)/target
 
-.PHONY: help demo test setup verify fix bench bench-clients bench-groups soak fuzz differential
+.PHONY: help demo test setup verify fix bench bench-clients bench-groups bench-registry soak fuzz differential
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
@@ -29,11 +29,15 @@ fix: ## Format, and mend what clippy can
 	cargo fmt --manifest-path tests/clients/rust/Cargo.toml
 	cargo fmt --manifest-path bench/clients/Cargo.toml
 
-bench: setup ## Compare with Apache Kafka on this machine (PAIRS=7)
+bench: setup ## Compare with Apache Kafka and Apicurio Registry on this machine (PAIRS=7)
 	@python3 bench/run.py
+	@python3 bench/registry.py
 
-bench-clients: setup ## The Rust client beside librdkafka and Java's (ROUNDS=5, SERVER=medallion)
-	@python3 bench/clients.py --rounds $(or $(ROUNDS),5) --server $(or $(SERVER),medallion)
+bench-registry: setup ## Only the schema registry beside Apicurio's (PAIRS=1)
+	@python3 bench/registry.py
+
+bench-clients: setup ## The Rust client beside librdkafka and Java's (ROUNDS=7, SERVER=medallion)
+	@python3 bench/clients.py --rounds $(or $(ROUNDS),7) --server $(or $(SERVER),medallion)
 
 bench-groups: setup ## The same where groups are large or many (PAIRS=1)
 	@python3 bench/groups.py

@@ -111,6 +111,22 @@ def one_round(options, server, number, seen):
             seen.setdefault(case, {}).setdefault(client, []).append(figures_of(*taken, records, size))
 
 
+def steady(options):
+    """100 MB/s in and out over 1,000 partitions by the Rust client: who had to wait how long."""
+    kind = servers.Medallion if options.server == "medallion" else servers.Kafka
+    folder = servers.new_folder(options.folder)
+    server = kind(Path(folder) / "server")
+    try:
+        server.start()
+        wire.until_created(server.port, "steady", options.partitions)
+        address, records = f"127.0.0.1:{server.port}", int(options.seconds * 100_000)
+        command = [options.load, "medallion", "steady", address, "steady", str(options.partitions), str(records), "1000", *PRODUCER]
+        return json.loads(timed(command)[0])
+    finally:
+        server.remove()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def cell(values):
     middle = statistics.median(values)
     form = "{:,.0f}" if middle >= 100 else "{:.1f}"
@@ -133,6 +149,9 @@ def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="how often every client runs every case (default 5)")
     parser.add_argument("--quick", action="store_true", help="little load, to see that it works; the figures are worthless")
+    parser.add_argument("--steady", action="store_true", help="100 MB/s over many partitions by the Rust client alone, and its longest waits")
+    parser.add_argument("--partitions", type=int, default=1000, help="how many, with --steady")
+    parser.add_argument("--seconds", type=float, default=60, help="for how long, with --steady")
     parser.add_argument("--server", choices=["medallion", "kafka"], default="medallion", help="against which server")
     parser.add_argument("--medallion", help="this server binary instead of building one")
     parser.add_argument("--load", help="this client-load binary instead of building one")
@@ -151,6 +170,9 @@ def main():
     kind = servers.Medallion if options.server == "medallion" else servers.Kafka
     if kind is servers.Medallion:
         kind.binary = options.medallion or servers.build_medallion()
+    if options.steady:
+        print(json.dumps(steady(options), indent=1))
+        return
     began = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     seen = {}
     for number in range(1 if options.quick else options.rounds):

@@ -25,10 +25,17 @@ fn demo(arguments: &[&str]) -> Output {
         .args(["demo", "--mode", "once", "--port", &two_free_ports().to_string()])
         .args(["--metrics-port", &metrics_port.to_string()])
         .args(arguments)
+        .env("MEDALLION_DEMO_PYTHON", python())
         .env_remove("TRIPS")
         .env_remove("REPEAT")
         .output()
         .unwrap()
+}
+
+/// The interpreter with confluent-kafka that the tests use, where it is set up.
+fn python() -> std::path::PathBuf {
+    let found = medallion_tests::environment::cached("python/bin/python", "python");
+    found.unwrap_or_else(|_| "python3".into())
 }
 
 fn result(output: &Output) -> Value {
@@ -41,6 +48,14 @@ fn made_up_trips_come_out_as_they_went_in() {
     let value = result(&demo(&["--count", "3000", "--json"]));
     assert_eq!(value["agree"], true);
     assert_eq!(value["written"]["records"], 3000);
+    let schemas = &value["schemas"];
+    assert_eq!((&schemas["ids"], &schemas["trips_read"]), (&serde_json::json!([1, 2]), &serde_json::json!(3000)));
+    assert_eq!(schemas["tips_read"], schemas["tips_written"]);
+    assert!(schemas["tips_read"].as_f64().unwrap() > 0.0, "{schemas}");
+    assert_eq!(schemas["refused"]["place"], "Trip.driver_id");
+    if medallion_tests::environment::cached("python/bin/python", "python").is_ok() {
+        assert!(schemas["reader"].as_str().unwrap().starts_with("Python's"), "{schemas}");
+    }
     let boroughs = value["boroughs"].as_array().unwrap();
     assert!(boroughs.len() >= 4, "{boroughs:?}");
     assert!(boroughs.iter().all(|borough| borough["fares_written"] == borough["fares_read"]));
@@ -69,7 +84,15 @@ fn people_are_told_where_to_look() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
     for part in
-        ["500 trips made up from seed 1", "All that went in came out: 500 trips", "/metrics", "Where to look"]
+        [
+            "500 trips made up from seed 1",
+            "250 with schema 1 and 250 with schema 2",
+            "version 3, for Trip.driver_id: READER_FIELD_MISSING_DEFAULT_VALUE",
+            "What helps: give the field driver_id a default",
+            "All that went in came out: 500 trips",
+            "/metrics",
+            "Where to look",
+        ]
     {
         assert!(text.contains(part), "{part} is missing in:\n{text}");
     }

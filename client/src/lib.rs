@@ -54,7 +54,7 @@
 //! | `Partitioner` | [`Partitioner`]; the default one is Java's murmur2, not librdkafka's CRC32 |
 //! | `producer.flush(timeout)` | [`Producer::flush`], within [`tokio::time::timeout`] where it must end |
 //! | `init_transactions(timeout)`, `begin_transaction`, `commit_transaction`, `abort_transaction` | the same names on [`Producer`]; `max.block.ms` is the timeout |
-//! | `send_offsets_to_transaction`, `ConsumerGroupMetadata` | [`Producer::send_offsets_to_transaction`], [`GroupMetadata`](producer::GroupMetadata) |
+//! | `send_offsets_to_transaction`, `ConsumerGroupMetadata` | [`Producer::send_offsets_to_transaction`], [`Consumer::group_metadata`] |
 //! | `RDKafkaError::is_txn_requires_abort` | [`ErrorClass::Abortable`] |
 //! | `StreamConsumer`, `BaseConsumer` | [`Consumer`]; fetching goes on beside the program |
 //! | `group.protocol`, `partition.assignment.strategy`, `group.instance.id` | the same; the default protocol is `classic`, as in Java |

@@ -1,10 +1,12 @@
 //! Sends or reads many records by one client, and tells what that took: `clients.py` drives it.
 //!
-//! `client-load medallion|librdkafka produce|read BOOTSTRAP TOPIC PARTITIONS RECORDS SIZE [NAME=VALUE...]` prints one line of JSON. Each
+//! `client-load medallion|librdkafka produce|read BOOTSTRAP TOPIC PARTITIONS RECORDS SIZE [NAME=VALUE...]` prints one line of JSON;
+//! `client-load medallion steady ...` writes 100 MB/s and reads at once, and prints who had to wait how long. Each
 //! process runs one client only, so that memory and CPU time are that client's (and those of making records, the same for both).
 
 mod librdkafka;
 mod medallion;
+mod steady;
 mod usage;
 
 use std::time::Instant;
@@ -60,6 +62,13 @@ fn main() -> anyhow::Result<()> {
         settings: settings.iter().map(setting).collect::<anyhow::Result<_>>()?,
     };
     let (began, cpu_before) = (Instant::now(), usage::cpu_seconds()?);
+    if (client.as_str(), action.as_str()) == ("medallion", "steady") {
+        let mut waits = steady::run(&load)?;
+        waits["cpu_seconds"] = json!(usage::cpu_seconds()? - cpu_before);
+        waits["memory_mib"] = json!(usage::peak_memory_mib()?);
+        println!("{waits}");
+        return Ok(());
+    }
     let bytes = match (client.as_str(), action.as_str()) {
         ("medallion", "produce") => medallion::produce(&load)?,
         ("medallion", "read") => medallion::read(&load)?,

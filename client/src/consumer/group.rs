@@ -22,6 +22,7 @@ use crate::brokers::Purpose;
 use crate::client::Client;
 use crate::connection::Ask;
 use crate::error::Error;
+use crate::producer::GroupMetadata;
 
 /// The generation of who is no member.
 const NO_GENERATION: i32 = -1;
@@ -54,6 +55,20 @@ impl Group {
     /// The group's name.
     pub(super) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The group, and as whom commits are made.
+    pub(super) fn metadata(&self) -> GroupMetadata {
+        let group = GroupMetadata::new(self.id());
+        match self.member.lock().clone() {
+            None => group,
+            Some(member) => GroupMetadata {
+                generation: member.generation,
+                member_id: member.member_id.to_string(),
+                instance_id: member.instance_id.as_deref().map(str::to_owned),
+                ..group
+            },
+        }
     }
 
     /// Commits are made as this member from now on; as nobody without one.
@@ -257,4 +272,23 @@ async fn committed_of(
 
 fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_in_a_transaction_are_those_of_the_member_that_one_is() {
+        let group = Group::new("movers");
+        assert_eq!(group.metadata(), GroupMetadata::new("movers"));
+        let member =
+            Identity { member_id: "m-1".into(), instance_id: Some("static".into()), generation: 7 };
+        group.become_member(Some(member));
+        let metadata = group.metadata();
+        assert_eq!((metadata.member_id.as_str(), metadata.generation), ("m-1", 7));
+        assert_eq!(metadata.instance_id.as_deref(), Some("static"));
+        group.become_member(None);
+        assert_eq!(group.metadata().generation, NO_GENERATION);
+    }
 }

@@ -47,6 +47,7 @@ use crate::admin::{Each, ListedOffset, OffsetAt, list_offsets};
 use crate::client::Client;
 use crate::config::{ConsumerSettings, IsolationLevel};
 use crate::error::Error;
+use crate::producer::GroupMetadata;
 use fetcher::Fetcher;
 use membership::{Ask, Subscription};
 use position::Place;
@@ -300,6 +301,14 @@ impl Consumer {
         positions: &[(TopicPartition, Position)],
     ) -> Result<Each<TopicPartition, ()>, Error> {
         self.shared().commit(|_| positions.to_vec()).await
+    }
+
+    /// As whom this consumer is a member now, for [`Producer::send_offsets_to_transaction`](crate::Producer::send_offsets_to_transaction).
+    ///
+    /// # Errors
+    /// Without `group.id`.
+    pub fn group_metadata(&self) -> Result<GroupMetadata, Error> {
+        Ok(self.shared().group()?.metadata())
     }
 
     /// What the group has committed; `None` where it has nothing.
