@@ -20,10 +20,12 @@ fn two_free_ports() -> u16 {
 }
 
 fn demo(arguments: &[&str]) -> Output {
-    let metrics_port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let ports = [(); 2].map(|()| TcpListener::bind(("127.0.0.1", 0)).unwrap());
+    let [metrics_port, registry_port] = ports.map(|listener| listener.local_addr().unwrap().port());
     Command::new(env!("CARGO_BIN_EXE_medallion"))
         .args(["demo", "--mode", "once", "--port", &two_free_ports().to_string()])
         .args(["--metrics-port", &metrics_port.to_string()])
+        .args(["--registry-port", &registry_port.to_string()])
         .args(arguments)
         .env("MEDALLION_DEMO_PYTHON", python())
         .env_remove("TRIPS")
@@ -49,7 +51,10 @@ fn made_up_trips_come_out_as_they_went_in() {
     assert_eq!(value["agree"], true);
     assert_eq!(value["written"]["records"], 3000);
     let schemas = &value["schemas"];
-    assert_eq!((&schemas["ids"], &schemas["trips_read"]), (&serde_json::json!([1, 2]), &serde_json::json!(3000)));
+    assert_eq!(
+        (&schemas["ids"], &schemas["trips_read"]),
+        (&serde_json::json!([1, 2]), &serde_json::json!(3000))
+    );
     assert_eq!(schemas["tips_read"], schemas["tips_written"]);
     assert!(schemas["tips_read"].as_f64().unwrap() > 0.0, "{schemas}");
     assert_eq!(schemas["refused"]["place"], "Trip.driver_id");
@@ -83,17 +88,15 @@ fn people_are_told_where_to_look() {
     let output = demo(&["--count", "500"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
-    for part in
-        [
-            "500 trips made up from seed 1",
-            "250 with schema 1 and 250 with schema 2",
-            "version 3, for Trip.driver_id: READER_FIELD_MISSING_DEFAULT_VALUE",
-            "What helps: give the field driver_id a default",
-            "All that went in came out: 500 trips",
-            "/metrics",
-            "Where to look",
-        ]
-    {
+    for part in [
+        "500 trips made up from seed 1",
+        "250 with schema 1 and 250 with schema 2",
+        "version 3, for Trip.driver_id: READER_FIELD_MISSING_DEFAULT_VALUE",
+        "What helps: give the field driver_id a default",
+        "All that went in came out: 500 trips",
+        "/metrics",
+        "Where to look",
+    ] {
         assert!(text.contains(part), "{part} is missing in:\n{text}");
     }
     assert!(!text.contains('\x1b'), "no colors without a terminal");

@@ -282,8 +282,7 @@ mod tests {
     fn offsets_in_a_transaction_are_those_of_the_member_that_one_is() {
         let group = Group::new("movers");
         assert_eq!(group.metadata(), GroupMetadata::new("movers"));
-        let member =
-            Identity { member_id: "m-1".into(), instance_id: Some("static".into()), generation: 7 };
+        let member = Identity { member_id: "m-1".into(), instance_id: Some("static".into()), generation: 7 };
         group.become_member(Some(member));
         let metadata = group.metadata();
         assert_eq!((metadata.member_id.as_str(), metadata.generation), ("m-1", 7));

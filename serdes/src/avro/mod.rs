@@ -23,6 +23,7 @@
 //!
 //! The registry has the text that is given, to the letter: the schemas of `apache_avro` forget what they do not know. Values are
 //! written field by field under the schema, and read into the type without a generic value between, unless a reader's schema has to be followed.
+//! A type that is read must have the record's name, without the namespace: `#[serde(rename = "Trip")]` gives it one.
 
 mod deserializer;
 mod resolution;

@@ -155,7 +155,7 @@ impl AvroReader {
             return apache_avro::from_value(&value).map_err(|error| error.to_string());
         }
         let read = self.cell.with_dependent(|_, reading| reading.datum.read_deser(&mut bytes));
-        finished(read, bytes)
+        finished(read, bytes).map_err(with_hint)
     }
 
     pub(super) fn read_value(&self, mut bytes: &[u8]) -> Result<Value, String> {
@@ -198,4 +198,12 @@ pub(super) fn full_name(text: &str) -> Option<String> {
         }
     }
     of(&serde_json::from_str(text).ok()?)
+}
+
+/// What to do where the library compares the name of the type with that of the record.
+fn with_hint(reason: String) -> String {
+    if reason.contains("Expected Schema::Record(name: ") {
+        return format!("{reason}; a type must be called as the record is: #[serde(rename = \"...\")]");
+    }
+    reason
 }

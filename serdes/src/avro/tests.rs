@@ -400,3 +400,23 @@ async fn schemas_that_hold_themselves_are_resolved() {
     let read = resolved(&list(""), &[2, 2, 4, 0], &reader).await.unwrap();
     assert_eq!(read, serde_json::json!({ "v": 1, "next": { "v": 2, "next": null, "w": 5 }, "w": 5 }));
 }
+
+#[test]
+fn a_type_of_another_name_is_told_what_to_do() {
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only its name and shape matter")]
+    struct Journey {
+        zone: i32,
+    }
+    #[derive(Debug, Deserialize)]
+    #[serde(rename = "Trip")]
+    struct Renamed {
+        zone: i32,
+    }
+    let text = r#"{"type":"record","name":"Trip","fields":[{"name":"zone","type":"int"}]}"#;
+    let schemas = super::schema::AvroSchemas::parse("given", text, &[]).unwrap();
+    let reader = super::schema::AvroReader::of(schemas, None).unwrap();
+    let error = reader.read::<Journey>(&[14]).unwrap_err();
+    assert!(error.ends_with("a type must be called as the record is: #[serde(rename = \"...\")]"), "{error}");
+    assert_eq!(reader.read::<Renamed>(&[14]).unwrap().zone, 7);
+}

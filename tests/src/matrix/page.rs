@@ -56,7 +56,13 @@ fn after(text: &str, before: &str) -> String {
 }
 
 fn of_python(package: &str) -> String {
-    after(&file("python/requirements.txt"), &format!("{package}=="))
+    let text = file("python/requirements.txt");
+    let found = text.lines().find_map(|line| {
+        // Extras may stand between: name[extra]==version.
+        let (name, version) = line.split_once("==")?;
+        (name.split('[').next() == Some(package)).then_some(version)
+    });
+    found.unwrap_or_else(|| panic!("{package} is not among the requirements")).to_owned()
 }
 
 fn of_go(module: &str) -> String {

@@ -49,12 +49,8 @@ impl DemoBroker {
     }
 
     /// Starts a broker and waits for its first answer.
-    pub(super) async fn start(
-        port: Option<u16>,
-        metrics_port: Option<u16>,
-        data: Option<PathBuf>,
-    ) -> anyhow::Result<Self> {
-        let (ports, note) = choose_ports(port, metrics_port)?;
+    pub(super) async fn start(asked: AskedPorts, data: Option<PathBuf>) -> anyhow::Result<Self> {
+        let (ports, note) = choose_ports(asked)?;
         let is_temporary = data.is_none();
         let folder = data
             .unwrap_or_else(|| std::env::temp_dir().join(format!("medallion-demo-{}", std::process::id())));
@@ -223,6 +219,17 @@ fn spawn(folder: &Path, ports: &Ports) -> anyhow::Result<Child> {
         .context("cannot start the broker")
 }
 
+/// Ports that somebody asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct AskedPorts {
+    /// Of the broker; the controller has the next one.
+    pub(super) broker: Option<u16>,
+    /// Of the broker's metrics.
+    pub(super) metrics: Option<u16>,
+    /// Of the schema registry.
+    pub(super) registry: Option<u16>,
+}
+
 #[derive(Debug, PartialEq, Eq)]
 struct Ports {
     broker: u16,
@@ -232,13 +239,10 @@ struct Ports {
 }
 
 /// The usual ports where they are free; free ones instead, unless a port was asked for.
-fn choose_ports(asked: Option<u16>, metrics: Option<u16>) -> anyhow::Result<(Ports, Option<String>)> {
-    let metrics = match metrics {
-        Some(port) => port,
-        None if is_free(METRICS_PORT) => METRICS_PORT,
-        None => free_port()?,
-    };
-    let registry = if is_free(REGISTRY_PORT) { REGISTRY_PORT } else { free_port()? };
+fn choose_ports(asked: AskedPorts) -> anyhow::Result<(Ports, Option<String>)> {
+    let metrics = asked_usual_or_free(asked.metrics, METRICS_PORT)?;
+    let registry = asked_usual_or_free(asked.registry, REGISTRY_PORT)?;
+    let asked = asked.broker;
     let port = asked.unwrap_or(PORT);
     if port < u16::MAX && is_free(port) && is_free(port + 1) {
         return Ok((Ports { broker: port, controller: port + 1, metrics, registry }, None));
@@ -249,6 +253,14 @@ fn choose_ports(asked: Option<u16>, metrics: Option<u16>) -> anyhow::Result<(Por
     }
     let ports = Ports { broker: free_port()?, controller: free_port()?, metrics, registry };
     Ok((ports, Some(format!("port {PORT} is taken"))))
+}
+
+fn asked_usual_or_free(asked: Option<u16>, usual: u16) -> anyhow::Result<u16> {
+    match asked {
+        Some(port) => Ok(port),
+        None if is_free(usual) => Ok(usual),
+        None => free_port(),
+    }
 }
 
 fn is_free(port: u16) -> bool {
@@ -269,6 +281,11 @@ mod tests {
         let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
         assert!(!is_free(port));
-        assert!(choose_ports(Some(port), None).unwrap_err().to_string().contains(&port.to_string()));
+        assert!(
+            choose_ports(AskedPorts { broker: Some(port), ..AskedPorts::default() })
+                .unwrap_err()
+                .to_string()
+                .contains(&port.to_string())
+        );
     }
 }

@@ -27,7 +27,7 @@ use crate::client::{Client, ClientError, Connect, NewTopic, Producer, ProducerOp
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::trips::Totals;
-use broker::DemoBroker;
+use broker::{AskedPorts, DemoBroker};
 use load::Loaded;
 use reader::ReadBack;
 use schemas::Story;
@@ -70,11 +70,14 @@ pub(crate) struct DemoArguments {
     /// The port of the broker's metrics [default: 8080, or a free one when it is taken]
     #[arg(long)]
     metrics_port: Option<u16>,
+    /// The port of the schema registry [default: 8081, or a free one when it is taken]
+    #[arg(long)]
+    registry_port: Option<u16>,
     /// Keep the broker's data in this folder instead of a temporary one
     #[arg(long, value_hint = ValueHint::DirPath)]
     data: Option<PathBuf>,
     /// Use a running cluster instead of starting a broker; its topic trips is deleted first
-    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["port", "metrics_port", "data"])]
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["port", "metrics_port", "registry_port", "data"])]
     cluster: Option<String>,
     /// The schema registry of the running cluster [default: nothing is shown of schemas]
     #[arg(long, value_name = "URL", requires = "cluster")]
@@ -123,7 +126,14 @@ pub(crate) async fn run(arguments: DemoArguments, output: &Output) -> anyhow::Re
     screen.step("trips", &source.describe());
     let broker = match &arguments.cluster {
         Some(address) => DemoBroker::running(address, arguments.registry.as_deref()),
-        None => DemoBroker::start(arguments.port, arguments.metrics_port, arguments.data.clone()).await?,
+        None => {
+            let asked = AskedPorts {
+                broker: arguments.port,
+                metrics: arguments.metrics_port,
+                registry: arguments.registry_port,
+            };
+            DemoBroker::start(asked, arguments.data.clone()).await?
+        }
     };
     screen.step("broker", &broker.describe());
     let shown = tokio::select! {

@@ -57,6 +57,7 @@ pub(crate) struct CompatArguments {
 
 /// Arguments of `schema delete`.
 #[derive(Debug, Args)]
+#[command(disable_version_flag = true)]
 #[command(after_help = "\
 What is deleted can still be read by its id, until it is deleted once more with --permanent.
 

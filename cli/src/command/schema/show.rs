@@ -24,6 +24,7 @@ pub(crate) struct ListArguments {
 
 /// Arguments of `schema get`.
 #[derive(Debug, Args)]
+#[command(disable_version_flag = true)]
 #[command(after_help = "\
 Examples:
   medallion schema get trips-value

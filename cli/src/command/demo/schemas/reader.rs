@@ -143,7 +143,9 @@ async fn follow(
     serde_json::from_str(&last).with_context(|| format!("Python's reader ended with {last:?}"))
 }
 
+/// It has to have the record's name.
 #[derive(Debug, Deserialize)]
+#[serde(rename = "Trip")]
 struct ReadTrip {
     pickup_location_id: i32,
     fare_amount: f64,
