@@ -414,8 +414,8 @@ fn a_type_of_another_name_is_told_what_to_do() {
         zone: i32,
     }
     let text = r#"{"type":"record","name":"Trip","fields":[{"name":"zone","type":"int"}]}"#;
-    let schemas = super::schema::AvroSchemas::parse("given", text, &[]).unwrap();
-    let reader = super::schema::AvroReader::of(schemas, None).unwrap();
+    let schemas = schema::AvroSchemas::parse("given", text, &[]).unwrap();
+    let reader = schema::AvroReader::of(schemas, None).unwrap();
     let error = reader.read::<Journey>(&[14]).unwrap_err();
     assert!(error.ends_with("a type must be called as the record is: #[serde(rename = \"...\")]"), "{error}");
     assert_eq!(reader.read::<Renamed>(&[14]).unwrap().zone, 7);

@@ -23,7 +23,7 @@ pub(crate) struct RegisterArguments {
     #[arg(value_hint = ValueHint::FilePath)]
     file: PathBuf,
     /// What it is written in: avro, json, protobuf [default: by the file's name]
-    #[arg(long = "type", short, value_name = "TYPE", value_parser = parse_type)]
+    #[arg(long = "type", short = 't', value_name = "TYPE", value_parser = parse_type)]
     schema_type: Option<SchemaType>,
     /// A schema of the registry that this one refers to; may be repeated
     #[arg(long = "reference", value_name = "NAME=SUBJECT:VERSION", value_parser = parse_reference)]

@@ -37,7 +37,7 @@ pub(crate) struct CheckArguments {
     #[arg(long, short, value_parser = parse_level)]
     level: Option<CompatibilityLevel>,
     /// What the schema is written in: avro, json, protobuf [default: by the file's name]
-    #[arg(long = "type", short, value_name = "TYPE", value_parser = parse_type)]
+    #[arg(long = "type", short = 't', value_name = "TYPE", value_parser = parse_type)]
     schema_type: Option<SchemaType>,
     /// A schema of the registry that this one refers to; may be repeated
     #[arg(long = "reference", value_name = "NAME=SUBJECT:VERSION", value_parser = registry::parse_reference)]

@@ -29,7 +29,7 @@ pub(crate) struct DiffArguments {
     /// The new schema
     new: String,
     /// What files are written in: avro, json, protobuf [default: by their names]
-    #[arg(long = "type", short, value_name = "TYPE", value_parser = parse_type)]
+    #[arg(long = "type", short = 't', value_name = "TYPE", value_parser = parse_type)]
     schema_type: Option<SchemaType>,
     /// A file that files refer to, behind those that it needs itself; may be repeated
     #[arg(long = "reference-file", value_name = "NAME=FILE", value_parser = parse_reference_file)]

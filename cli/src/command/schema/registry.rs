@@ -6,7 +6,7 @@ use anyhow::Context;
 use medallion_client::config::parse_properties;
 use medallion_schema_registry::{CompatibilityLevel, CompatibilityPolicy, SchemaType};
 use medallion_serdes::registry::{RegisteredSchema, SubjectConfig, VersionNumber};
-use medallion_serdes::{RegistryClient, RegistrySettings, Schema, SchemaReference};
+use medallion_serdes::{RegistryClient, RegistryError, RegistrySettings, Schema, SchemaReference};
 
 use super::RegistryArguments;
 use super::source::SchemaText;
@@ -123,11 +123,12 @@ impl Registry {
     ) -> anyhow::Result<(i32, i32)> {
         let sent =
             Schema::new(sent_type(schema.schema_type), schema.text.as_str()).references(references.to_vec());
-        let answer = self.client.register(subject, &sent, normalize).await.map_err(|error| {
-            let is_incompatible = error.is_incompatible();
-            let error = anyhow::Error::from(error);
-            if is_incompatible { error.context(check_hint(subject, &schema.label)) } else { error }
-        })?;
+        let answer = match self.client.register(subject, &sent, normalize).await {
+            Err(error) if error.is_incompatible() => {
+                return Err(not_taken(subject, &schema.label, &error).into());
+            }
+            outcome => outcome?,
+        };
         let found = match answer.version {
             Some(_) => answer,
             // Older registries answer with the id alone.
@@ -178,10 +179,10 @@ impl Registry {
     }
 }
 
-/// What tells more where a schema is refused.
-fn check_hint(subject: &str, file: &str) -> Failure {
+/// That the level does not allow a schema, and what tells more.
+fn not_taken(subject: &str, file: &str, error: &RegistryError) -> Failure {
     Failure::new(
-        format!("{subject} does not take {file}"),
+        format!("{subject} does not take {file}: {error}"),
         format!("`medallion schema check {file} --subject {subject}` says what would help"),
     )
 }

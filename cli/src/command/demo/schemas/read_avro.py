@@ -1,6 +1,6 @@
 """Reads trips by confluent-kafka's consumer and its Avro deserializer: BOOTSTRAP REGISTRY TOPIC COUNT SCHEMA-FILE-OR-EMPTY.
 
-Prints `version VERSION`, then `read NUMBER` every thousand trips, then all sums as one line of JSON.
+Prints `version VERSION`, then `read NUMBER` at the first trip and every thousand, then all sums as one line of JSON.
 """
 
 import collections
@@ -38,7 +38,7 @@ while read < count and time.monotonic() < deadline:
         tips += round((trip.get("tip_amount") or 0) * 100)
         schemas[struct.unpack(">I", message.value()[1:5])[0]] += 1
         read += 1
-        if read % 1000 == 0:
+        if read == 1 or read % 1000 == 0:
             print("read", read, flush=True)
 consumer.close()
 print(json.dumps({"zones": zones, "schemas": schemas, "tips": tips}), flush=True)
