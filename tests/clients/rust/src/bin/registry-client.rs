@@ -5,8 +5,8 @@ use std::error::Error;
 use apache_avro::types::Value as Avro;
 use schema_registry_converter::blocking::avro::{AvroDecoder, AvroEncoder};
 use schema_registry_converter::blocking::schema_registry::{
-    SrSettings, get_all_subjects, get_all_versions, get_schema_by_guid, get_schema_by_id, get_schema_by_subject,
-    is_compatible_schema, post_schema,
+    SrSettings, get_all_subjects, get_all_versions, get_schema_by_guid, get_schema_by_id,
+    get_schema_by_subject, is_compatible_schema, post_schema,
 };
 use schema_registry_converter::schema_registry_common::{
     SchemaType, SubjectNameStrategy, SuppliedReference, SuppliedSchema,
@@ -15,8 +15,7 @@ use serde_json::{Value, json};
 
 const V1: &str = r#"{"type":"record","name":"Trip","fields":[{"name":"zone","type":"string"}]}"#;
 const V2: &str = r#"{"type":"record","name":"Trip","fields":[{"name":"zone","type":"string"},{"name":"fare","type":"double","default":0}]}"#;
-const BROKEN: &str =
-    r#"{"type":"record","name":"Trip","fields":[{"name":"zone","type":"string"},{"name":"tip","type":"double"}]}"#;
+const BROKEN: &str = r#"{"type":"record","name":"Trip","fields":[{"name":"zone","type":"string"},{"name":"tip","type":"double"}]}"#;
 const USER: &str = r#"{"type":"record","name":"User","fields":[{"name":"trip","type":"Trip"}]}"#;
 
 fn avro(text: &str) -> SuppliedSchema {
