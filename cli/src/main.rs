@@ -2,7 +2,7 @@
 //!
 //! - [`arguments`]: what can be typed; each command's own arguments stand beside its code;
 //! - [`command`]: one file a command;
-//! - [`client`]: a small Kafka client;
+//! - [`client`]: the client crate as the commands use it, with errors for people;
 //! - [`input`]: rows out of files that `produce --file` sends;
 //! - [`trips`]: taxi trips for the demo, read or made up;
 //! - [`logging`]: where the server's log lines go, and its levels while it runs;
