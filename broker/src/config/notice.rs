@@ -4,6 +4,8 @@ use super::declarations;
 use super::settings::Origin;
 use std::fmt;
 
+use strsim::levenshtein;
+
 /// Something to log once at the start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -71,25 +73,10 @@ impl fmt::Display for Notice {
 fn nearest(name: &str) -> Option<&'static str> {
     declarations::broker()
         .keys()
-        .map(|known| (distance(name, known), *known))
+        .map(|known| (levenshtein(name, known), *known))
         .filter(|(distance, _)| *distance <= 3)
         .min()
         .map(|(_, known)| known)
-}
-
-/// Levenshtein's distance in bytes.
-fn distance(left: &str, right: &str) -> usize {
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.bytes().enumerate() {
-            let substituted = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[right.len()]
 }
 
 #[cfg(test)]
@@ -98,9 +85,9 @@ mod tests {
 
     #[test]
     fn distances() {
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("same", "same"), 0);
+        assert_eq!(levenshtein("", "abc"), 3);
+        assert_eq!(levenshtein("kitten", "sitting"), 3);
+        assert_eq!(levenshtein("same", "same"), 0);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Settings of Confluent's registry that this one does not have.
 
+use strsim::levenshtein;
+
 use super::{RegistrySettings, SettingsError};
 
 /// Settings whose value cannot matter here.
@@ -84,22 +86,7 @@ pub(super) fn check(name: &str, value: &str) -> Option<Result<(), SettingsError>
 /// A name that nobody has declared, with the one that may be meant.
 pub(super) fn unknown(name: &str) -> SettingsError {
     let known = RegistrySettings::DECLARATIONS.iter().map(|one| one.name);
-    let nearest = known.map(|known| (distance(name, known), known)).min();
+    let nearest = known.map(|known| (levenshtein(name, known), known)).min();
     let nearest = nearest.filter(|(distance, _)| *distance <= 1 + name.len() / 4).map(|(_, known)| known);
     SettingsError::Unknown { name: name.into(), nearest }
-}
-
-/// Levenshtein's distance.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, right) in b.bytes().enumerate() {
-            let replaced = diagonal + usize::from(left != right);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }

@@ -1,5 +1,7 @@
 //! From names and texts to settings.
 
+use strsim::levenshtein;
+
 use super::value::Value;
 use super::{
     ConfigError, Declaration, DeserializerSettings, RegistrySettings, SerializerSettings, java_only,
@@ -71,24 +73,9 @@ fn refused(name: &str, text: &str, known: &[&'static [Declaration]]) -> ConfigEr
         return ConfigError::Unsupported { name: format!("{name}={text}").into(), reason };
     }
     let names = known.iter().copied().flatten().map(|one| one.name);
-    let nearest = names.map(|known| (distance(name, known), known)).min();
+    let nearest = names.map(|known| (levenshtein(name, known), known)).min();
     let nearest = nearest.filter(|(distance, _)| *distance <= 1 + name.len() / 4).map(|(_, known)| known);
     ConfigError::Unknown { name: name.into(), nearest }
-}
-
-/// Levenshtein's distance.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, right) in b.bytes().enumerate() {
-            let replaced = diagonal + usize::from(left != right);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 pub(super) fn parse_into<T: Value>(field: &mut T, name: &'static str, text: &str) -> Result<(), ConfigError> {

@@ -9,34 +9,8 @@ use super::descriptor;
 use super::model::File;
 use super::parse::parse;
 
-macro_rules! texts {
-    ($($path:literal),* $(,)?) => {
-        [$(($path, include_str!(concat!("../../../protos/", $path)))),*]
-    };
-}
-
 /// Files with their texts. Those of `google/protobuf` come with the compiler.
-const TEXTS: [(&str, &str); 19] = texts![
-    "confluent/meta.proto",
-    "confluent/type/decimal.proto",
-    "confluent/type/variant.proto",
-    "google/type/calendar_period.proto",
-    "google/type/color.proto",
-    "google/type/date.proto",
-    "google/type/datetime.proto",
-    "google/type/dayofweek.proto",
-    "google/type/decimal.proto",
-    "google/type/expr.proto",
-    "google/type/fraction.proto",
-    "google/type/interval.proto",
-    "google/type/latlng.proto",
-    "google/type/money.proto",
-    "google/type/month.proto",
-    "google/type/phone_number.proto",
-    "google/type/postal_address.proto",
-    "google/type/quaternion.proto",
-    "google/type/timeofday.proto",
-];
+const TEXTS: [(&str, &str); 19] = include!("../../../protos/texts.rs");
 
 const COMPILERS: [&str; 11] = [
     "google/protobuf/any.proto",
