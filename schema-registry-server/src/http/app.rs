@@ -83,7 +83,7 @@ impl App {
             Ok(user) => user,
             Err(denied) => return (endpoint, Answer::Denied(denied)),
         };
-        let body = match self.read_body(body).await {
+        let body = match self.read_body(&parts.headers, body).await {
             Ok(body) => body,
             Err(problem) => return (endpoint, Answer::Problem(problem)),
         };
@@ -107,7 +107,12 @@ impl App {
         (endpoint, answer)
     }
 
-    async fn read_body(&self, body: Body) -> Result<Bytes, Problem> {
+    async fn read_body(&self, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+        let encoding = text(headers, header::CONTENT_ENCODING).unwrap_or("identity");
+        if !encoding.eq_ignore_ascii_case("identity") {
+            let message = format!("Request bodies are not unpacked: Content-Encoding is {encoding}");
+            return Err(Problem::new(415, message));
+        }
         let read = timeout(BODY_PATIENCE, Limited::new(body, self.fixed.body_bytes_max).collect()).await;
         let read = read.map_err(|_| Problem::new(408, "The request body did not come in time"))?;
         read.map(|body| body.to_bytes()).map_err(|error| {
