@@ -104,6 +104,12 @@ fn what_is_wrong_is_named() {
     };
     let message = refused(&[file.to_str().unwrap()]);
     assert!(message.contains("kafkastore.") && message.contains("tpic"), "{message}");
+    let nobody = refused(&[
+        "--set=listeners=http://127.0.0.1:0",
+        "--set=kafkastore.bootstrap.servers=127.0.0.1:1",
+        "--set=kafkastore.init.timeout.ms=3500",
+    ]);
+    assert!(nobody.contains("kafkastore.bootstrap.servers=127.0.0.1:1 answered within 3500 ms"), "{nobody}");
     assert!(refused(&["no-such-file"]).contains("no-such-file"));
     assert!(refused(&[]).contains("kafkastore.bootstrap.servers"));
     assert!(refused(&["--set", "nonsense"]).contains("NAME=VALUE"));
