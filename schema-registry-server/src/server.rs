@@ -16,7 +16,7 @@ use crate::election::{Election, Forwarder};
 use crate::http::{App, Bound, Fixed, TlsError, client_config, server_config};
 use crate::metrics::Metrics;
 use crate::settings::{RegistrySettings, Scheme, SettingsError};
-use crate::topic::{PrepareError, Reader, State, Writer, end_offset, prepare};
+use crate::topic::{ParsedCache, PrepareError, Reader, State, Writer, end_offset, prepare};
 
 /// How long a stop waits for requests that are under way.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
@@ -86,7 +86,8 @@ impl Registry {
         let client = Client::new(settings.client_settings()?)?;
         let cluster_id = prepare(&client, &settings).await?;
         let (stop, stopped) = watch::channel(false);
-        let state = Arc::new(State::new(settings.store_settings()));
+        let parsed = ParsedCache::new(settings.cache_size, settings.cache_expiry.0);
+        let state = Arc::new(State::new(settings.store_settings(), ParsedCache::for_store(parsed.as_ref())));
         let reader = Reader::start(&client, &settings.topic, Arc::clone(&state), stopped.clone())?;
         read_to_end(&client, &settings, &state, started).await?;
         let writing = Arc::new(Mutex::new(()));
@@ -96,6 +97,7 @@ impl Registry {
         let writer = Writer::start(&settings, Arc::clone(&state), leadership.clone(), writing)?;
         let app = Arc::new(App {
             state,
+            parsed,
             writer,
             reader,
             leadership,

@@ -20,7 +20,7 @@ use crate::access::Access;
 use crate::api::{self, About, Command, Limits, Parsed, Problem, Read, Reply, Write};
 use crate::election::{ForwardError, Forwarder};
 use crate::metrics::Metrics;
-use crate::topic::{Leadership, Reader, State, Writer};
+use crate::topic::{Leadership, ParsedCache, Reader, State, Writer};
 
 /// How long a client may take to send a body.
 const BODY_PATIENCE: Duration = Duration::from_secs(60);
@@ -37,6 +37,7 @@ pub(crate) const FORWARDED: &str = "x-forward";
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) state: Arc<State>,
+    pub(crate) parsed: Option<Arc<ParsedCache>>,
     pub(crate) writer: Writer,
     pub(crate) reader: Reader,
     pub(crate) leadership: watch::Receiver<Leadership>,

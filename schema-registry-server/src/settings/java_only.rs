@@ -8,8 +8,6 @@ use super::{RegistrySettings, SettingsError};
 pub(super) const WITHOUT_EFFECT: &[(&str, &str)] = &[
     ("debug", "errors are told with their reason always"),
     ("access.log.enabled", "requests are counted in /metrics"),
-    ("schema.cache.size", "schemas are parsed when they are compared; only texts are kept"),
-    ("schema.cache.expiry.secs", "schemas are parsed when they are compared; only texts are kept"),
     ("kafkastore.init.wait.for.reader", "requests are answered once the topic has been read"),
     ("kafkastore.write.max.retries", "a write is tried again until kafkastore.timeout.ms is over"),
     ("kafkastore.checkpoint.dir", "the topic is read from its beginning at each start"),

@@ -8,7 +8,7 @@ use medallion_schema_registry::CompatibilityLevel;
 use medallion_schema_registry::store;
 
 use super::declaration::{Declaration, settings};
-use super::value::{IncompatibleCode, Value};
+use super::value::{IncompatibleCode, Seconds, Value};
 use super::{
     Authentication, ClientCertificates, InterInstanceProtocol, Listener, Scheme, SettingsError, java_only,
     kafkastore,
@@ -60,6 +60,10 @@ settings! {
         compatibility_level: CompatibilityLevel ["schema.compatibility.level"] = "backward";
         /// The older name of `schema.compatibility.level`.
         avro_compatibility_level: Option<CompatibilityLevel> ["avro.compatibility.level"] = "";
+        /// How many parsed schemas are kept, so that the next check or registration needs not parse them again: those that were asked for last. 0 for none. Their texts take no more than 1 MiB together.
+        cache_size: usize ["schema.cache.size"] = "1000";
+        /// After which time without a question a parsed schema is dropped.
+        cache_expiry: Seconds ["schema.cache.expiry.secs"] = "300";
         /// Whether modes can be changed.
         mode_mutability: bool ["mode.mutability"] = "true";
         /// Whether new schemas are looked at more closely than old ones.
