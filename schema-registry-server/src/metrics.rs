@@ -27,6 +27,7 @@ pub(crate) struct Metrics {
     decisions: IntGauge,
     written: IntGauge,
     failures: IntGauge,
+    connections: IntGauge,
     cached: IntGauge,
     cache_hits: IntGauge,
     cache_misses: IntGauge,
@@ -73,6 +74,7 @@ impl Metrics {
             decisions: gauge("decisions", "Writes that were decided here since the start.")?,
             written: gauge("records_written", "Records that were written since the start.")?,
             failures: gauge("writes_failed", "Writes that were refused or failed since the start.")?,
+            connections: gauge("connections", "Connections that are open.")?,
             cached: gauge("cached_schemas", "Parsed schemas that are kept.")?,
             cache_hits: gauge("cache_hits", "Schemas that needed not be parsed since the start.")?,
             cache_misses: gauge("cache_misses", "Schemas that had to be parsed since the start.")?,
@@ -111,6 +113,7 @@ impl Metrics {
             self.cache_misses.set(count(misses));
         }
         let counters = app.writer.counters();
+        self.connections.set(size(app.connections.count()));
         self.leader.set(i64::from(app.is_leader()));
         self.offset.set(app.state.read_to());
         self.applied.set(count(applied));

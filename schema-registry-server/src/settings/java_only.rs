@@ -21,10 +21,14 @@ pub(super) const WITHOUT_EFFECT: &[(&str, &str)] = &[
     ("response.mediatype.default", "application/vnd.schemaregistry.v1+json is the default"),
     ("response.mediatype.preferred", "the order is that of Confluent's registry"),
     ("request.logger.name", "requests are counted in /metrics"),
-    ("shutdown.graceful.ms", "a stop waits for the requests that are under way"),
     ("thread.pool.min", "there is no pool of threads for requests"),
     ("thread.pool.max", "there is no pool of threads for requests"),
     ("request.queue.capacity", "there is no queue of requests before they are read"),
+    ("request.queue.capacity.init", "there is no queue of requests before they are read"),
+    ("request.queue.capacity.growby", "there is no queue of requests before they are read"),
+    ("max.response.header.size", "heads of answers are a few hundred bytes"),
+    ("suppress.stack.trace.response", "there are no stack traces"),
+    ("nosniff.prevention.enable", "answers are JSON"),
     ("confluent.support.metrics.enable", "nothing is sent to anybody"),
     ("confluent.telemetry.enabled", "nothing is sent to anybody"),
 ];
@@ -66,6 +70,17 @@ pub(super) const REFUSED: &[(&str, &[&str], &str)] = &[
     ("ssl.protocol", &["TLS"], "TLS 1.2 and 1.3 are on"),
     ("metric.reporters", &[""], "there are no classes to load; see /metrics"),
     ("http2.enabled", &["false"], "HTTP/1.1 is spoken"),
+    ("connector.connection.limit", &["0"], "set server.connection.limit, which is for all listeners together"),
+    ("proxy.protocol.enabled", &["false"], "the PROXY protocol is not spoken"),
+    ("dos.filter.enabled", &["false"], "requests are not limited by their rate"),
+    ("network.traffic.rate.limit.enable", &["false"], "requests are not limited by their rate"),
+    ("listener.protocol.map", &[""], "listeners have no names, but http:// and https://"),
+    ("resource.extension.classes", &[""], "there are no classes to load"),
+    ("websocket.servlet.initializor.classes", &[""], "there are no classes to load"),
+    ("response.http.headers.config", &[""], "no headers are added to answers"),
+    ("csrf.prevention.enable", &["false"], "browsers of other origins are not let in"),
+    ("reject.options.request", &["true"], "OPTIONS is no method of this API (405)"),
+    ("ssl.keystore.reload", &["false"], "keys and certificates are read at the start"),
 ];
 
 /// Whether a setting may be left aside; `None` for a name that Confluent's registry does not have either.

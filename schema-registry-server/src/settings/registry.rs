@@ -90,6 +90,16 @@ settings! {
         context_default_limit: usize ["context.search.default.limit"] = "2147483647";
         /// As `schema.search.max.limit`, for contexts.
         context_max_limit: usize ["context.search.max.limit"] = "2147483647";
+        /// How long a connection may be idle: between two requests, while the next part of a body is waited for, and while a client takes no answer. A request's head must be there whole within this time.
+        idle_timeout: Duration ["idle.timeout.ms"] = "30000";
+        /// How long the whole body of a request may take.
+        body_timeout: Duration ["medallion.request.body.timeout.ms"] = "60000";
+        /// The largest head of a request in bytes; a larger one is answered 431.
+        head_bytes_max: usize ["max.request.header.size"] = "8192";
+        /// How many connections there may be: for one more, the one that has been idle the longest is closed, or it waits where all are busy. 0 for so many that they take half of the files that the process may open.
+        connection_limit: usize ["server.connection.limit"] = "0";
+        /// How long a stop waits for the requests that are under way.
+        graceful_stop: Duration ["shutdown.graceful.ms"] = "10000";
         /// Whether `size.limit.filter.max.request.body.size` holds.
         size_limit_enabled: bool ["size.limit.filter.enabled"] = "false";
         /// The largest body of a request in bytes, where that is limited more narrowly than by `medallion.request.max.bytes`.
@@ -204,6 +214,13 @@ impl RegistrySettings {
                 "medallion.authorization.file",
                 "without authentication.method nobody has a name",
             );
+        }
+        for (name, timeout) in
+            [("idle.timeout.ms", self.idle_timeout), ("medallion.request.body.timeout.ms", self.body_timeout)]
+        {
+            if timeout.is_zero() {
+                return conflict(name, "nobody can send anything in no time");
+            }
         }
         if self.replication_factor < 1 {
             return conflict("kafkastore.topic.replication.factor", "at least one replica is needed");
