@@ -78,7 +78,7 @@ impl Registry {
     /// [`StartError`]
     pub async fn start(settings: RegistrySettings) -> Result<Self, StartError> {
         let started = Instant::now();
-        let access = Access::new(&settings)?;
+        let access = Access::start(&settings).await?;
         let (tls, tls_to_leader) = (server_config(&settings)?, client_config(&settings)?);
         let mut bound = Vec::new();
         for listener in &settings.listeners {

@@ -149,8 +149,7 @@ fn a_stop_ends_what_is_under_way_and_takes_nothing_new() {
 fn a_leader_that_stops_gives_the_leadership_away_at_once() {
     let kafka = need!(Server::start_default());
     // Nobody could wait for the end of its session.
-    let settings =
-        [("kafkagroup.session.timeout.ms", "60000"), ("kafkagroup.heartbeat.interval.ms", "500")];
+    let settings = [("kafkagroup.session.timeout.ms", "60000"), ("kafkagroup.heartbeat.interval.ms", "500")];
     let mut first = RegistryServer::start(&kafka.bootstrap(), &settings);
     first.register("a", "\"string\"");
     let second = RegistryServer::start(&kafka.bootstrap(), &settings);

@@ -107,7 +107,7 @@ impl App {
     async fn answer(self: &Arc<Self>, parts: &Parts, body: Body) -> (&'static str, Answer) {
         let request = request(parts, &[]);
         let endpoint = api::endpoint_name(&request);
-        let user = match self.access.authenticate(parts) {
+        let user = match self.access.authenticate(parts).await {
             Ok(user) => user,
             Err(denied) => return (endpoint, Answer::Denied(denied)),
         };

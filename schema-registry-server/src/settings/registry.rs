@@ -122,6 +122,22 @@ settings! {
         users_file: Option<PathBuf> ["medallion.authentication.users.file"] = "";
         /// The tokens of BEARER, a line each: `name: token,role,...`; a token may be `SHA-256:` and the digest in hexadecimal digits.
         tokens_file: Option<PathBuf> ["medallion.authentication.tokens.file"] = "";
+        /// Where the public keys of an identity provider are that signs tokens (JWT) of BEARER: `https://`, `http://` or `file:///`. They are looked up again when a token names a key that is not known, at most every 5 s.
+        jwks_url: Option<String> ["oauthbearer.jwks.endpoint.url"] = "";
+        /// After which time the keys are looked up again in any case.
+        jwks_refresh: Duration ["oauthbearer.jwks.endpoint.refresh.ms"] = "3600000";
+        /// Who may sign the certificate of `oauthbearer.jwks.endpoint.url`, as a PEM file; those that the system trusts unless set.
+        jwks_truststore: Option<PathBuf> ["medallion.oauthbearer.truststore.file"] = "";
+        /// Who must have issued a token (its claim `iss`).
+        expected_issuer: Option<String> ["oauthbearer.expected.issuer"] = "";
+        /// For whom a token must be (its claim `aud`): one of these. Where none is set, a token must name nobody.
+        expected_audience: Vec<String> ["oauthbearer.expected.audience"] = "";
+        /// The claim of a token that is the user's name.
+        sub_claim: String ["oauthbearer.sub.claim.name"] = "sub";
+        /// The claim of a token with the user's roles.
+        groups_claim: Option<String> ["oauthbearer.groups.claim.name"] = "";
+        /// How far the clocks of whoever issues tokens and of this machine may differ.
+        clock_skew: Seconds ["oauthbearer.clock.skew.seconds"] = "30";
         /// Who may do what to which subjects, a line each: `who right subjects`. Who is a user's name, `@role` or `*`; the right is `read`, `write` or `admin`, each with those before it; subjects are a name, or its beginning and `*`. Without this file all may do everything.
         rights_file: Option<PathBuf> ["medallion.authorization.file"] = "";
         /// Paths that need no authentication; with `*` at the end, all that begin so. `/metrics` and `/health` never need one.
@@ -206,8 +222,20 @@ impl RegistrySettings {
         if self.authentication == Authentication::Basic && self.users_file.is_none() {
             return conflict("medallion.authentication.users.file", "authentication.method=BASIC needs it");
         }
-        if self.authentication == Authentication::Bearer && self.tokens_file.is_none() {
-            return conflict("medallion.authentication.tokens.file", "authentication.method=BEARER needs it");
+        let takes_tokens = self.tokens_file.is_some() || self.jwks_url.is_some();
+        if self.authentication == Authentication::Bearer && !takes_tokens {
+            let reason = "authentication.method=BEARER needs it, or medallion.authentication.tokens.file";
+            return conflict("oauthbearer.jwks.endpoint.url", reason);
+        }
+        if self.authentication != Authentication::Bearer && self.jwks_url.is_some() {
+            let reason = "without authentication.method=BEARER nobody is asked for a token";
+            return conflict("oauthbearer.jwks.endpoint.url", reason);
+        }
+        if self.jwks_url.is_some() && self.expected_issuer.is_none() && self.expected_audience.is_empty() {
+            tracing::warn!(
+                "neither oauthbearer.expected.issuer nor oauthbearer.expected.audience is set: each token without an \
+                 audience that one of the keys has signed is taken"
+            );
         }
         if self.rights_file.is_some() && self.authentication == Authentication::None {
             return conflict(
@@ -323,6 +351,9 @@ mod tests {
             ("listeners", "https://a:1", "ssl.keystore.location"),
             ("inter.instance.protocol", "https", "no listener has it"),
             ("authentication.method", "BASIC", "medallion.authentication.users.file"),
+            ("authentication.method", "BEARER", "oauthbearer.jwks.endpoint.url"),
+            ("oauthbearer.jwks.endpoint.url", "file:///keys", "authentication.method=BEARER"),
+            ("idle.timeout.ms", "0", "idle.timeout.ms"),
             ("medallion.incompatible.error.code", "410", "409 or 40901"),
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();
