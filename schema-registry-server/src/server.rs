@@ -112,6 +112,7 @@ impl Registry {
                 group_id: settings.group_id.clone(),
                 limits: settings.limits(),
                 body_bytes_max: settings.body_bytes_max(),
+                request_timeout: settings.request_timeout,
                 body_timeout: settings.body_timeout,
                 idle_timeout: settings.idle_timeout,
                 incompatible_code: settings.incompatible_code.0,

@@ -81,6 +81,7 @@ pub(crate) struct Fixed {
     pub(crate) group_id: String,
     pub(crate) limits: Limits,
     pub(crate) body_bytes_max: usize,
+    pub(crate) request_timeout: Duration,
     /// How long the whole body of a request may take.
     pub(crate) body_timeout: Duration,
     /// How long the next part of it may take.
@@ -95,7 +96,7 @@ pub(super) async fn handle(app: Arc<App>, request: HttpRequest) -> Response {
     }
     let started = Instant::now();
     let (parts, body) = request.into_parts();
-    let (endpoint, answer) = app.answer(&parts, body).await;
+    let (endpoint, answer) = app.answer_in_time(&parts, body).await;
     let status = answer.status();
     app.metrics.note_request(endpoint, &parts.method, status, started.elapsed());
     debug!(method = %parts.method, path = parts.uri.path(), %status, "answered");
@@ -103,6 +104,15 @@ pub(super) async fn handle(app: Arc<App>, request: HttpRequest) -> Response {
 }
 
 impl App {
+    async fn answer_in_time(self: &Arc<Self>, parts: &Parts, body: Body) -> (&'static str, Answer) {
+        let patience = self.fixed.request_timeout;
+        timeout(patience, self.answer(parts, body)).await.unwrap_or_else(|_| {
+            let after_ms = patience.as_millis();
+            let problem = Problem::new(504, format!("No answer within {after_ms} ms (request.timeout.ms)"));
+            (api::endpoint_name(&request(parts, &[])), Answer::Problem(problem))
+        })
+    }
+
     /// The endpoint's name for metrics, and the answer.
     async fn answer(self: &Arc<Self>, parts: &Parts, body: Body) -> (&'static str, Answer) {
         let request = request(parts, &[]);

@@ -94,6 +94,8 @@ settings! {
         idle_timeout: Duration ["idle.timeout.ms"] = "30000";
         /// How long the whole body of a request may take.
         body_timeout: Duration ["medallion.request.body.timeout.ms"] = "60000";
+        /// How long a request may take until it is answered 504; a change may be made all the same.
+        request_timeout: Duration ["request.timeout.ms"] = "600000";
         /// The largest head of a request in bytes; a larger one is answered 431.
         head_bytes_max: usize ["max.request.header.size"] = "8192";
         /// How many connections there may be: for one more, the one that has been idle the longest is closed, or it waits where all are busy. 0 for so many that they take half of the files that the process may open.
