@@ -11,6 +11,7 @@ pub mod application;
 pub mod assignors;
 pub mod batch;
 pub mod client;
+pub mod cluster;
 pub mod connection;
 pub mod differential;
 pub mod environment;
