@@ -56,7 +56,9 @@ async fn wait(what: &str, is_so: impl AsyncFn() -> bool) {
 async fn make(client: &Client, topic: &str, partitions: i32) {
     let topic = NewTopic::new(topic, partitions).replication_factor(3);
     let made = Admin::new(client).create_topics(&[topic]).await.unwrap();
-    made.into_values().for_each(|outcome| drop(outcome.unwrap()));
+    for outcome in made.into_values() {
+        outcome.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -23,6 +23,7 @@ pub mod matrix;
 pub mod member;
 pub mod memory;
 pub mod metrics;
+pub mod old_kafka;
 pub mod record;
 pub mod registry;
 pub mod schema_generator;

@@ -206,7 +206,9 @@ async fn each_record_is_moved_once() {
         let admin = Admin::new(&client);
         let (from, to) = (format!("from-{way}"), format!("to-{way}"));
         let topics = [&from, &to].map(|topic| NewTopic::new(topic, PARTITIONS));
-        admin.create_topics(&topics).await.unwrap().into_values().for_each(|made| drop(made.unwrap()));
+        for made in admin.create_topics(&topics).await.unwrap().into_values() {
+            made.unwrap();
+        }
         let (ends, flow) = flow(&client, &from);
         {
             let mut second = Process::start(&server, way, "second");

@@ -115,7 +115,9 @@ fn give_near(shares: &mut [Share<'_>], assignment: &mut GroupAssignment) {
                         together.iter().all(|share| share.is_near(*place, index) && share.room(*place) > 0)
                     };
                     let Some(place) = (0..subscribers.len()).find(fits) else { continue };
-                    together.iter_mut().for_each(|share| share.give(place, index, assignment));
+                    for share in &mut *together {
+                        share.give(place, index, assignment);
+                    }
                 }
             }
             _ => {}

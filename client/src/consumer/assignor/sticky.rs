@@ -86,16 +86,7 @@ fn share(members: &[&Member], topics: &Topics, owners: &Owners<'_>) -> GroupAssi
     free.sort();
     if let Some(nearness) = &nearness {
         free.sort_by_key(|(_, partition)| nearness.count(members, partition));
-        free.retain(|(_, partition)| {
-            let subscribers = members.iter().filter(|member| member.topics.contains(&partition.topic));
-            let near = subscribers.filter(|member| nearness.is_in_rack(member, partition));
-            let Some(least) = near.min_by_key(|member| assignment[&member.id].len()) else { return true };
-            let has_room = quota.takes(assignment[&least.id].len());
-            if has_room {
-                assignment.entry(Arc::clone(&least.id)).or_default().insert(partition.clone());
-            }
-            !has_room
-        });
+        free.retain(|(_, partition)| !give_near(members, nearness, &mut quota, partition, &mut assignment));
     }
     for (_, partition) in free {
         let subscribers = members.iter().filter(|member| member.topics.contains(&partition.topic));
@@ -110,6 +101,24 @@ fn share(members: &[&Member], topics: &Topics, owners: &Owners<'_>) -> GroupAssi
             return assignment;
         }
     }
+}
+
+/// Gives a partition to the least loaded member in its racks, and tells whether one has room.
+fn give_near(
+    members: &[&Member],
+    nearness: &Nearness<'_>,
+    quota: &mut Quota,
+    partition: &TopicPartition,
+    assignment: &mut GroupAssignment,
+) -> bool {
+    let subscribers = members.iter().filter(|member| member.topics.contains(&partition.topic));
+    let near = subscribers.filter(|member| nearness.is_in_rack(member, partition));
+    let Some(least) = near.min_by_key(|member| assignment[&member.id].len()) else { return false };
+    let has_room = quota.takes(assignment[&least.id].len());
+    if has_room {
+        assignment.entry(Arc::clone(&least.id)).or_default().insert(partition.clone());
+    }
+    has_room
 }
 
 /// How much members keep where all subscribe to the same: nobody more than the even share, so that nothing moves twice.

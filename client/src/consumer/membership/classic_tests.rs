@@ -209,7 +209,7 @@ async fn leaders_join_again_when_partitions_move_to_other_racks() {
         let commands = leader.handle(placed(["b", "a"]), now, 0.5);
         let [Command::Sync { assignments, .. }] = &commands[..] else { panic!("{commands:?}") };
         // Without a rack it is near to both, and comes first.
-        let own = if rack.is_some() { 1 } else { 0 };
+        let own = i32::from(rack.is_some());
         assert_eq!(assigned(&assignments[0].1).unwrap(), set(&[own]), "{rack:?}");
         leader.handle(synced(&[own]), now, 0.5);
         leader.handle(Event::Changed, now, 0.5);
