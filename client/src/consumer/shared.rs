@@ -28,7 +28,7 @@ use super::source::{Job, Source};
 use crate::admin::Each;
 use crate::brokers::Purpose;
 use crate::client::Client;
-use crate::config::{ConfigError, ConsumerSettings, IsolationLevel};
+use crate::config::{ConfigError, ConsumerSettings};
 use crate::error::Error;
 
 /// The shared state.
@@ -350,8 +350,7 @@ impl Shared {
         &self,
         partitions: Vec<TopicPartition>,
     ) -> Result<Each<TopicPartition, Option<Position>>, Error> {
-        let is_stable = self.settings.isolation_level == IsolationLevel::ReadCommitted;
-        self.group()?.committed(&self.client, partitions, is_stable).await
+        self.group()?.committed(&self.client, partitions).await
     }
 
     /// Commits positions for the group, which are chosen once earlier commits are done: none overtakes another.
