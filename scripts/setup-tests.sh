@@ -6,7 +6,8 @@ set -u
 top=$(cd "$(dirname "$0")/.." && pwd)
 cache=${MEDALLION_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/medallion}/tests
 clients=$top/tests/clients
-kafka_versions="4.3.1 4.2.2 4.1.2 4.0.2"
+# The last one is the oldest that clients talk to.
+kafka_versions="4.3.1 4.2.2 4.1.2 4.0.2 2.1.1"
 
 mkdir -p "$cache/missing" "$cache/log"
 exec 9>"$cache/.lock"
@@ -63,6 +64,7 @@ setup_kafka() { # VERSION
   fi
   { have mvn && have java; } || { missing "kafka-$version" "Apache Kafka $version needs java and maven"; return; }
   [ "$version" != 4.3.1 ] || profile=(-Ptools)
+  [ "$version" != 2.1.1 ] || profile=(-Pold)
   say "Apache Kafka $version"
   for attempt in 1 2 3; do
     quietly "kafka-$version" mvn -q -B -f "$clients/java/pom.xml" "${profile[@]}" "-Dkafka.version=$version" \

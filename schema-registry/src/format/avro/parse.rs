@@ -17,7 +17,7 @@ const FIELD_RESERVED: [&str; 6] = ["default", "doc", "name", "order", "type", "a
 const DEPTH_MAX: usize = 300;
 
 /// How closely a schema is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Validation {
     /// A new schema: names of ASCII letters, defaults of their field's type.
     Strict,
