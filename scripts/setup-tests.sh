@@ -124,6 +124,31 @@ setup_go() {
   echo "$now" >"$cache/go.stamp"
 }
 
+# Confluent's own clients of schema registries in Go and Java, apart from the others: they bring much with them.
+setup_go_confluent() {
+  local source=$clients/go-confluent now
+  now=$(stamp "$source"/*.go "$source/go.mod" "$source/go.sum")
+  fresh go-confluent "$now" && [ -x "$cache/confluent-go" ] && return 0
+  { have go && have gcc; } || { missing go-confluent "needs golang and gcc"; return; }
+  say "Confluent's Go client"
+  (cd "$source" && quietly go-confluent go build -o "$cache/confluent-go" .) \
+    || { missing go-confluent "Confluent's Go client does not build ($(go version | cut -d' ' -f3))"; return; }
+  echo "$now" >"$cache/go-confluent.stamp"
+}
+
+setup_java_confluent() {
+  local source=$clients/java-confluent home=$cache/java-confluent now
+  now=$(stamp "$source"/*.java "$source/pom.xml")
+  fresh java-confluent "$now" && return 0
+  { have mvn && have javac; } || { missing java-confluent "needs a JDK and maven"; return; }
+  say "Confluent's Java client"
+  rm -rf "$home" && mkdir -p "$home"
+  quietly java-confluent-jars mvn -q -B -f "$source/pom.xml" dependency:build-classpath "-Dmdep.outputFile=$home/classpath" \
+    && quietly java-confluent-javac javac -cp "$(cat "$home/classpath")" -d "$home/classes" "$source"/*.java \
+    || { missing java-confluent "Maven could not bring Confluent's Java client, or its program does not compile"; return; }
+  echo "$now" >"$cache/java-confluent.stamp"
+}
+
 # A build of its own, which compiles librdkafka once.
 setup_rust() {
   local now
@@ -194,6 +219,8 @@ setup_java
 setup_python
 setup_node
 setup_go
+setup_go_confluent
+setup_java_confluent
 setup_rust
 setup_schema_judges
 setup_promtool

@@ -286,7 +286,7 @@ impl Shared {
 
     fn execute(self: &Arc<Self>, state: &mut State, command: Command) {
         match command {
-            Command::Fetch { broker, request, bytes_max } => {
+            Command::Fetch { broker, request, bytes_max, max_wait } => {
                 let source = state.sources.entry(broker).or_insert_with(|| {
                     let (sender, jobs) = mpsc::unbounded_channel();
                     let source = Source { broker, shared: Arc::clone(self), jobs };
@@ -294,7 +294,7 @@ impl Shared {
                     sender
                 });
                 // A source ends after its sender alone.
-                let _ = source.send(Job::Fetch { request, bytes_max });
+                let _ = source.send(Job::Fetch { request, bytes_max, max_wait });
             }
             Command::Place { broker, questions } => {
                 let shared = Arc::clone(self);

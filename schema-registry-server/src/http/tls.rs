@@ -41,7 +41,7 @@ pub(crate) fn server_config(settings: &RegistrySettings) -> Result<Option<Arc<Se
     let builder = match (settings.client_certificates, &settings.truststore) {
         (ClientCertificates::None, _) | (_, None) => builder.with_no_client_auth(),
         (wanted, Some(trusted)) => {
-            let roots = Arc::new(roots(trusted)?);
+            let roots = Arc::new(roots("ssl.truststore.location", trusted)?);
             let verifier =
                 WebPkiClientVerifier::builder_with_provider(roots, Arc::new(ring::default_provider()));
             let verifier = if wanted == ClientCertificates::Requested {
@@ -68,7 +68,7 @@ pub(crate) fn client_config(settings: &RegistrySettings) -> Result<Option<Arc<Cl
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|reason| error(SETTING, file, reason))?
-        .with_root_certificates(roots(file)?);
+        .with_root_certificates(roots(SETTING, file)?);
     let config = match &settings.keystore {
         None => builder.with_no_client_auth(),
         Some(keystore) => {
@@ -83,16 +83,39 @@ pub(crate) fn client_config(settings: &RegistrySettings) -> Result<Option<Arc<Cl
     Ok(Some(Arc::new(config)))
 }
 
-fn roots(file: &Path) -> Result<RootCertStore, TlsError> {
-    const SETTING: &str = "ssl.truststore.location";
+/// How the keys of tokens are fetched; whom to trust is read only where it is by HTTPS.
+///
+/// # Errors
+/// With the setting and the file.
+pub(crate) fn jwks_client_config(
+    settings: &RegistrySettings,
+    needs_tls: bool,
+) -> Result<ClientConfig, TlsError> {
+    const SETTING: &str = "medallion.oauthbearer.truststore.file";
+    let roots = match &settings.jwks_truststore {
+        _ if !needs_tls => RootCertStore::empty(),
+        Some(file) => roots(SETTING, file)?,
+        None => {
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            roots
+        }
+    };
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|reason| error(SETTING, Path::new(""), reason))?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+fn roots(setting: &'static str, file: &Path) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
-    let certificates = CertificateDer::pem_file_iter(file).map_err(|reason| error(SETTING, file, reason))?;
+    let certificates = CertificateDer::pem_file_iter(file).map_err(|reason| error(setting, file, reason))?;
     for certificate in certificates {
-        let certificate = certificate.map_err(|reason| error(SETTING, file, reason))?;
-        roots.add(certificate).map_err(|reason| error(SETTING, file, reason))?;
+        let certificate = certificate.map_err(|reason| error(setting, file, reason))?;
+        roots.add(certificate).map_err(|reason| error(setting, file, reason))?;
     }
     if roots.is_empty() {
-        return Err(error(SETTING, file, "there is no certificate in it"));
+        return Err(error(setting, file, "there is no certificate in it"));
     }
     Ok(roots)
 }

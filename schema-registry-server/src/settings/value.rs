@@ -54,6 +54,18 @@ impl Value for Duration {
     }
 }
 
+/// Seconds in files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seconds(pub(crate) Duration);
+
+impl Value for Seconds {
+    const TYPE: &'static str = "seconds";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map(|seconds| Self(Duration::from_secs(seconds))).map_err(|_| Self::TYPE.to_owned())
+    }
+}
+
 impl Value for Secret {
     const TYPE: &'static str = "a secret";
     const IS_SECRET: bool = true;
