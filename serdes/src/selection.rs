@@ -92,19 +92,11 @@ pub(crate) struct Selected {
     /// Where it is another than our own: the setting that names it, and the one that asks for a check.
     pub(crate) other: Option<(&'static str, &'static str)>,
     /// Whether that check is asked for.
-    #[cfg_attr(
-        not(any(feature = "avro", feature = "protobuf")),
-        expect(dead_code, reason = "JSON has no such check")
-    )]
     pub(crate) is_strict: bool,
     until: Option<Instant>,
 }
 
 impl Selected {
-    #[cfg_attr(
-        not(any(feature = "avro", feature = "protobuf")),
-        expect(dead_code, reason = "JSON has no such check")
-    )]
     pub(crate) fn incompatible(&self, reason: impl ToString) -> Error {
         let (setting, strict) = self.other.unwrap_or_default();
         Error::Incompatible {

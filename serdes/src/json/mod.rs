@@ -13,8 +13,10 @@
 //! # }
 //! ```
 //!
-//! Values are held against the schema only with `json.fail.invalid.schema` and the feature `json-validation`.
+//! Values are held against the schema only with `json.fail.invalid.schema` and the feature `json-validation`. With `use.latest.version` and the
+//! like the two schemas are compared, as registries compare them.
 
+mod comparison;
 mod deserializer;
 mod serializer;
 #[cfg(feature = "json-validation")]

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use bytes::{BufMut as _, Bytes};
 use serde::Serialize;
 
+use super::comparison;
 use super::validation::Validator;
 use crate::Error;
-use crate::config::{ConfigError, SerializerSettings};
+use crate::config::SerializerSettings;
 use crate::registry::{RegistryClient, Schema, SchemaType};
-use crate::selection::{Encoded, Writer, Writers};
+use crate::selection::{Encoded, Selected, Writer, Writers};
 use crate::subject::RecordPart;
 
 /// Writes keys or values of one JSON schema. Share it: it has no `&mut` methods.
@@ -21,9 +22,8 @@ pub struct JsonSerializer {
 }
 
 impl JsonSerializer {
-    /// A serializer for values of a schema. With `use.latest.version` and the like the other schema is only what the value says it is
-    /// of: whether the latest version takes what our own allows is nothing that JSON Schema can tell of two schemas, so
-    /// `json.fail.invalid.schema`, which holds each value against it, or `latest.compatibility.strict=false` must be set.
+    /// A serializer for values of a schema. With `use.latest.version` and the like the other schema is what the value says it is of; it
+    /// must take all that our own allows, by the registry's rules, unless `latest.compatibility.strict` or `id.compatibility.strict` is off.
     ///
     /// # Errors
     /// Where settings do not go together, or the schema is not of JSON.
@@ -36,7 +36,6 @@ impl JsonSerializer {
         if schema.schema_type != SchemaType::Json {
             return Err(Error::schema("given", format!("it is of type {}, not JSON", schema.schema_type)));
         }
-        check_strictness(&settings)?;
         let parsed: serde_json::Value =
             serde_json::from_str(&schema.text).map_err(|error| Error::schema("given", error))?;
         let title = parsed.get("title").and_then(serde_json::Value::as_str).map(str::to_owned);
@@ -70,6 +69,11 @@ impl JsonSerializer {
 
     async fn make_writer(&self, topic: &str) -> Result<Arc<Writer<Option<Validator>>>, Error> {
         let selected = self.writers.select(topic, &self.schema, self.title.as_deref()).await?;
+        if selected.is_strict
+            && let Some(reason) = self.obstacle(&selected).await?
+        {
+            return Err(selected.incompatible(reason));
+        }
         let mut validator = None;
         if self.writers.settings.json_fail_invalid_schema {
             let schema = if selected.other.is_some() { &selected.registered.schema } else { &self.schema };
@@ -78,19 +82,52 @@ impl JsonSerializer {
         }
         Ok(self.writers.keep(topic, Writer::new(&selected, self.writers.part, None, validator)))
     }
+
+    /// Why the selected schema does not take all that our own allows.
+    async fn obstacle(&self, selected: &Selected) -> Result<Option<String>, Error> {
+        let parse = async |schema: &Schema| {
+            let references = self.writers.registry.references(schema).await?;
+            comparison::parse(&selected.subject, &schema.text, &references)
+        };
+        let (reader, writer) = (parse(&selected.registered.schema).await?, parse(&self.schema).await?);
+        Ok(comparison::obstacle(&reader, &writer))
+    }
 }
 
-/// Two schemas are not compared; the value can be.
-fn check_strictness(settings: &SerializerSettings) -> Result<(), ConfigError> {
-    let by_id = settings.use_schema_id.is_some() || settings.use_schema_guid.is_some();
-    let (name, is_strict) = if by_id {
-        ("id.compatibility.strict", settings.id_compatibility_strict)
-    } else {
-        ("latest.compatibility.strict", settings.latest_compatibility_strict)
-    };
-    if settings.other_schema().is_some() && is_strict && !settings.json_fail_invalid_schema {
-        let reason = "JSON schemas are not compared: set this to false, or json.fail.invalid.schema=true, which holds each value against the schema";
-        return Err(ConfigError::conflict(name, reason));
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::fake::FakeServer;
+
+    const ZONE: &str = r#"{"type":"object","properties":{"name":{"type":"string"},"id":{"type":"integer"}},"required":["name"]}"#;
+    const STRICTER: &str = r#"{"type":"object","properties":{"name":{"type":"string"},"id":{"type":"string"}},"required":["name","id"]}"#;
+    const WIDER: &str = r#"{"type":"object","properties":{"name":{"type":"string"},"id":{"type":"number"}},"required":["name"]}"#;
+
+    fn json(text: &str) -> Schema {
+        Schema::new(SchemaType::Json, text)
     }
-    Ok(())
+
+    /// As Java's serializer, which compares them before the first value.
+    #[tokio::test]
+    async fn a_latest_version_that_does_not_take_all_is_refused_unless_told() {
+        let server = FakeServer::registry().await;
+        let client = RegistryClient::new(&server.url).unwrap();
+        let settings = SerializerSettings::default().auto_register_schemas(false).use_latest_version(true);
+        let encode = async |latest: &str, settings: &SerializerSettings| {
+            let topic = format!("t{}", latest.len());
+            client.register(&format!("{topic}-value"), &json(latest), false).await.unwrap();
+            let serializer =
+                JsonSerializer::new(&client, json(ZONE), RecordPart::Value, settings.clone()).unwrap();
+            serializer.serialize(&topic, &json!({ "name": "Harlem" })).await
+        };
+        assert_eq!(encode(ZONE, &settings).await.unwrap()[5..], *br#"{"name":"Harlem"}"#);
+        assert!(encode(WIDER, &settings).await.is_ok());
+        let error = encode(STRICTER, &settings).await.unwrap_err();
+        assert!(matches!(error, Error::Incompatible { .. }), "{error}");
+        let error = error.to_string();
+        assert!(error.contains("use.latest.version") && error.contains("#/required/id"), "{error}");
+        assert!(encode(STRICTER, &settings.latest_compatibility_strict(false)).await.is_ok());
+    }
 }
