@@ -26,4 +26,4 @@ pub mod settings;
 mod topic;
 
 pub use server::{Registry, StartError};
-pub use settings::{RegistrySettings, SettingsError};
+pub use settings::{ConfigError, RegistrySettings};

@@ -9,4 +9,4 @@ mod tls;
 pub(crate) use app::{App, FORWARDED, Fixed};
 pub(crate) use listener::Bound;
 pub(crate) use respond::Denied;
-pub(crate) use tls::{TlsError, client_config, server_config};
+pub(crate) use tls::{client_config, server_config};
