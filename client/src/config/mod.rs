@@ -1,8 +1,9 @@
 //! Settings under Kafka's names, each declared once.
 //!
-//! A declaration has the name, the type, the default, the range and the documentation; the field of the struct, its builder
+//! A declaration has the name, the type, the default, the range, the importance and the documentation; the field of the struct, its builder
 //! function, the parser and the reference page (`docs/client-configuration.md`) come from it. A name that nobody
-//! declares is refused with the nearest one, and so is a setting of Kafka's that has no place here: what is accepted works.
+//! declares is refused with the nearest one, and so is a setting of Kafka's that has no place here: what is accepted works. What reads
+//! and declares them is `medallion-settings`.
 
 mod assignor;
 mod client;

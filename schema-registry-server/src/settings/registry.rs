@@ -308,7 +308,7 @@ mod tests {
         for (text, expected) in [
             ("host.port=x", "host.port=x: expected a number from 0 to 65535"),
             ("listeners=", "listeners: at least one is needed"),
-            ("rest.port=1", "there is no setting rest.port"),
+            ("rest.port=1", "there is no setting rest.port; did you mean host.port?"),
             ("http2.enabled=true", "http2.enabled is not supported: HTTP/1.1 is spoken"),
             (
                 "kafkastore.request.timeout.ms=soon",

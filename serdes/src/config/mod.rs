@@ -1,6 +1,6 @@
 //! Settings under Confluent's names, each declared once.
 //!
-//! A declaration has the name, the type, the default and the documentation; the field of the struct, its builder
+//! A declaration has the name, the type, the default, the importance and the documentation; the field of the struct, its builder
 //! function, the parser and the reference page (`docs/serdes-configuration.md`) come from it. A name that nobody
 //! declares is refused with the nearest one, and so is a setting of Confluent's that has no place here: what is accepted works.
 
@@ -12,7 +12,7 @@ mod serializer;
 mod value;
 
 pub use medallion_settings::certificates::{EndpointIdentification, StoreType};
-pub use medallion_settings::{ConfigError, Declaration, Secret};
+pub use medallion_settings::{ConfigError, Declaration, Origin, Property, Secret};
 
 pub use deserializer::DeserializerSettings;
 pub use properties::{deserializer_settings, serializer_settings};
