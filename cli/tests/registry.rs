@@ -71,3 +71,19 @@ fn what_is_wrong_is_named() {
     assert!(refused(&[]).contains("kafkastore.bootstrap.servers"));
     assert!(refused(&["--set", "nonsense"]).contains("NAME=VALUE"));
 }
+
+#[test]
+fn settings_without_effect_are_told_of_in_the_log() {
+    // It ends at once: the address is taken.
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let listener = format!("listeners=http://{}", taken.local_addr().unwrap());
+    let output = Command::new(env!("CARGO_BIN_EXE_medallion"))
+        .args(["registry", "--set", &listener, "--set", "kafkastore.bootstrap.servers=127.0.0.1:1"])
+        .args(["--set", "compression.enable=true"])
+        .output()
+        .unwrap();
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(!output.status.success() && said.contains("listeners"), "{said}");
+    assert!(said.contains("a setting without effect") && said.contains("compression.enable"), "{said}");
+}

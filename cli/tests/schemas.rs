@@ -5,8 +5,11 @@
 mod common;
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::thread::{self, JoinHandle};
 
 use common::Server;
 use serde_json::{Value, json};
@@ -140,13 +143,106 @@ fn a_subject_lives_from_its_first_schema_to_its_end() {
     assert_eq!(schema(&["compat"]).1, "BACKWARD\n");
     json_of(&["compat", "trips-value", "--set", "full-transitive"]);
     assert_eq!(schema(&["compat", "trips-value"]).1, "FULL_TRANSITIVE\n");
-    assert_eq!(json_of(&["list"])[0]["level"], "FULL_TRANSITIVE");
+    let listed = json!({ "subject": "trips-value", "latest": 2, "id": 2, "type": "AVRO" });
+    assert_eq!(json_of(&["list"]), json!([listed]));
+    assert_eq!(json_of(&["list", "--prefix", "other"]), json!([]));
+    assert_eq!(json_of(&["list", "--levels"])[0]["level"], "FULL_TRANSITIVE");
+    let (_, out, _) = schema(&["list", "--levels"]);
+    assert_eq!(out, "SUBJECT      TYPE  LATEST  ID  LEVEL\ntrips-value  AVRO       2   2  FULL_TRANSITIVE\n");
     assert_eq!(json_of(&["compat", "trips-value", "--unset"])["level"], "BACKWARD");
     assert_eq!(json_of(&["delete", "trips-value", "--version", "1"])["deleted"], json!([1]));
     assert_eq!(json_of(&["delete", "trips-value"])["deleted"], json!([2]));
+    assert_eq!(json_of(&["list"]), json!([]));
+    assert_eq!(
+        schema(&["list", "--deleted"]).1,
+        "SUBJECT      TYPE     LATEST  ID\ntrips-value  deleted       -   -\n"
+    );
     assert_eq!(json_of(&["delete", "trips-value", "--permanent"])["deleted"], json!([1, 2]));
     let (code, _, err) = schema(&["get", "trips-value"]);
     assert_eq!(code, Some(1));
     assert!(err.contains("40401"), "{err}");
     server.stop();
+}
+
+/// Answers `requests` requests over HTTP by path and query, and gives them back.
+fn answering(
+    answers: impl Fn(&str) -> (u16, Value) + Send + 'static,
+    requests: usize,
+) -> (String, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let asked = thread::spawn(move || {
+        let mut asked = Vec::new();
+        while asked.len() < requests {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                head.push(byte[0]);
+            }
+            let path = text(&head).split(' ').nth(1).unwrap().to_owned();
+            let (status, body) = answers(&path);
+            let body = body.to_string();
+            let length = body.len();
+            write!(
+                stream,
+                "HTTP/1.1 {status} x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+            )
+            .unwrap();
+            asked.push(path);
+        }
+        asked
+    });
+    (url, asked)
+}
+
+fn entry(subject: &str, version: i32) -> Value {
+    json!({ "subject": subject, "version": version, "id": version + 10, "schema": "\"int\"" })
+}
+
+fn listed(url: &str, more: &[&str]) -> String {
+    let output = medallion(&[&["schema", "list", "--registry", url], more].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+#[test]
+fn a_long_list_comes_in_parts() {
+    let parts = |path: &str| {
+        let all = ["a", "b", "c", "d", "e"].map(|subject| entry(subject, 3));
+        let offset: usize = path.rsplit_once("offset=").unwrap().1.parse().unwrap();
+        (200, all.into_iter().skip(offset).take(2).collect())
+    };
+    let (url, asked) = answering(parts, 4);
+    assert_eq!(listed(&url, &[]).lines().count(), 6);
+    let asked = asked.join().unwrap();
+    assert!(
+        asked.iter().all(|path| path.starts_with("/schemas?subjectPrefix=&latestOnly=true")),
+        "{asked:?}"
+    );
+}
+
+#[test]
+fn a_registry_that_knows_neither_parts_nor_latest_versions_is_understood() {
+    let all = |_: &str| (200, json!([entry("a", 1), entry("a", 2), entry("b", 1), entry("ab", 7)]));
+    let (url, asked) = answering(all, 2);
+    let expected = "SUBJECT  TYPE  LATEST  ID\na        AVRO       2  12\nab       AVRO       7  17\n";
+    assert_eq!(listed(&url, &["--prefix", "a"]), expected);
+    assert_eq!(asked.join().unwrap().len(), 2);
+}
+
+#[test]
+fn a_registry_without_lists_of_schemas_is_asked_for_each_subject() {
+    let older = |path: &str| match path {
+        "/subjects/a/versions/latest" => (200, entry("a", 4)),
+        "/subjects/b/versions/latest" => {
+            (404, json!({ "error_code": 40401, "message": "deleted meanwhile" }))
+        }
+        _ if path.starts_with("/subjects?") => (200, json!(["a", "b"])),
+        _ => (404, json!({ "error_code": 404, "message": "HTTP 404 Not Found" })),
+    };
+    let (url, asked) = answering(older, 4);
+    assert_eq!(listed(&url, &[]), "SUBJECT  TYPE  LATEST  ID\na        AVRO       4  14\n");
+    assert_eq!(asked.join().unwrap().len(), 4);
 }

@@ -27,6 +27,10 @@ pub(crate) struct Metrics {
     decisions: IntGauge,
     written: IntGauge,
     failures: IntGauge,
+    connections: IntGauge,
+    cached: IntGauge,
+    cache_hits: IntGauge,
+    cache_misses: IntGauge,
     resynchronizations: IntGauge,
 }
 
@@ -70,6 +74,10 @@ impl Metrics {
             decisions: gauge("decisions", "Writes that were decided here since the start.")?,
             written: gauge("records_written", "Records that were written since the start.")?,
             failures: gauge("writes_failed", "Writes that were refused or failed since the start.")?,
+            connections: gauge("connections", "Connections that are open.")?,
+            cached: gauge("cached_schemas", "Parsed schemas that are kept.")?,
+            cache_hits: gauge("cache_hits", "Schemas that needed not be parsed since the start.")?,
+            cache_misses: gauge("cache_misses", "Schemas that had to be parsed since the start.")?,
             resynchronizations: gauge(
                 "resynchronizations",
                 "How often the end of the topic was looked for before a decision since the start.",
@@ -98,7 +106,14 @@ impl Metrics {
             self.schemas.set(size(store.schemas(":*:", Deleted::Without, false).len()));
         }
         let (applied, skipped) = app.state.counts();
+        if let Some(parsed) = &app.parsed {
+            let (hits, misses) = parsed.counts();
+            self.cached.set(size(parsed.len()));
+            self.cache_hits.set(count(hits));
+            self.cache_misses.set(count(misses));
+        }
         let counters = app.writer.counters();
+        self.connections.set(size(app.connections.count()));
         self.leader.set(i64::from(app.is_leader()));
         self.offset.set(app.state.read_to());
         self.applied.set(count(applied));

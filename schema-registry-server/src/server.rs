@@ -8,18 +8,15 @@ use std::time::Duration;
 use medallion_client::Client;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
 use crate::access::{Access, AccessError};
 use crate::election::{Election, Forwarder};
-use crate::http::{App, Bound, Fixed, client_config, server_config};
+use crate::http::{App, Bound, Changes, Connections, Fixed, Serving, client_config, server_config};
 use crate::metrics::Metrics;
 use crate::settings::{ConfigError, RegistrySettings, Scheme};
-use crate::topic::{PrepareError, Reader, State, Writer, end_offset, prepare};
-
-/// How long a stop waits for requests that are under way.
-const STOP_PATIENCE: Duration = Duration::from_secs(10);
+use crate::topic::{ParsedCache, PrepareError, Reader, State, Writer, end_offset, prepare};
 
 /// Why a registry does not start.
 #[derive(Debug, thiserror::Error)]
@@ -62,9 +59,13 @@ pub enum StartError {
 pub struct Registry {
     addresses: Vec<(Scheme, SocketAddr)>,
     app: Arc<App>,
+    /// No more requests are taken.
+    closing: watch::Sender<bool>,
+    /// Nothing is read or written any more.
     stop: watch::Sender<bool>,
     election: Election,
-    servers: JoinSet<io::Result<()>>,
+    servers: JoinSet<()>,
+    graceful_stop: Duration,
 }
 
 impl Registry {
@@ -74,7 +75,7 @@ impl Registry {
     /// [`StartError`]
     pub async fn start(settings: RegistrySettings) -> Result<Self, StartError> {
         let started = Instant::now();
-        let access = Access::new(&settings)?;
+        let access = Access::start(&settings).await?;
         let (tls, tls_to_leader) = (server_config(&settings)?, client_config(&settings)?);
         let mut bound = Vec::new();
         for listener in &settings.listeners {
@@ -83,7 +84,8 @@ impl Registry {
         let client = Client::new(settings.client_settings()?)?;
         let cluster_id = prepare(&client, &settings).await?;
         let (stop, stopped) = watch::channel(false);
-        let state = Arc::new(State::new(settings.store_settings()));
+        let parsed = ParsedCache::new(settings.cache_size, settings.cache_expiry.0);
+        let state = Arc::new(State::new(settings.store_settings(), ParsedCache::for_store(parsed.as_ref())));
         let reader = Reader::start(&client, &settings.topic, Arc::clone(&state), stopped.clone())?;
         read_to_end(&client, &settings, &state, started).await?;
         let writing = Arc::new(Mutex::new(()));
@@ -93,26 +95,40 @@ impl Registry {
         let writer = Writer::start(&settings, Arc::clone(&state), leadership.clone(), writing)?;
         let app = Arc::new(App {
             state,
+            parsed,
             writer,
             reader,
             leadership,
             forwarder: Forwarder::new(&settings, tls_to_leader),
             access,
             metrics: Metrics::new()?,
+            connections: Connections::new(settings.connection_limit),
+            changes: Changes::default(),
             fixed: Fixed {
                 cluster_id,
                 group_id: settings.group_id.clone(),
                 limits: settings.limits(),
                 body_bytes_max: settings.body_bytes_max(),
+                request_timeout: settings.request_timeout,
+                body_timeout: settings.body_timeout,
+                idle_timeout: settings.idle_timeout,
                 incompatible_code: settings.incompatible_code.code(),
             },
         });
         let addresses = bound.iter().map(|bound| (bound.scheme, bound.address)).collect();
+        let (closing, closed) = watch::channel(false);
         let mut servers = JoinSet::new();
         for bound in bound {
-            servers.spawn(bound.serve(Arc::clone(&app), tls.clone(), stopped.clone()));
+            let serving = Serving {
+                app: Arc::clone(&app),
+                idle_timeout: settings.idle_timeout,
+                head_bytes_max: settings.head_bytes_max,
+                stop: closed.clone(),
+            };
+            servers.spawn(bound.serve(serving, tls.clone()));
         }
-        Ok(Self { addresses, app, stop, election, servers })
+        let graceful_stop = settings.graceful_stop;
+        Ok(Self { addresses, app, closing, stop, election, servers, graceful_stop })
     }
 
     /// Where it listens.
@@ -125,24 +141,29 @@ impl Registry {
         self.app.reader.failed().await
     }
 
-    /// Takes no more requests, answers those that are under way, and ends.
+    /// Takes no more requests, answers those that are under way, gives the leadership away as soon as nothing is written
+    /// any more, and ends.
     ///
     /// # Errors
     /// Where a listener has failed.
     pub async fn shutdown(mut self) -> io::Result<()> {
+        let deadline = Instant::now() + self.graceful_stop;
+        self.closing.send_replace(true);
+        if timeout_at(deadline, self.app.changes.ended()).await.is_err() {
+            warn!("changes that are still under way are given up");
+        }
         self.stop.send_replace(true);
-        let ended = timeout(STOP_PATIENCE, async {
+        self.election.ended().await;
+        let ended = timeout_at(deadline, async {
             while let Some(ended) = self.servers.join_next().await {
-                ended.map_err(io::Error::other)??;
+                ended.map_err(io::Error::other)?;
             }
             Ok(())
         });
-        let outcome = ended.await.unwrap_or_else(|_| {
+        ended.await.unwrap_or_else(|_| {
             warn!("connections that were still open are closed");
             Ok(())
-        });
-        self.election.ended().await;
-        outcome
+        })
     }
 }
 

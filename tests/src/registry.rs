@@ -155,6 +155,14 @@ impl RegistryServer {
     /// When it does not end well.
     pub fn stop(&mut self) {
         self.signal(Signal::TERM);
+        self.wait_for_end();
+    }
+
+    /// Waits for the end of a registry that was asked to stop.
+    ///
+    /// # Panics
+    /// When it does not end, or not well.
+    pub fn wait_for_end(&mut self) {
         let mut child = self.child.take().expect("the registry runs");
         let deadline = Instant::now() + PATIENCE;
         loop {

@@ -45,8 +45,11 @@ pub(crate) struct RegistryArguments {
 /// Runs `medallion registry`.
 pub(crate) fn run(arguments: &RegistryArguments, _output: &Output) -> anyhow::Result<()> {
     let started = Instant::now();
-    let settings = settings(arguments)?;
+    let read = || settings(arguments);
+    let settings = read()?;
     let loggers = logging::start(settings.log_level(), LogFormat::from_name(settings.log_format()))?;
+    // Once more, now that there is a log: it tells which settings are without effect.
+    let settings = read()?;
     let stop_with = if arguments.stop_with_stdin { StopWith::Stdin } else { StopWith::Signals };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

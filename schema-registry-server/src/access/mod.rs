@@ -1,6 +1,7 @@
 //! Who asks, and what they may.
 
 mod credentials;
+mod jwt;
 mod rights;
 
 use std::io;
@@ -10,8 +11,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use tracing::debug;
 
 use self::credentials::Credentials;
+use self::jwt::{JwksError, JwtVerifier};
 use self::rights::Rights;
 use crate::api::Route;
 use crate::http::Denied;
@@ -24,7 +27,7 @@ pub(crate) struct User {
     pub(crate) roles: Vec<String>,
 }
 
-/// Why a file of users, tokens or rights cannot be used.
+/// Why a file of users, tokens, rights or keys cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AccessError {
@@ -38,6 +41,9 @@ pub enum AccessError {
         /// The system's reason.
         reason: io::Error,
     },
+    /// The keys of tokens.
+    #[error(transparent)]
+    Keys(#[from] JwksError),
     /// A line is not what it must be.
     #[error("{}, line {line}: {reason}", file.display())]
     Line {
@@ -59,13 +65,15 @@ pub(crate) struct Access {
     roles: Vec<String>,
     skips: Vec<String>,
     credentials: Credentials,
+    /// Of those whose tokens an identity provider has signed.
+    jwt: Option<JwtVerifier>,
     rights: Option<Rights>,
 }
 
 impl Access {
     /// # Errors
     /// Where a file cannot be read.
-    pub(crate) fn new(settings: &RegistrySettings) -> Result<Self, AccessError> {
+    pub(crate) async fn start(settings: &RegistrySettings) -> Result<Self, AccessError> {
         let file = match settings.authentication {
             Authentication::None => None,
             Authentication::Basic => {
@@ -88,6 +96,7 @@ impl Access {
             roles: settings.roles.clone(),
             skips: settings.authentication_skips.clone(),
             credentials,
+            jwt: JwtVerifier::start(settings).await?,
             rights,
         })
     }
@@ -96,7 +105,7 @@ impl Access {
     ///
     /// # Errors
     /// Where whoever asks has not proved who they are, or has none of the roles that are needed.
-    pub(crate) fn authenticate(&self, parts: &Parts) -> Result<Option<User>, Denied> {
+    pub(crate) async fn authenticate(&self, parts: &Parts) -> Result<Option<User>, Denied> {
         let scheme = match self.method {
             Authentication::None => return Ok(None),
             Authentication::Basic => "Basic",
@@ -108,15 +117,28 @@ impl Access {
         let unknown = || Denied::unauthenticated(scheme, &self.realm);
         let given = given(&parts.headers, scheme).ok_or_else(unknown)?;
         let user = match self.method {
-            Authentication::Bearer => self.credentials.owner_of(given),
-            _ => basic(given).and_then(|(name, password)| self.credentials.check(&name, &password)),
+            Authentication::Bearer => self.bearer(given).await?,
+            _ => basic(given)
+                .and_then(|(name, password)| self.credentials.check(&name, &password))
+                .ok_or_else(unknown)?,
         };
-        let user = user.ok_or_else(unknown)?;
         if self.roles.iter().any(|role| role == "*" || user.roles.contains(role)) {
             Ok(Some(user))
         } else {
             Err(Denied::forbidden())
         }
+    }
+
+    /// Whose token it is: one of the file, or one that the identity provider has signed.
+    async fn bearer(&self, token: &str) -> Result<User, Denied> {
+        if let Some(user) = self.credentials.owner_of(token) {
+            return Ok(user);
+        }
+        let Some(jwt) = &self.jwt else { return Err(Denied::unauthenticated("Bearer", &self.realm)) };
+        jwt.verify(token).await.map_err(|reason| {
+            debug!(%reason, "a token was refused");
+            Denied::invalid_token(&self.realm, &reason)
+        })
     }
 
     /// Whether a user, or whoever needs not be one, may do this.

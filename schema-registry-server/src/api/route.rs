@@ -195,3 +195,53 @@ impl Route {
 fn number(text: &str) -> Result<i32, Problem> {
     text.parse().map_err(|_| Problem::not_found())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The operations of Confluent's registry (8.4), but for those that `docs/registry-api.md` leaves out.
+    const OPERATIONS: &[(&str, &str)] = &[
+        ("/", "GET POST"),
+        ("/schemas", "GET"),
+        ("/schemas/types", "GET"),
+        ("/schemas/ids/1", "GET"),
+        ("/schemas/ids/1/schema", "GET"),
+        ("/schemas/ids/1/subjects", "GET"),
+        ("/schemas/ids/1/versions", "GET"),
+        ("/schemas/guids/g", "GET"),
+        ("/schemas/guids/g/ids", "GET"),
+        ("/subjects", "GET"),
+        ("/subjects/s", "POST DELETE"),
+        ("/subjects/s/metadata", "GET"),
+        ("/subjects/s/versions", "GET POST"),
+        ("/subjects/s/versions/1", "GET DELETE"),
+        ("/subjects/s/versions/1/schema", "GET"),
+        ("/subjects/s/versions/1/referencedby", "GET"),
+        ("/compatibility/subjects/s/versions", "POST"),
+        ("/compatibility/subjects/s/versions/latest", "POST"),
+        ("/config", "GET PUT DELETE"),
+        ("/config/s", "GET PUT DELETE"),
+        ("/mode", "GET PUT DELETE"),
+        ("/mode/s", "GET PUT DELETE"),
+        ("/contexts", "GET"),
+        ("/contexts/.c", "DELETE"),
+        ("/v1/metadata/id", "GET"),
+        ("/v1/metadata/version", "GET"),
+        ("/v1/metadata/deployment", "GET"),
+    ];
+
+    #[test]
+    fn each_operation_of_confluents_registry_is_there_and_no_other() {
+        for (path, methods) in OPERATIONS {
+            let segments: Vec<String> =
+                path.split('/').filter(|segment| !segment.is_empty()).map(str::to_owned).collect();
+            let endpoint = Endpoint::find(&segments).unwrap();
+            for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
+                let outcome = Route::new(endpoint.clone(), &method.parse().unwrap());
+                let expected = if methods.split(' ').any(|one| one == method) { Ok(()) } else { Err(405) };
+                assert_eq!(outcome.map(drop).map_err(|problem| problem.code), expected, "{method} {path}");
+            }
+        }
+    }
+}

@@ -3,27 +3,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::{Request as HttpRequest, State as Shared};
+use axum::body::{Body, BodyDataStream, Bytes};
+use axum::extract::Request as HttpRequest;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::BytesMut;
+use futures_util::StreamExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
+use super::connections::Connections;
 use super::operational;
 use super::respond::{Answer, Denied, respond};
 use crate::access::Access;
 use crate::api::{self, About, Command, Limits, Parsed, Problem, Read, Reply, Write};
 use crate::election::{ForwardError, Forwarder};
 use crate::metrics::Metrics;
-use crate::topic::{Leadership, Reader, State, Writer};
+use crate::topic::{Leadership, ParsedCache, Reader, State, Writer};
 
-/// How long a client may take to send a body.
-const BODY_PATIENCE: Duration = Duration::from_secs(60);
 /// The wait before another look at who leads, after the last one was wrong.
 const CHANGE_PAUSE: Duration = Duration::from_millis(200);
 /// See [`Problem::unknown_leader`].
@@ -37,13 +36,42 @@ pub(crate) const FORWARDED: &str = "x-forward";
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) state: Arc<State>,
+    pub(crate) parsed: Option<Arc<ParsedCache>>,
     pub(crate) writer: Writer,
     pub(crate) reader: Reader,
     pub(crate) leadership: watch::Receiver<Leadership>,
     pub(crate) forwarder: Forwarder,
     pub(crate) access: Access,
     pub(crate) metrics: Metrics,
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) changes: Changes,
     pub(crate) fixed: Fixed,
+}
+
+/// How many changes are under way.
+#[derive(Debug, Default)]
+pub(crate) struct Changes(watch::Sender<usize>);
+
+/// One of them.
+struct Change<'a>(&'a Changes);
+
+impl Changes {
+    fn begin(&self) -> Change<'_> {
+        self.0.send_modify(|count| *count += 1);
+        Change(self)
+    }
+
+    /// Waits until there is none.
+    pub(crate) async fn ended(&self) {
+        // The sender is here, so it does not end.
+        drop(self.0.subscribe().wait_for(|count| *count == 0).await);
+    }
+}
+
+impl Drop for Change<'_> {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|count| *count -= 1);
+    }
 }
 
 /// What does not change while the registry runs.
@@ -53,21 +81,22 @@ pub(crate) struct Fixed {
     pub(crate) group_id: String,
     pub(crate) limits: Limits,
     pub(crate) body_bytes_max: usize,
+    pub(crate) request_timeout: Duration,
+    /// How long the whole body of a request may take.
+    pub(crate) body_timeout: Duration,
+    /// How long the next part of it may take.
+    pub(crate) idle_timeout: Duration,
     pub(crate) incompatible_code: i32,
 }
 
-/// All addresses.
-pub(super) fn router(app: Arc<App>) -> Router {
-    Router::new().fallback(handle).with_state(app)
-}
-
-async fn handle(Shared(app): Shared<Arc<App>>, request: HttpRequest) -> Response {
+/// Answers a request to any address.
+pub(super) async fn handle(app: Arc<App>, request: HttpRequest) -> Response {
     if let Some(response) = operational::answer(&app, request.method(), request.uri().path()) {
         return response;
     }
     let started = Instant::now();
     let (parts, body) = request.into_parts();
-    let (endpoint, answer) = app.answer(&parts, body).await;
+    let (endpoint, answer) = app.answer_in_time(&parts, body).await;
     let status = answer.status();
     app.metrics.note_request(endpoint, &parts.method, status, started.elapsed());
     debug!(method = %parts.method, path = parts.uri.path(), %status, "answered");
@@ -75,11 +104,20 @@ async fn handle(Shared(app): Shared<Arc<App>>, request: HttpRequest) -> Response
 }
 
 impl App {
+    async fn answer_in_time(self: &Arc<Self>, parts: &Parts, body: Body) -> (&'static str, Answer) {
+        let patience = self.fixed.request_timeout;
+        timeout(patience, self.answer(parts, body)).await.unwrap_or_else(|_| {
+            let after_ms = patience.as_millis();
+            let problem = Problem::new(504, format!("No answer within {after_ms} ms (request.timeout.ms)"));
+            (api::endpoint_name(&request(parts, &[])), Answer::Problem(problem))
+        })
+    }
+
     /// The endpoint's name for metrics, and the answer.
     async fn answer(self: &Arc<Self>, parts: &Parts, body: Body) -> (&'static str, Answer) {
         let request = request(parts, &[]);
         let endpoint = api::endpoint_name(&request);
-        let user = match self.access.authenticate(parts) {
+        let user = match self.access.authenticate(parts).await {
             Ok(user) => user,
             Err(denied) => return (endpoint, Answer::Denied(denied)),
         };
@@ -108,19 +146,28 @@ impl App {
     }
 
     async fn read_body(&self, body: Body) -> Result<Bytes, Problem> {
-        let read = timeout(BODY_PATIENCE, Limited::new(body, self.fixed.body_bytes_max).collect()).await;
-        let read = read.map_err(|_| Problem::new(408, "The request body did not come in time"))?;
-        read.map(|body| body.to_bytes()).map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                let max = self.fixed.body_bytes_max;
-                Problem::new(
-                    413,
-                    format!("The request body is larger than {max} bytes (medallion.request.max.bytes)"),
-                )
-            } else {
-                Problem::new(400, format!("The request body could not be read: {error}"))
+        let read = timeout(self.fixed.body_timeout, self.read_parts(body.into_data_stream())).await;
+        read.unwrap_or_else(|_| Err(slow("medallion.request.body.timeout.ms", self.fixed.body_timeout)))
+    }
+
+    async fn read_parts(&self, mut parts: BodyDataStream) -> Result<Bytes, Problem> {
+        let (max, idle_timeout) = (self.fixed.body_bytes_max, self.fixed.idle_timeout);
+        let mut body = BytesMut::new();
+        loop {
+            let part = timeout(idle_timeout, parts.next()).await;
+            let part = match part.map_err(|_| slow("idle.timeout.ms", idle_timeout))? {
+                None => return Ok(body.freeze()),
+                Some(part) => part.map_err(|error| {
+                    Problem::new(400, format!("The request body could not be read: {error}"))
+                })?,
+            };
+            if body.len() + part.len() > max {
+                let reason =
+                    format!("The request body is larger than {max} bytes (medallion.request.max.bytes)");
+                return Err(Problem::new(413, reason));
             }
-        })
+            body.extend_from_slice(&part);
+        }
     }
 
     async fn carry_out(
@@ -161,6 +208,7 @@ impl App {
         if let Some(reply) = self.is_registered(&write).await {
             return Ok(Outcome::Own(reply));
         }
+        let _change = self.changes.begin();
         // Again where the leader has gone, and nothing was written or sent: another one comes.
         let deadline = Instant::now() + ELECTION_PATIENCE;
         loop {
@@ -207,6 +255,11 @@ impl App {
         let decided = tokio::task::spawn_blocking(move || api::registered(&app.state.store(), &write)).await;
         decided.ok().flatten()
     }
+}
+
+fn slow(setting: &str, patience: Duration) -> Problem {
+    let after_ms = patience.as_millis();
+    Problem::new(408, format!("The request body did not come within {after_ms} ms ({setting})"))
 }
 
 /// Where an answer is from.

@@ -1,12 +1,15 @@
 //! HTTP around the API: bodies, headers, status codes; who may ask; and where writes go.
 
 mod app;
+mod connections;
 mod listener;
 mod operational;
+mod patient;
 mod respond;
 mod tls;
 
-pub(crate) use app::{App, FORWARDED, Fixed};
-pub(crate) use listener::Bound;
+pub(crate) use app::{App, Changes, FORWARDED, Fixed};
+pub(crate) use connections::Connections;
+pub(crate) use listener::{Bound, Serving};
 pub(crate) use respond::Denied;
-pub(crate) use tls::{client_config, server_config};
+pub(crate) use tls::{client_config, jwks_client_config, server_config};

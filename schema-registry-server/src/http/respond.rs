@@ -31,6 +31,14 @@ impl Denied {
         Self { problem: Problem::new(401, "Unauthorized"), challenge }
     }
 
+    /// A token that proves nothing (RFC 6750).
+    pub(crate) fn invalid_token(realm: &str, reason: &impl std::fmt::Display) -> Self {
+        let realm = realm.replace(['"', '\\'], "");
+        let challenge = format!("Bearer realm=\"{realm}\", error=\"invalid_token\"");
+        let problem = Problem::new(401, format!("Unauthorized: the token is not taken: {reason}"));
+        Self { problem, challenge: HeaderValue::from_str(&challenge).ok() }
+    }
+
     /// Whoever asks may not have it.
     pub(crate) fn forbidden() -> Self {
         Self { problem: Problem::new(403, "User is denied operation on this resource"), challenge: None }

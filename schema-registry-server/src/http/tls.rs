@@ -32,6 +32,23 @@ pub(crate) fn client_config(settings: &RegistrySettings) -> Result<Option<Arc<Cl
     Ok(Some(Arc::new(config)))
 }
 
+/// How the keys of tokens are fetched; whom to trust is read only where it is by HTTPS.
+///
+/// # Errors
+/// With the setting and the file.
+pub(crate) fn jwks_client_config(
+    settings: &RegistrySettings,
+    needs_tls: bool,
+) -> Result<ClientConfig, ConfigError> {
+    const SETTING: &str = "medallion.oauthbearer.truststore.file";
+    let trust = match &settings.jwks_truststore {
+        _ if !needs_tls => return Ok(tls::client_config_without_trust()),
+        Some(file) => Trust::from_file(SETTING, file)?,
+        None => Trust::of_system(SETTING),
+    };
+    tls::client_config(trust, None, EndpointIdentification::Https)
+}
+
 fn identity(settings: &RegistrySettings) -> Result<Option<Identity>, ConfigError> {
     let file = settings.keystore.as_deref();
     file.map(|file| Identity::from_file("ssl.keystore.location", file)).transpose()

@@ -12,7 +12,7 @@ mod value;
 
 pub use medallion_settings::ConfigError;
 pub use registry::RegistrySettings;
-pub use value::{Authentication, ClientCertificates, IncompatibleCode, Level, Listener, Scheme};
+pub use value::{Authentication, ClientCertificates, IncompatibleCode, Level, Listener, Scheme, Seconds};
 
 use java_only::FOREIGN;
 use medallion_settings::reference;

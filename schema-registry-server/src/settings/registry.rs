@@ -8,7 +8,9 @@ use medallion_schema_registry::store;
 use medallion_settings::{ConfigError, Properties, Property, check_unknown, settings};
 
 use super::java_only::FOREIGN;
-use super::{Authentication, ClientCertificates, IncompatibleCode, Level, Listener, Scheme, kafkastore};
+use super::{
+    Authentication, ClientCertificates, IncompatibleCode, Level, Listener, Scheme, Seconds, kafkastore,
+};
 use crate::api::{Limit, Limits};
 
 /// As many as a response can count, in Java.
@@ -59,6 +61,10 @@ settings! {
         compatibility_level: Level ["schema.compatibility.level", high] = Level(CompatibilityLevel::Backward);
         /// The older name of `schema.compatibility.level`.
         avro_compatibility_level: Option<Level> ["avro.compatibility.level", high] = None;
+        /// How many parsed schemas are kept, so that the next check or registration needs not parse them again: those that were asked for last. 0 for none. Their texts take no more than 1 MiB together.
+        cache_size: usize ["schema.cache.size", low] = 1000;
+        /// After which time without a question a parsed schema is dropped.
+        cache_expiry: Seconds ["schema.cache.expiry.secs", low] = Seconds(Duration::from_mins(5));
         /// Whether modes can be changed.
         mode_mutability: bool ["mode.mutability", low] = true;
         /// Whether new schemas are looked at more closely than old ones.
@@ -85,6 +91,18 @@ settings! {
         context_default_limit: usize ["context.search.default.limit", low] = LIMIT_MAX;
         /// As `schema.search.max.limit`, for contexts.
         context_max_limit: usize ["context.search.max.limit", low] = LIMIT_MAX;
+        /// How long a connection may be idle: between two requests, while the next part of a body is waited for, and while a client takes no answer. A request's head must be there whole within this time.
+        idle_timeout: Duration ["idle.timeout.ms", low] = Duration::from_secs(30);
+        /// How long the whole body of a request may take.
+        body_timeout: Duration ["medallion.request.body.timeout.ms", low] = Duration::from_mins(1);
+        /// How long a request may take until it is answered 504; a change may be made all the same.
+        request_timeout: Duration ["request.timeout.ms", low] = Duration::from_mins(10);
+        /// The largest head of a request in bytes; a larger one is answered 431.
+        head_bytes_max: usize ["max.request.header.size", low] = 8192;
+        /// How many connections there may be: for one more, the one that has been idle the longest is closed, or it waits where all are busy. 0 for so many that they take half of the files that the process may open.
+        connection_limit: usize ["server.connection.limit", low] = 0;
+        /// How long a stop waits for the requests that are under way.
+        graceful_stop: Duration ["shutdown.graceful.ms", low] = Duration::from_secs(10);
         /// Whether `size.limit.filter.max.request.body.size` holds.
         size_limit_enabled: bool ["size.limit.filter.enabled"] = false;
         /// The largest body of a request in bytes, where that is limited more narrowly than by `medallion.request.max.bytes`.
@@ -107,6 +125,22 @@ settings! {
         users_file: Option<PathBuf> ["medallion.authentication.users.file", high] = None;
         /// The tokens of BEARER, a line each: `name: token,role,...`; a token may be `SHA-256:` and the digest in hexadecimal digits.
         tokens_file: Option<PathBuf> ["medallion.authentication.tokens.file", high] = None;
+        /// Where the public keys of an identity provider are that signs tokens (JWT) of BEARER: `https://`, `http://` or `file:///`. They are looked up again when a token names a key that is not known, at most every 5 s.
+        jwks_url: Option<String> ["oauthbearer.jwks.endpoint.url"] = None;
+        /// After which time the keys are looked up again in any case.
+        jwks_refresh: Duration ["oauthbearer.jwks.endpoint.refresh.ms", low] = Duration::from_hours(1);
+        /// Who may sign the certificate of `oauthbearer.jwks.endpoint.url`, as a PEM file; those that the system trusts unless set.
+        jwks_truststore: Option<PathBuf> ["medallion.oauthbearer.truststore.file"] = None;
+        /// Who must have issued a token (its claim `iss`).
+        expected_issuer: Option<String> ["oauthbearer.expected.issuer"] = None;
+        /// For whom a token must be (its claim `aud`): one of these. Where none is set, a token must name nobody.
+        expected_audience: Vec<String> ["oauthbearer.expected.audience"] = Vec::new();
+        /// The claim of a token that is the user's name.
+        sub_claim: String ["oauthbearer.sub.claim.name", low] = "sub".to_owned();
+        /// The claim of a token with the user's roles.
+        groups_claim: Option<String> ["oauthbearer.groups.claim.name", low] = None;
+        /// How far the clocks of whoever issues tokens and of this machine may differ.
+        clock_skew: Seconds ["oauthbearer.clock.skew.seconds", low] = Seconds(Duration::from_secs(30));
         /// Who may do what to which subjects, a line each: `who right subjects`. Who is a user's name, `@role` or `*`; the right is `read`, `write` or `admin`, each with those before it; subjects are a name, or its beginning and `*`. Without this file all may do everything.
         rights_file: Option<PathBuf> ["medallion.authorization.file", high] = None;
         /// Paths that need no authentication; with `*` at the end, all that begin so. `/metrics` and `/health` never need one.
@@ -193,14 +227,33 @@ impl RegistrySettings {
         if self.authentication == Authentication::Basic && self.users_file.is_none() {
             return conflict("medallion.authentication.users.file", "authentication.method=BASIC needs it");
         }
-        if self.authentication == Authentication::Bearer && self.tokens_file.is_none() {
-            return conflict("medallion.authentication.tokens.file", "authentication.method=BEARER needs it");
+        let takes_tokens = self.tokens_file.is_some() || self.jwks_url.is_some();
+        if self.authentication == Authentication::Bearer && !takes_tokens {
+            let reason = "authentication.method=BEARER needs it, or medallion.authentication.tokens.file";
+            return conflict("oauthbearer.jwks.endpoint.url", reason);
+        }
+        if self.authentication != Authentication::Bearer && self.jwks_url.is_some() {
+            let reason = "without authentication.method=BEARER nobody is asked for a token";
+            return conflict("oauthbearer.jwks.endpoint.url", reason);
+        }
+        if self.jwks_url.is_some() && self.expected_issuer.is_none() && self.expected_audience.is_empty() {
+            tracing::warn!(
+                "neither oauthbearer.expected.issuer nor oauthbearer.expected.audience is set: each token without an \
+                 audience that one of the keys has signed is taken"
+            );
         }
         if self.rights_file.is_some() && self.authentication == Authentication::None {
             return conflict(
                 "medallion.authorization.file",
                 "without authentication.method nobody has a name",
             );
+        }
+        for (name, timeout) in
+            [("idle.timeout.ms", self.idle_timeout), ("medallion.request.body.timeout.ms", self.body_timeout)]
+        {
+            if timeout.is_zero() {
+                return conflict(name, "nobody can send anything in no time");
+            }
         }
         if self.replication_factor < 1 {
             return conflict("kafkastore.topic.replication.factor", "at least one replica is needed");
@@ -328,6 +381,9 @@ mod tests {
             ("listeners", "https://a:1", "ssl.keystore.location"),
             ("inter.instance.protocol", "https", "no listener has it"),
             ("authentication.method", "BASIC", "medallion.authentication.users.file"),
+            ("authentication.method", "BEARER", "oauthbearer.jwks.endpoint.url"),
+            ("oauthbearer.jwks.endpoint.url", "file:///keys", "authentication.method=BEARER"),
+            ("idle.timeout.ms", "0", "idle.timeout.ms"),
             ("medallion.incompatible.error.code", "410", "409 or 40901"),
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();

@@ -1,6 +1,7 @@
 //! The types of settings' values that are the registry's.
 
 use std::fmt;
+use std::time::Duration;
 
 use medallion_schema_registry::CompatibilityLevel;
 use medallion_settings::{Value, choices};
@@ -19,6 +20,22 @@ impl Value for Level {
 
     fn text(&self) -> String {
         self.0.as_str().to_ascii_lowercase()
+    }
+}
+
+/// Seconds in files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seconds(pub Duration);
+
+impl Value for Seconds {
+    const TYPE: &'static str = "seconds";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map(|seconds| Self(Duration::from_secs(seconds))).map_err(|_| Self::expected())
+    }
+
+    fn text(&self) -> String {
+        self.0.as_secs().to_string()
     }
 }
 

@@ -5,11 +5,13 @@
 //!  _schemas ─> reader::run ─> State::apply
 //! ```
 
+mod parsed;
 mod prepare;
 mod reader;
 mod state;
 mod writer;
 
+pub(crate) use parsed::ParsedCache;
 pub(crate) use prepare::{PrepareError, prepare};
 pub(crate) use reader::{Reader, end_offset};
 pub(crate) use state::State;

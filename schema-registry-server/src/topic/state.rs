@@ -1,12 +1,13 @@
 //! The state that all requests look at, and how far the topic has been read into it.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use medallion_client::consumer::Batch;
 use medallion_schema_registry::Store;
-use medallion_schema_registry::store::{Applied, Record, Settings};
+use medallion_schema_registry::store::{Applied, ParsedSchemas, Record, Settings};
 use parking_lot::{RwLock, RwLockReadGuard};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -23,9 +24,10 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(settings: Settings) -> Self {
+    /// Without a record; parsed schemas are kept in `parsed`.
+    pub(crate) fn new(settings: Settings, parsed: Arc<dyn ParsedSchemas>) -> Self {
         Self {
-            store: RwLock::new(Store::new(settings)),
+            store: RwLock::new(Store::with_parsed(settings, parsed)),
             read_to: watch::Sender::new(0),
             applied: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
@@ -117,7 +119,13 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use medallion_schema_registry::store::NothingKept;
+
     use super::*;
+
+    fn state() -> State {
+        State::new(Settings::default(), Arc::new(NothingKept))
+    }
 
     fn record(subject: &str, id: i32, text: &str) -> Record {
         let key = format!(r#"{{"keytype":"SCHEMA","subject":"{subject}","version":1,"magic":1}}"#);
@@ -129,7 +137,7 @@ mod tests {
 
     #[test]
     fn what_was_written_is_applied_where_nothing_stands_between() {
-        let state = State::new(Settings::default());
+        let state = state();
         state.apply_written(0, 5, &[record("a", 1, "int"), record("b", 2, "long")]);
         assert_eq!((state.read_to(), state.counts()), (2, (2, 0)));
         // Offset 2 is somebody else's: it comes first.
@@ -140,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_record_that_lost_its_id_is_known_to_have_been_left_out() {
-        let state = State::new(Settings::default());
+        let state = state();
         state.apply_written(0, 5, &[record("a", 1, "int")]);
         state.apply_written(1, 5, &[record("b", 1, "long")]);
         assert!(state.left_out(1..=1) && !state.left_out(0..=0));
@@ -149,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_offset_never_goes_back() {
-        let state = State::new(Settings::default());
+        let state = state();
         state.advance(7);
         state.advance(3);
         assert_eq!(state.read_to(), 7);

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use super::parsed::Source;
 use super::populate::VERSION_PROPERTY;
 use super::query::Deleted;
 use super::refusal::Refusal;
 use super::register::RegisterRequest;
-use super::resolve::parse;
 use super::state::{Store, Version};
 use super::subject::Subject;
 use crate::content::{Guid, Metadata, RuleSet, SchemaReference};
@@ -14,7 +14,7 @@ use crate::format::{ParsedSchema, SchemaType, Validation};
 
 /// A request's schema, read.
 pub(super) struct Candidate {
-    pub(super) parsed: ParsedSchema,
+    pub(super) parsed: Arc<ParsedSchema>,
     pub(super) text: String,
     pub(super) references: Vec<SchemaReference>,
     pub(super) metadata: Option<Metadata>,
@@ -48,9 +48,10 @@ impl Store {
         let resolved = resolved.map_err(|error| {
             Refusal::InvalidSchema(format!("Invalid schema of type {schema_type}, details: {error}"))
         })?;
-        let mut parsed = parse(schema_type, text, &resolved, validation).map_err(Refusal::InvalidSchema)?;
+        let source = Source::new(schema_type, Arc::from(text), resolved, validation);
+        let mut parsed = source.parse(&*self.parsed).map_err(Refusal::InvalidSchema)?;
         if request.normalize && !self.mode_in_scope(Some(subject)).is_import_or_forward() {
-            parsed = parsed.normalized();
+            parsed = Arc::new(parsed.normalized());
             references.sort();
             references.dedup();
         }

@@ -3,20 +3,21 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::parsed::Source;
 use super::query::{Deleted, VersionNumber};
 use super::refusal::Refusal;
 use super::state::{Store, Version};
 use super::subject::Subject;
 use crate::content::SchemaReference;
-use crate::format::{ParsedSchema, ResolvedReference, Validation};
+use crate::format::{ParsedSchema, Validation};
 
 /// How many schemas may lie behind each other.
 const CHAIN_MAX: usize = 200;
 
 /// A schema that is referred to, and the name for it.
 pub(super) struct Resolved {
-    name: String,
-    version: Arc<Version>,
+    pub(super) name: String,
+    pub(super) version: Arc<Version>,
 }
 
 impl Store {
@@ -45,23 +46,11 @@ impl Store {
     }
 
     /// Reads a version that is stored.
-    pub(super) fn parse_version(&self, version: &Version) -> Result<ParsedSchema, String> {
+    pub(super) fn parse_version(&self, version: &Version) -> Result<Arc<ParsedSchema>, String> {
         let resolved = self.resolve(&version.subject, &mut version.references.clone(), Deleted::With)?;
-        parse(version.schema_type, &version.text, &resolved, Validation::Lenient)
+        let text = Arc::clone(&version.text);
+        Source::new(version.schema_type, text, resolved, Validation::Lenient).parse(&*self.parsed)
     }
-}
-
-pub(super) fn parse(
-    schema_type: crate::SchemaType,
-    text: &str,
-    resolved: &[Resolved],
-    validation: Validation,
-) -> Result<ParsedSchema, String> {
-    let references =
-        resolved.iter().map(|found| ResolvedReference { name: &found.name, text: &found.version.text });
-    let references: Vec<ResolvedReference<'_>> = references.collect();
-    let parsed = ParsedSchema::parse(schema_type, text, &references, validation);
-    parsed.map_err(|error| format!("Invalid schema of type {schema_type}, details: {error}"))
 }
 
 struct Walk<'a> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::config::Config;
 use super::key::Key;
 use super::mode::Mode;
+use super::parsed::{NothingKept, ParsedSchemas};
 use super::settings::Settings;
 use super::subject::Subject;
 use crate::content::{Guid, Metadata, RuleSet, SchemaReference};
@@ -13,9 +14,11 @@ use crate::format::SchemaType;
 use crate::json::Json;
 
 /// The registry's state.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Store {
     pub(super) settings: Settings,
+    /// No part of the state: whatever is kept, requests have the same answers.
+    pub(super) parsed: Arc<dyn ParsedSchemas>,
     /// All versions, deleted ones too, by number.
     pub(super) subjects: BTreeMap<Subject, BTreeMap<i32, Arc<Version>>>,
     /// By the context's name.
@@ -124,7 +127,25 @@ impl Version {
 impl Store {
     /// A store without any record.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, ..Self::default() }
+        Self::with_parsed(settings, Arc::new(NothingKept))
+    }
+
+    /// As [`Store::new`]; schemas that were parsed are kept in `parsed`.
+    pub fn with_parsed(settings: Settings, parsed: Arc<dyn ParsedSchemas>) -> Self {
+        Self {
+            settings,
+            parsed,
+            subjects: BTreeMap::new(),
+            contexts: BTreeMap::new(),
+            named_contexts: BTreeSet::new(),
+            configs: BTreeMap::new(),
+            modes: BTreeMap::new(),
+            referrers: BTreeMap::new(),
+            odd_keys: HashMap::new(),
+            next_offset: 0,
+            skipped_count: 0,
+            skipped: VecDeque::new(),
+        }
     }
 
     /// The offset after the last record that was applied.

@@ -239,6 +239,24 @@ impl RegistryClient {
         self.http().call(&Call::get(query)).await
     }
 
+    /// The latest versions of the subjects that begin with `prefix`, ordered by subject: after `offset` of them, so many as the
+    /// registry gives at once.
+    ///
+    /// # Errors
+    /// Where the registry cannot be asked, or does not have this (404, 405).
+    pub async fn latest_schemas(
+        &self,
+        prefix: &str,
+        offset: usize,
+    ) -> Result<Vec<RegisteredSchema>, RegistryError> {
+        let query = format!("/schemas?subjectPrefix={}&latestOnly=true&offset={offset}", in_query(prefix));
+        let call = Call::get(query);
+        let replies: Vec<Reply> = self.http().call(&call).await?;
+        let schemas = replies.into_iter().map(|reply| reply.registered(None));
+        let schemas: Option<Vec<_>> = schemas.collect();
+        schemas.ok_or_else(|| self.http().unexpected(&call, "an entry has no schema"))
+    }
+
     /// The versions of a subject.
     ///
     /// # Errors

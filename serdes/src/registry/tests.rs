@@ -198,6 +198,7 @@ async fn all_that_can_be_asked_is_asked_as_confluents_registry_wants_it() {
     let properties = BTreeMap::from([("a.b".to_owned(), "1 &".to_owned())]);
     assert_eq!(registry.latest_with_metadata("s", &properties).await.unwrap().id, Some(7));
     registry.subjects(":.c:", false).await.unwrap();
+    registry.latest_schemas("a b", 3).await.unwrap();
     assert_eq!(
         server.lines(),
         [
@@ -212,6 +213,7 @@ async fn all_that_can_be_asked_is_asked_as_confluents_registry_wants_it() {
             "GET /schemas/ids/1/versions",
             "GET /subjects/s/metadata?deleted=false&key=a%2Eb&value=1%20%26",
             "GET /subjects?subjectPrefix=%3A%2Ec%3A&deleted=false",
+            "GET /schemas?subjectPrefix=a%20b&latestOnly=true&offset=3",
         ]
     );
     assert_eq!(server.asked()[4].body, r#"{"compatibility":"NONE"}"#);

@@ -1,8 +1,10 @@
 //! Schemas out of the registry, as the commands need them.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::Context;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use medallion_schema_registry::{CompatibilityLevel, CompatibilityPolicy, SchemaType};
 use medallion_serdes::registry::{RegisteredSchema, SubjectConfig, VersionNumber};
 use medallion_serdes::{RegistryClient, RegistryError, RegistrySettings, Schema, SchemaReference};
@@ -14,6 +16,8 @@ use crate::failure::{Failure, UsageError};
 
 /// Error codes for what does not exist: a subject, its only version.
 const NO_SUBJECT: i32 = 40_401;
+/// How many questions are on their way at once.
+const AT_ONCE: usize = 8;
 
 /// A registry that the commands ask.
 #[derive(Debug)]
@@ -62,6 +66,45 @@ impl Registry {
 
     pub(super) async fn subjects(&self, prefix: &str, deleted: bool) -> anyhow::Result<Vec<String>> {
         Ok(self.client.subjects(prefix, deleted).await?)
+    }
+
+    /// The latest version of each subject that begins with the prefix, by subject.
+    pub(super) async fn latest(&self, prefix: &str) -> anyhow::Result<BTreeMap<String, Registered>> {
+        let mut found = BTreeMap::new();
+        let mut offset = 0;
+        loop {
+            let page = match self.client.latest_schemas(prefix, offset).await {
+                // Some registries do not list schemas.
+                Err(RegistryError::Refused { status: 404 | 405, .. }) if offset == 0 => {
+                    return self.latest_one_by_one(prefix).await;
+                }
+                page => page?,
+            };
+            offset += page.len();
+            // One that does not know `offset` has given all, again.
+            if !add_new(&mut found, &page, prefix)? {
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn latest_one_by_one(&self, prefix: &str) -> anyhow::Result<BTreeMap<String, Registered>> {
+        let subjects = self.subjects(prefix, false).await?;
+        let ask = |subject: String| async move {
+            match self.client.latest(&subject).await {
+                // Deleted in between.
+                Err(error) if error.is_not_found() => Ok(None),
+                found => anyhow::Ok(Some((subject, registered(&*found?)?))),
+            }
+        };
+        let asked = stream::iter(subjects).map(ask).buffered(AT_ONCE);
+        asked.try_filter_map(async |found| Ok(found)).try_collect().await
+    }
+
+    /// The level in force for each of these subjects.
+    pub(super) async fn levels(&self, subjects: &[String]) -> anyhow::Result<Vec<CompatibilityLevel>> {
+        let ask = |subject| async move { anyhow::Ok(self.level_in_force(subject).await?.0) };
+        stream::iter(subjects.iter().map(String::as_str)).map(ask).buffered(AT_ONCE).try_collect().await
     }
 
     /// All versions; none where nothing is registered yet, or all is deleted.
@@ -176,6 +219,27 @@ impl Registry {
     ) -> anyhow::Result<i32> {
         Ok(self.client.delete_version(subject, parse_version(version)?, permanent).await?)
     }
+}
+
+/// Adds what a page of a list has; whether it had anything new.
+fn add_new(
+    found: &mut BTreeMap<String, Registered>,
+    page: &[RegisteredSchema],
+    prefix: &str,
+) -> anyhow::Result<bool> {
+    let mut has_new = false;
+    for schema in page {
+        let one = registered(schema)?;
+        let subject = one.subject.clone().context("the registry tells no subject")?;
+        let newer = |known: &Registered| known.version < one.version;
+        // A registry may know neither the prefix nor that only the latest versions are asked for.
+        let is_asked = prefix.starts_with(":*:") || subject.starts_with(prefix);
+        if is_asked && found.get(&subject).is_none_or(newer) {
+            found.insert(subject, one);
+            has_new = true;
+        }
+    }
+    Ok(has_new)
 }
 
 /// That the level does not allow a schema, and what tells more.

@@ -18,6 +18,9 @@ pub(crate) struct ListArguments {
     /// List deleted subjects too
     #[arg(long)]
     deleted: bool,
+    /// Show the level of compatibility in force for each, which takes one more request a subject
+    #[arg(long)]
+    levels: bool,
     #[command(flatten)]
     registry: RegistryArguments,
 }
@@ -50,60 +53,68 @@ pub(crate) struct GetArguments {
 #[derive(Debug, Serialize)]
 struct Listed {
     subject: String,
-    versions: usize,
     latest: Option<i32>,
     id: Option<i32>,
     #[serde(rename = "type")]
     schema_type: Option<&'static str>,
-    level: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    level: Option<&'static str>,
+}
+
+impl Listed {
+    fn deleted(subject: String) -> Self {
+        Self { subject, latest: None, id: None, schema_type: None, level: None }
+    }
 }
 
 /// Runs `schema list`.
 pub(super) async fn list(arguments: &ListArguments, output: &Output) -> anyhow::Result<()> {
     let registry = Registry::new(&arguments.registry)?;
-    let subjects = registry.subjects(&arguments.prefix, arguments.deleted).await?;
-    if subjects.is_empty() && !output.is_json() {
+    let latest = registry.latest(&arguments.prefix).await?;
+    let mut listed: Vec<Listed> = Vec::new();
+    if arguments.deleted {
+        let all = registry.subjects(&arguments.prefix, true).await?.into_iter();
+        listed.extend(all.filter(|subject| !latest.contains_key(subject)).map(Listed::deleted));
+    }
+    listed.extend(latest.into_iter().map(|(subject, latest)| Listed {
+        subject,
+        latest: latest.version,
+        id: Some(latest.id),
+        schema_type: Some(latest.schema_type.as_str()),
+        level: None,
+    }));
+    if listed.is_empty() && !output.is_json() {
         output.note("no schemas yet; `medallion schema register SUBJECT FILE` registers one");
         return Ok(());
     }
-    let mut listed = Vec::new();
-    for subject in subjects {
-        let versions = registry.versions_or_none(&subject).await?;
-        let latest = match versions.last() {
-            Some(version) => Some(registry.version(&subject, *version).await?),
-            None => None,
-        };
-        listed.push(Listed {
-            versions: versions.len(),
-            latest: latest.as_ref().and_then(|latest| latest.version),
-            id: latest.as_ref().map(|latest| latest.id),
-            schema_type: latest.as_ref().map(|latest| latest.schema_type.as_str()),
-            level: registry.level_in_force(&subject).await?.0.to_string(),
-            subject,
-        });
-    }
-    output.show(&listed, || {
-        let mut table = table([
-            ("subject", Align::Left),
-            ("type", Align::Left),
-            ("versions", Align::Right),
-            ("latest", Align::Right),
-            ("id", Align::Right),
-            ("level", Align::Left),
-        ]);
-        let number = |number: Option<i32>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
-        for one in &listed {
-            table.add_row([
-                one.subject.clone(),
-                one.schema_type.unwrap_or("deleted").to_owned(),
-                one.versions.to_string(),
-                number(one.latest),
-                number(one.id),
-                one.level.clone(),
-            ]);
+    listed.sort_by(|a, b| a.subject.cmp(&b.subject));
+    if arguments.levels {
+        let subjects: Vec<String> = listed.iter().map(|one| one.subject.clone()).collect();
+        for (one, level) in listed.iter_mut().zip(registry.levels(&subjects).await?) {
+            one.level = Some(level.as_str());
         }
-        table
-    })
+    }
+    output.show(&listed, || list_table(&listed, arguments.levels))
+}
+
+fn list_table(listed: &[Listed], with_levels: bool) -> comfy_table::Table {
+    let (subject, schema_type) = (("subject", Align::Left), ("type", Align::Left));
+    let (latest, id) = (("latest", Align::Right), ("id", Align::Right));
+    let number = |number: Option<i32>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+    let rows = listed.iter().map(|one| {
+        let schema_type = one.schema_type.unwrap_or("deleted").to_owned();
+        [one.subject.clone(), schema_type, number(one.latest), number(one.id)]
+    });
+    if !with_levels {
+        let mut table = table([subject, schema_type, latest, id]);
+        table.add_rows(rows);
+        return table;
+    }
+    let mut table = table([subject, schema_type, latest, id, ("level", Align::Left)]);
+    for (row, one) in rows.zip(listed) {
+        table.add_row(row.into_iter().chain([one.level.unwrap_or_default().to_owned()]));
+    }
+    table
 }
 
 /// Runs `schema get`.

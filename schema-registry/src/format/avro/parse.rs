@@ -13,7 +13,7 @@ const SCHEMA_RESERVED: [&str; 10] =
 const FIELD_RESERVED: [&str; 6] = ["default", "doc", "name", "order", "type", "aliases"];
 
 /// How closely a schema is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Validation {
     /// A new schema: names of ASCII letters, defaults of their field's type.
     Strict,
