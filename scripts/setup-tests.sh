@@ -6,7 +6,8 @@ set -u
 top=$(cd "$(dirname "$0")/.." && pwd)
 cache=${MEDALLION_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/medallion}/tests
 clients=$top/tests/clients
-kafka_versions="4.3.1 4.2.2 4.1.2 4.0.2"
+# The last one is the oldest that clients talk to.
+kafka_versions="4.3.1 4.2.2 4.1.2 4.0.2 2.1.1"
 
 mkdir -p "$cache/missing" "$cache/log"
 exec 9>"$cache/.lock"
@@ -63,6 +64,7 @@ setup_kafka() { # VERSION
   fi
   { have mvn && have java; } || { missing "kafka-$version" "Apache Kafka $version needs java and maven"; return; }
   [ "$version" != 4.3.1 ] || profile=(-Ptools)
+  [ "$version" != 2.1.1 ] || profile=(-Pold)
   say "Apache Kafka $version"
   for attempt in 1 2 3; do
     quietly "kafka-$version" mvn -q -B -f "$clients/java/pom.xml" "${profile[@]}" "-Dkafka.version=$version" \
@@ -120,6 +122,31 @@ setup_go() {
     && quietly go go build -o "$cache/franz-go-sr" ./sr && quietly go go build -o "$cache/franz-go-serdes" ./serdes) \
     || { missing go "the Go clients do not build ($(go version | cut -d' ' -f3); they need the Go of tests/clients/go/go.mod)"; return; }
   echo "$now" >"$cache/go.stamp"
+}
+
+# Confluent's own clients of schema registries in Go and Java, apart from the others: they bring much with them.
+setup_go_confluent() {
+  local source=$clients/go-confluent now
+  now=$(stamp "$source"/*.go "$source/go.mod" "$source/go.sum")
+  fresh go-confluent "$now" && [ -x "$cache/confluent-go" ] && return 0
+  { have go && have gcc; } || { missing go-confluent "needs golang and gcc"; return; }
+  say "Confluent's Go client"
+  (cd "$source" && quietly go-confluent go build -o "$cache/confluent-go" .) \
+    || { missing go-confluent "Confluent's Go client does not build ($(go version | cut -d' ' -f3))"; return; }
+  echo "$now" >"$cache/go-confluent.stamp"
+}
+
+setup_java_confluent() {
+  local source=$clients/java-confluent home=$cache/java-confluent now
+  now=$(stamp "$source"/*.java "$source/pom.xml")
+  fresh java-confluent "$now" && return 0
+  { have mvn && have javac; } || { missing java-confluent "needs a JDK and maven"; return; }
+  say "Confluent's Java client"
+  rm -rf "$home" && mkdir -p "$home"
+  quietly java-confluent-jars mvn -q -B -f "$source/pom.xml" dependency:build-classpath "-Dmdep.outputFile=$home/classpath" \
+    && quietly java-confluent-javac javac -cp "$(cat "$home/classpath")" -d "$home/classes" "$source"/*.java \
+    || { missing java-confluent "Maven could not bring Confluent's Java client, or its program does not compile"; return; }
+  echo "$now" >"$cache/java-confluent.stamp"
 }
 
 # A build of its own, which compiles librdkafka once.
@@ -192,6 +219,8 @@ setup_java
 setup_python
 setup_node
 setup_go
+setup_go_confluent
+setup_java_confluent
 setup_rust
 setup_schema_judges
 setup_promtool

@@ -74,6 +74,24 @@
 //! | `fetch_metadata`, `fetch_watermarks` | [`Client::topic`], [`Admin::list_topics`], [`Admin::list_offsets`] |
 //! | `queue.buffering.max.kbytes`, `message.timeout.ms`, `ssl.ca.location` | `buffer.memory`, `delivery.timeout.ms`, `ssl.truststore.location` (PEM) |
 //!
+//! # Brokers that it works with
+//! Medallion, and Apache Kafka from 2.1 on, as Java's client of Kafka 4. Versions are agreed on for each connection and API; groups and offsets that an older
+//! broker tells only one at a time are asked for one by one. Some things need more; older brokers get [`Error::UnsupportedVersion`], which names the API
+//! and both sides' versions, or do without:
+//!
+//! | from Kafka | |
+//! |---|---|
+//! | 2.2 | [`Admin::elect_leaders`] of preferred leaders; of others 2.4 |
+//! | 2.3 | `group.instance.id`; [`Admin::alter_configs`] |
+//! | 2.4 | [`NewTopic`]s without a number of replicas; reassignments; [`Admin::delete_group_offsets`]; members removed several at once or by instance; without it no replica but the leader is read |
+//! | 2.5 | offsets of a group's member in a transaction; without it a reader does not wait for offsets of transactions that are open (KIP-447), and a transactional producer of which a record has failed has to be made anew (KIP-360) |
+//! | 2.6 | client quotas; groups listed by state, by type 3.7 |
+//! | 2.7 | SCRAM credentials |
+//! | 2.8 | [`Admin::describe_producers`]; topics told apart by ids |
+//! | 3.0 | transactions described and listed; [`OffsetAt::MaxTimestamp`](admin::OffsetAt::MaxTimestamp) |
+//! | 3.7 | new leaders told with the refusal of the old one (KIP-951) |
+//! | 4.0 | `group.protocol=consumer`; version 2 of transactions |
+//!
 //! # Features
 //! `tls` (on unless told otherwise): TLS by rustls with ring.
 

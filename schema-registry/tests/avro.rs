@@ -165,9 +165,12 @@ fn old_schemas_may_have_what_new_ones_may_not() {
 fn hostile_schemas_end_in_an_error_or_soon() {
     let nested =
         |depth: usize| format!("{}\"int\"{}", r#"{"type":"array","items":"#.repeat(depth), "}".repeat(depth));
-    let deep = avro(&nested(900));
-    assert!(deep.incompatibilities(&avro(&nested(900))).unwrap().is_empty());
+    let deep = avro(&nested(299));
+    assert!(deep.incompatibilities(&avro(&nested(299))).unwrap().is_empty());
     assert!(deep.is_equivalent(&deep.normalized()));
+    for depth in [300, 999] {
+        assert_eq!(error(&nested(depth)), "types lie deeper than 300 in each other");
+    }
     assert!(error(&nested(100_000)).starts_with("nested deeper than 1000"));
     let endless = r#"{"type":"record","name":"R","fields":[{"name":"r","type":"R","default":{}}]}"#;
     assert_eq!(error(endless), format!("Invalid default for field r: {{}} not a {endless}"));
@@ -190,6 +193,62 @@ fn hostile_schemas_end_in_an_error_or_soon() {
     assert_eq!(too_deep, Err("types lie deeper than 1000 in each other".to_owned()));
     let doubling = avro(&text);
     assert!(doubling.incompatibilities(&doubling).unwrap().is_empty());
+}
+
+/// Each record has a field that defines the one before it, and two of that type: all of them, side by side in the text, lie in
+/// each other, and the innermost does in 2^count places.
+fn doubling(count: usize, innermost: &str) -> String {
+    let records = (0..count).map(|index| {
+        let fields = match index.checked_sub(1) {
+            None => innermost.to_owned(),
+            Some(previous) => {
+                format!(r#"{{"name":"a","type":"D{previous}"}},{{"name":"b","type":"D{previous}"}}"#)
+            }
+        };
+        format!(r#"{{"name":"d{index}","type":{{"type":"record","name":"D{index}","fields":[{fields}]}}}}"#)
+    });
+    format!(r#"{{"type":"record","name":"Top","fields":[{}]}}"#, records.collect::<Vec<_>>().join(","))
+}
+
+#[test]
+fn one_reason_in_very_many_places_is_found_soon() {
+    let old = avro(&doubling(60, r#"{"name":"x","type":"int"}"#));
+    let found = avro(&doubling(60, r#"{"name":"x","type":"string"}"#)).incompatibilities(&old).unwrap();
+    assert!((1..=10_000).contains(&found.len()), "{} reasons", found.len());
+    assert!(found.iter().all(|one| one.kind.as_str() == "TYPE_MISMATCH"));
+    assert!(found.iter().any(|one| one.location == "/fields/0/type/fields/0/type"), "{:?}", found[0]);
+    let wider = avro(&doubling(60, r#"{"name":"x","type":"long"}"#));
+    assert_eq!(wider.incompatibilities(&old), Ok(Vec::new()));
+    assert!(!old.incompatibilities(&wider).unwrap().is_empty());
+}
+
+/// Names may lead deeper than a text goes.
+#[test]
+fn long_chains_of_names_end_soon() {
+    let long = avro(&doubling(5_000, ""));
+    let other = avro(&doubling(5_000, r#"{"name":"x","type":"int"}"#));
+    assert!(long.is_equivalent(&long.normalized()));
+    assert!(!long.is_equivalent(&other));
+    assert_eq!(long.canonical_string(), avro(&long.canonical_string()).canonical_string());
+    drop(long.incompatibilities(&other));
+    drop(other.incompatibilities(&long));
+}
+
+#[test]
+fn wide_unions_and_enums_are_compared_soon() {
+    let union = |count: usize, kind: &str| {
+        let branches = (0..count).map(|index| {
+            format!(r#"{{"type":"record","name":"{kind}{index}","fields":[{{"name":"a","type":"int"}}]}}"#)
+        });
+        avro(&format!("[{}]", branches.collect::<Vec<_>>().join(",")))
+    };
+    assert!(union(3_001, "R").incompatibilities(&union(3_000, "R")).unwrap().is_empty());
+    assert_eq!(union(3_000, "R").incompatibilities(&union(3_000, "S")).unwrap().len(), 3_000);
+    let symbols = |count: usize| {
+        let symbols: Vec<String> = (0..count).map(|index| format!("\"S{index}\"")).collect();
+        avro(&format!(r#"{{"type":"enum","name":"E","symbols":[{}]}}"#, symbols.join(",")))
+    };
+    assert!(symbols(50_001).incompatibilities(&symbols(50_000)).unwrap().is_empty());
 }
 
 #[test]

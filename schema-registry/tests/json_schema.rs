@@ -294,6 +294,34 @@ fn hostile_schemas_end_soon() {
     assert_eq!(changes(&ring(90), &ring(89)).0, ["COMPARISON_TOO_DEEP #/"]);
 }
 
+/// Each definition refers to the one before it twice, so the first one is there 2^60 times.
+#[test]
+fn one_change_in_very_many_places_is_found_soon() {
+    let doubling = |first: &str| {
+        let others = (1..60).map(|index| {
+            let previous = format!(r##"{{"$ref":"#/definitions/d{}"}}"##, index - 1);
+            format!(r#","d{index}":{{"type":"object","properties":{{"a":{previous},"b":{previous}}}}}"#)
+        });
+        let others: String = others.collect();
+        format!(r##"{{"$ref":"#/definitions/d59","definitions":{{"d0":{first}{others}}}}}"##)
+    };
+    let integer = doubling(r#"{"type":"integer"}"#);
+    let (found, is_compatible) = changes(&integer, &doubling(r#"{"type":"string"}"#));
+    assert!(!is_compatible && (1..=20_000).contains(&found.len()), "{} changes", found.len());
+    let (found, is_compatible) = changes(&integer, &doubling(r#"{"type":"number"}"#));
+    assert!(is_compatible && found.len() <= 20_000, "{} changes", found.len());
+    // What is compatible and comes first does not hide what is not.
+    let (_, is_compatible) = changes(
+        &doubling(
+            r#"{"type":"object","title":"a","properties":{"x":{"type":"integer"},"y":{"type":"integer"}}}"#,
+        ),
+        &doubling(
+            r#"{"type":"object","title":"b","properties":{"x":{"type":"number"},"y":{"type":"string"}}}"#,
+        ),
+    );
+    assert!(!is_compatible);
+}
+
 #[test]
 fn messages_are_those_that_clients_know() {
     let parsed =

@@ -123,6 +123,24 @@ fn a_topic_of_karapace_is_read() {
     check_confluent(&apply_all(&records));
 }
 
+/// Its tombstones are values of no bytes, where Confluent's registry writes none.
+#[test]
+fn what_karapace_has_deleted_is_gone() {
+    let key = |version: i32| format!(r#"{{"keytype":"SCHEMA","subject":"k","version":{version},"magic":1}}"#);
+    let value = |version: i32| {
+        format!(r#"{{"subject":"k","version":{version},"id":{version},"schema":"\"int\"","deleted":true}}"#)
+    };
+    let config = r#"{"keytype":"CONFIG","subject":"k","magic":0}"#;
+    let mut store = apply_all(&[
+        (&key(1), Some(&value(1))),
+        (config, Some(r#"{"subject":"k","compatibilityLevel":"NONE"}"#)),
+        (config, Some("")),
+    ]);
+    assert_eq!(store.subjects(":*:", Deleted::With).len(), 1);
+    assert_eq!(store.apply(3, Some(key(1).as_bytes()), Some(b"")), Applied::Taken);
+    assert_eq!(store.subjects(":*:", Deleted::With).len(), 0);
+}
+
 #[test]
 fn values_without_a_subject_and_keys_in_other_orders_are_read() {
     let store = apply_all(&[

@@ -27,6 +27,13 @@
 //! # }
 //! ```
 //!
+//! Types whose schemas are derived need `apache-avro` 0.22 with its feature `derive`, and `serde_json`, which the derived code
+//! names, among the dependencies of the program:
+//! ```toml
+//! apache-avro = { version = "0.22", features = ["derive"] }
+//! serde_json = "1"
+//! ```
+//!
 //! # How it is made
 //! ```text
 //!  avro, json, protobuf ── a serializer: value ─> bytes; a deserializer: bytes ─> value

@@ -317,6 +317,10 @@ pub enum RegistryClient {
     KafkaJs,
     /// `@confluentinc/schemaregistry`, in Node.
     ConfluentNode,
+    /// confluent-kafka-go's `schemaregistry`, with its serializers.
+    ConfluentGo,
+    /// Confluent's Java client, as Apache Flink brings it.
+    ConfluentJava,
     /// franz-go's `pkg/sr`.
     FranzGo,
     /// The crate `schema_registry_converter`.
@@ -358,6 +362,17 @@ impl RegistryClient {
             }
             Self::KafkaJs => node("registry_kafkajs.js"),
             Self::ConfluentNode => node("registry_confluent.js"),
+            Self::ConfluentGo => Ok(Command::new(cached("confluent-go", "go-confluent")?)),
+            Self::ConfluentJava => {
+                let part = "java-confluent";
+                let jars = cached("java-confluent/classpath", part)?;
+                let classes = cached("java-confluent/classes", part)?;
+                let jars = fs::read_to_string(jars).map_err(|error| Missing(error.to_string()))?;
+                let mut command = Command::new(program("java")?);
+                command.args(["-Xmx256M", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"]);
+                command.arg(format!("{}:{}", classes.display(), jars.trim())).arg("RegistryClient");
+                Ok(command)
+            }
             Self::FranzGo => Ok(Command::new(cached("franz-go-sr", "go")?)),
             Self::RustConverter => Ok(Command::new(cached("registry-client", "rust")?)),
         }

@@ -58,6 +58,8 @@ pub struct Setup {
     properties: Vec<(String, String)>,
     listeners: Vec<(String, String)>,
     data_parent: Option<PathBuf>,
+    controller_port: Option<u16>,
+    heap_mb_max: u32,
 }
 
 impl Default for Setup {
@@ -69,6 +71,8 @@ impl Default for Setup {
             properties: Vec::new(),
             listeners: Vec::new(),
             data_parent: None,
+            controller_port: None,
+            heap_mb_max: 512,
         }
     }
 }
@@ -116,17 +120,42 @@ impl Setup {
         self
     }
 
+    /// The controller listener's port, which other nodes have to know.
+    #[must_use]
+    pub fn controller_port(mut self, port: u16) -> Self {
+        self.controller_port = Some(port);
+        self
+    }
+
+    /// How large Kafka's heap may become, in MiB.
+    #[must_use]
+    pub fn heap_mb_max(mut self, megabytes: u32) -> Self {
+        self.heap_mb_max = megabytes;
+        self
+    }
+
     /// Writes the properties, formats where the program asks for it, and starts.
     ///
     /// # Errors
     /// Where the program is not on this machine.
     pub fn start(self) -> Result<Server, Missing> {
+        let mut server = self.prepare()?;
+        server.try_start()?;
+        Ok(server)
+    }
+
+    /// All but the start.
+    ///
+    /// # Errors
+    /// Where the program is not on this machine.
+    pub(crate) fn prepare(self) -> Result<Server, Missing> {
         let folder = TempDir::with_prefix("medallion-test-").expect("a temporary folder can be made");
         let parent = self.data_parent.clone().unwrap_or_else(|| folder.path().to_owned());
-        let mut server = Server {
+        let server = Server {
             program: self.program,
             port: free_port(),
-            controller_port: free_port(),
+            controller_port: self.controller_port.unwrap_or_else(free_port),
+            heap_mb_max: self.heap_mb_max,
             metrics_port: free_port(),
             listeners: self
                 .listeners
@@ -142,7 +171,6 @@ impl Setup {
         if let Program::Kafka(version) = self.program {
             server.format_by_kafka(version, self.standalone)?;
         }
-        server.try_start()?;
         Ok(server)
     }
 }
@@ -155,6 +183,7 @@ pub struct Server {
     port: u16,
     controller_port: u16,
     metrics_port: u16,
+    heap_mb_max: u32,
     /// More listeners: name, protocol and port.
     listeners: Vec<(String, String, u16)>,
     running: Option<Running>,
@@ -289,11 +318,15 @@ impl Server {
         Ok(())
     }
 
-    fn spawn(&mut self) -> Result<(), Missing> {
+    pub(crate) fn spawn(&mut self) -> Result<(), Missing> {
         assert!(self.running.is_none(), "the server runs already");
         let mut command = match self.program {
             Program::Medallion => medallion_command(),
-            Program::Kafka(version) => kafka_command(version, "kafka.Kafka", &["-Xms256M", "-Xmx512M"])?,
+            Program::Kafka(version) => {
+                let (least, most) =
+                    (format!("-Xms{}M", self.heap_mb_max / 2), format!("-Xmx{}M", self.heap_mb_max));
+                kafka_command(version, "kafka.Kafka", &[&least, &most])?
+            }
         };
         // What configures the tests is no setting of the server.
         for (name, _) in env::vars_os() {
@@ -340,7 +373,7 @@ impl Server {
         }
     }
 
-    fn wait_until_ready(&mut self) {
+    pub(crate) fn wait_until_ready(&mut self) {
         let deadline = Instant::now() + self.program.patience();
         loop {
             if Connection::open(&self.bootstrap()).and_then(|mut c| c.is_ready()).unwrap_or(false) {
@@ -439,7 +472,8 @@ impl Running {
     }
 }
 
-fn watchdog(server: u32) -> Child {
+/// Kills a server should the test program die.
+pub(crate) fn watchdog(server: u32) -> Child {
     let script = format!("cat; kill -9 {server}");
     let command =
         Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn();

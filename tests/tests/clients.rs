@@ -237,6 +237,20 @@ fn kafkajs_administers_topics() {
     assert_eq!(answer, expected);
 }
 
+/// Its `list_topics` asks with more bytes than the request has.
+#[test]
+fn confluent_kafka_administers_topics() {
+    need!(Client::Confluent.available());
+    let server = need!(Server::start_default());
+    let step = json!({ "do": "admin", "topic": "administered" });
+    let answer = need!(Client::Confluent.run_well(&server.bootstrap(), &[step])).remove(0);
+    let expected = json!({
+        "created": true, "again": false, "listed": true, "alone": { "administered": 3 }, "leftover": false, "groups": 0, "brokers": 1,
+        "nodes": 1, "controller": 1, "partitions": 3, "retention": "7200000", "low": 1, "high": 2,
+    });
+    assert_eq!(answer, expected);
+}
+
 #[test]
 fn kcat_lists_what_is_there() {
     need!(Client::Kcat.available());

@@ -94,6 +94,84 @@ fn confluent_node() {
     );
 }
 
+/// Its serializers, too, and rules: a condition in CEL, and a migration in JSONata from one major version to the next.
+#[test]
+fn confluent_go() {
+    let usage = json!([{ "subject": "go/trips value", "version": 1 }]);
+    run(
+        RegistryClient::ConfluentGo,
+        &json!({
+            "same_id": true,
+            "next_id": 1,
+            "normalized": true,
+            "lookup": 1,
+            "versions": [1, 2],
+            "subjects": ["go/trips value"],
+            "by_guid": true,
+            "by_id": true,
+            "latest": [2, "go/trips value", 1],
+            "usages": usage,
+            "compatible": [true, false],
+            "refused": 409,
+            "invalid": 42201,
+            "references": [{ "name": "Trip", "subject": "go/trips value", "version": 1 }],
+            "referenced": 42206,
+            "deleted_version": 2,
+            "deleted_is_there": 2,
+            "deleted": [[1], [1]],
+            "missing": 40401,
+            "level": ["FULL_TRANSITIVE", "FULL_TRANSITIVE", "BACKWARD"],
+            "config": ["NONE", "application.major", { "owner": "taxi" }],
+            "no_config": 40408,
+            "with_metadata": 1,
+            "avro": [true, [1]],
+            "json": true,
+            "protobuf": ["start", "PROTOBUF", 0],
+            "condition": true,
+            "migrated": { "pickup": "JFK", "fare": 9.5 },
+            "context": [1, [":.go:go-value"], [".", ".go"]],
+        }),
+    );
+}
+
+#[test]
+fn confluent_java() {
+    run(
+        RegistryClient::ConfluentJava,
+        &json!({
+            "same_id": true,
+            "next_id": 1,
+            "refused": [409, 409],
+            "compatible": [true, false],
+            "reasons": true,
+            "by_id": true,
+            "text_by_id": true,
+            "latest": 2,
+            "versions": [1, 2],
+            "version_of": 1,
+            "subjects": ["java/trips value"],
+            "usages": 1,
+            "schemas": 1,
+            "referenced_by": true,
+            "resolved": "java/trips value",
+            "referenced": [422, 42206],
+            "deleted_version": 2,
+            "deleted": [[1], [1]],
+            "missing": [404, 40401],
+            "types": ["JSON", "PROTOBUF", "AVRO"],
+            "cluster": ["path", "clusters"],
+            "level": ["FULL", "FULL"],
+            "no_level": [404, 40408],
+            "config": "NONE",
+            "mode": ["READWRITE", "READONLY"],
+            "frozen": [422, 42205],
+            "imported": [4242, 7],
+            "contract": [1, { "owner": "taxi" }, "fares"],
+            "context": [1, [":.java:java-value"]],
+        }),
+    );
+}
+
 #[test]
 fn franz_go() {
     run(

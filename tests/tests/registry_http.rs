@@ -42,7 +42,10 @@ fn what_is_no_request_is_refused_as_confluent_does() {
         ("GET", "/subjects?limit=few", &[], "", 404, 404),
         ("GET", "/subjects", &[("Accept", "text/html")], "", 406, 406),
         ("POST", "/subjects/a/versions", &[("Content-Type", "text/plain")], &registered, 415, 415),
+        ("POST", "/subjects/a/versions", &[JSON, ("Content-Encoding", "gzip")], &registered, 415, 415),
         ("POST", "/subjects/a/versions", &[JSON], "", 422, 422),
+        // The mark at the beginning of a text is none of it.
+        ("POST", "/subjects/a/versions", &[JSON], "\u{feff}null", 422, 422),
         ("POST", "/subjects/a/versions", &[JSON], "null", 422, 422),
         ("POST", "/subjects/a/versions", &[JSON], "{\"schema\":", 400, 400),
         ("POST", "/subjects/a/versions", &[JSON], "[]", 400, 400),

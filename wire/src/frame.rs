@@ -46,12 +46,26 @@ pub struct FrameDecoder {
     frame_bytes: Option<usize>,
     /// The length of the frame before, with its length field: the next one is probably as large.
     frame_bytes_before: usize,
+    /// How much of that is believed.
+    room_beforehand_max: usize,
 }
 
 impl FrameDecoder {
     /// A decoder of frames of at most `frame_bytes_max` bytes (`socket.request.max.bytes`).
     pub fn new(frame_bytes_max: usize) -> Self {
-        Self { buf: BytesMut::new(), frame_bytes_max, frame_bytes: None, frame_bytes_before: 0 }
+        Self {
+            buf: BytesMut::new(),
+            frame_bytes_max,
+            frame_bytes: None,
+            frame_bytes_before: 0,
+            room_beforehand_max: ROOM_BEFOREHAND_MAX,
+        }
+    }
+
+    /// The same for a peer that one has chosen, as a client has its broker: a frame gets as much room at once as the one before it,
+    /// however large that was, and is not moved while it comes.
+    pub fn trusting(frame_bytes_max: usize) -> Self {
+        Self { room_beforehand_max: frame_bytes_max, ..Self::new(frame_bytes_max) }
     }
 
     /// The buffer to append received bytes to, with room for some.
@@ -60,7 +74,7 @@ impl FrameDecoder {
     /// what has come of the frame (64 KiB at first). So a frame costs memory as it comes, not as it claims. What a peer has
     /// sent before, up to 256 KiB, it gets room for again at once, so that its frames are not moved from buffer to buffer.
     pub fn buffer(&mut self) -> &mut BytesMut {
-        let beforehand = self.frame_bytes_before.min(ROOM_BEFOREHAND_MAX);
+        let beforehand = self.frame_bytes_before.min(self.room_beforehand_max);
         let capacity = match self.frame_bytes {
             None => READ_BYTES.max(beforehand),
             Some(frame) => {
@@ -273,6 +287,26 @@ mod tests {
             assert_eq!(moves.len() <= 2, matches!(number, 1 | 2), "frame {number}: {moves:?}");
             decoder.release();
         }
+    }
+
+    #[test]
+    fn a_peer_that_is_trusted_gets_room_for_a_frame_like_the_last() {
+        let frame = stream(&[vec![1; 2 << 20]]);
+        let capacity_behind = |mut decoder: FrameDecoder| {
+            for _ in 0..2 {
+                let mut rest = &frame[..];
+                while !rest.is_empty() {
+                    let buffer = decoder.buffer();
+                    let count = (buffer.capacity() - buffer.len()).min(rest.len());
+                    buffer.put_slice(&rest[..count]);
+                    rest = &rest[count..];
+                    let _ = decoder.next_frame().unwrap();
+                }
+            }
+            decoder.buffer().capacity()
+        };
+        assert!(capacity_behind(FrameDecoder::new(4 << 20)) <= ROOM_BEFOREHAND_MAX);
+        assert!(capacity_behind(FrameDecoder::trusting(4 << 20)) >= 2 << 20);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `medallion registry`, and the registry beside a broker.
 
 use std::future::pending;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Instant;
@@ -8,9 +9,12 @@ use std::time::Instant;
 use anyhow::Context;
 use clap::{Args, ValueHint};
 use medallion_broker::Broker;
+use medallion_client::admin::{ClassicMember, GroupDescription, MemberName};
+use medallion_client::{Admin, Client, ClientSettings};
 use medallion_schema_registry_server::{Registry, RegistrySettings, StartError};
 use medallion_settings::Properties;
-use tracing::info;
+use serde_json::Value;
+use tracing::{info, warn};
 
 use super::server::{StopWith, stdin_ends, variables};
 use super::stopping;
@@ -18,6 +22,8 @@ use crate::failure::{Failure, UsageError};
 use crate::logging::{self, LogFormat};
 use crate::output::Output;
 
+/// The group of the registries on a broker of this process.
+const GROUP: &str = "schema-registry";
 /// The beginning of variables that are settings, as in Confluent's container images.
 const VARIABLES: &str = "SCHEMA_REGISTRY_";
 
@@ -109,15 +115,42 @@ pub(super) async fn start_beside(broker: &Broker, port: Option<u16>) -> anyhow::
     let listener = broker.listeners().iter().find(|listener| !listener.is_controller);
     let listener = listener.context("the broker has no listener for clients")?;
     let host = listener.address.ip();
+    if let Err(error) = forget_predecessor(listener.address, port).await {
+        warn!(%error, "a schema registry that was killed may keep others from writing until its session is over");
+    }
     let settings = RegistrySettings::from_properties([
         ("kafkastore.bootstrap.servers", listener.address.to_string()),
+        ("schema.registry.group.id", GROUP.to_owned()),
         ("kafkastore.topic.replication.factor", "1".to_owned()),
         ("kafkastore.timeout.ms", "5000".to_owned()),
         ("kafkagroup.session.timeout.ms", "30000".to_owned()),
-        ("listeners", format!("http://{}", std::net::SocketAddr::new(host, port))),
+        ("listeners", format!("http://{}", SocketAddr::new(host, port))),
         ("host.name", host.to_string()),
     ])?;
     Ok(Some(Registry::start(settings).await.map_err(explain)?))
+}
+
+/// A process that was killed is a member of the registries' group until its session is over, and nobody can write for as long.
+/// The one that had this address here is dead: its broker held the lock of the data.
+async fn forget_predecessor(broker: SocketAddr, port: u16) -> Result<(), medallion_client::Error> {
+    let client = Client::new(ClientSettings::new(&broker.to_string()))?;
+    let admin = Admin::new(&client);
+    let described = admin.describe_groups(&[GROUP]).await?;
+    let groups = described.into_iter().filter_map(|(_, group)| group.ok());
+    let members = groups.flat_map(|group| match group {
+        GroupDescription::Classic(group) => group.members,
+        _ => Vec::new(),
+    });
+    let is_predecessor = |member: &ClassicMember| {
+        let identity: Value = serde_json::from_slice(&member.metadata).unwrap_or_default();
+        identity["host"] == broker.ip().to_string() && identity["port"] == port
+    };
+    let dead: Vec<MemberName> =
+        members.filter(is_predecessor).map(|member| MemberName::Id(member.id)).collect();
+    if !dead.is_empty() {
+        drop(admin.remove_members(GROUP, &dead).await?);
+    }
+    Ok(())
 }
 
 /// Ends with the reason when the registry, if there is one, cannot go on.

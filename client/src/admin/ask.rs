@@ -35,8 +35,24 @@ impl CoordinatorOf {
     }
 }
 
-/// The coordinators of some keys (Kafka 3.0 or later: many in one request).
+/// The coordinators of some keys. Brokers before Kafka 3.0 are asked for one after another (KIP-699).
 pub(crate) async fn coordinators(
+    client: &Client,
+    of: CoordinatorOf,
+    keys: &[String],
+) -> Result<Each<String, BrokerId>, Error> {
+    let found = coordinators_at_once(client, of, keys).await;
+    if keys.len() < 2 || !matches!(found, Err(Error::UnsupportedVersion { .. })) {
+        return found;
+    }
+    let mut each = Each::new();
+    for key in keys.chunks(1) {
+        each.extend(coordinators_at_once(client, of, key).await?);
+    }
+    Ok(each)
+}
+
+async fn coordinators_at_once(
     client: &Client,
     of: CoordinatorOf,
     keys: &[String],
@@ -100,7 +116,18 @@ where
             let request = question(&keys);
             (broker, (broker, keys), request)
         });
-        for ((broker, keys), outcome) in ask_brokers(&client, questions.collect()).await {
+        let (mut answers, mut alone) = (ask_brokers(&client, questions.collect()).await, Vec::new());
+        answers.retain(|((broker, keys), outcome)| {
+            // Older brokers are asked for one thing at a time.
+            let is_too_much = keys.len() > 1 && matches!(outcome, Err(Error::UnsupportedVersion { .. }));
+            if is_too_much {
+                let asked = keys.chunks(1).map(|key| (*broker, (*broker, key.to_vec()), question(key)));
+                alone.extend(asked);
+            }
+            !is_too_much
+        });
+        answers.extend(ask_brokers(&client, alone).await);
+        for ((broker, keys), outcome) in answers {
             match outcome {
                 Ok(response) => each.extend(answer(broker, response)),
                 Err(error) => each.extend(keys.into_iter().map(|key| (key, Err(error.clone())))),

@@ -130,7 +130,6 @@ impl Admin {
     /// # Errors
     /// Where no broker answers within `default.api.timeout.ms`.
     pub async fn delete_topics(&self, names: &[&str]) -> Result<Each<String, ()>, Error> {
-        // The list of version 6, so that Kafka 2.8 or later is needed.
         let state = |name: &&str| DeleteTopicState::default().with_name(Some(topic_name(name)));
         let request = DeleteTopicsRequest::default()
             .with_topics(names.iter().map(state).collect())

@@ -29,7 +29,7 @@ settings! {
         bootstrap_servers: Vec<String> ["bootstrap.servers", high] = Vec::new();
         /// The name by which brokers know this client in logs and quotas.
         client_id: String ["client.id"] = "medallion-client".to_owned();
-        /// Where the client is, so that consumers read from a replica nearby where brokers know one (KIP-392).
+        /// Where the client is: consumers read from a replica nearby where brokers know one (KIP-392), and members of classic groups are assigned what is nearby, as far as shares stay even (`range`, `sticky`, `cooperative-sticky`; KIP-881).
         client_rack: Option<String> ["client.rack", low] = None;
         /// How long an answer may take; then the connection is closed and the request tried elsewhere or again.
         request_timeout: Duration ["request.timeout.ms"] = Duration::from_secs(30), range 1..=i32::MAX;

@@ -112,7 +112,7 @@ impl Connector {
         let mut stream = Stream {
             read,
             write,
-            decoder: FrameDecoder::new(self.settings.receive_message_max_bytes),
+            decoder: FrameDecoder::trusting(self.settings.receive_message_max_bytes),
             address: address.to_string().into(),
             client_id: Arc::clone(&self.client_id),
             next_correlation_id: 0,

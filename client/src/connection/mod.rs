@@ -10,6 +10,7 @@ mod connector;
 mod exchange;
 mod frame;
 mod in_flight;
+mod older;
 mod sasl;
 mod send_queue;
 mod task;
@@ -129,14 +130,19 @@ impl Connection {
         &self,
         timeout: Duration,
         client_id: &str,
-        request: R,
+        mut request: R,
         cap: i16,
     ) -> Result<R::Response, Error> {
         let version = self.version_of::<R>(cap)?;
-        let frame = Frame::encode(&request, version, client_id)?;
+        let lack = || self.shared.versions.lack::<R>(self.address(), cap);
+        let asked = older::fit(&mut request, version).ok_or_else(lack)?;
+        let frame = Frame::encode(&request, version, client_id);
+        // What is set is not in an older version.
+        let frame = frame.map_err(|error| if version < R::VERSIONS.max.min(cap) { lack() } else { error })?;
         let mut pending = self.submit(frame, api_key::<R>(), timeout, true).await?;
         let mut body = pending.wait().await?;
-        let answer = decode_answer::<R>(&mut body, version)?;
+        let mut answer = decode_answer::<R>(&mut body, version)?;
+        asked.complete(&mut answer);
         self.throttle(api_key::<R>(), &answer);
         Ok(answer)
     }

@@ -9,9 +9,9 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 /// A request whose answer says how long to wait before the next one.
-pub(crate) trait Ask: Request<Response: Throttling> {}
+pub(crate) trait Ask: Request<Response: Throttling + 'static> + 'static {}
 
-impl<R: Request<Response: Throttling>> Ask for R {}
+impl<R: Request<Response: Throttling + 'static> + 'static> Ask for R {}
 
 /// An answer with `throttle_time_ms`.
 pub(crate) trait Throttling {

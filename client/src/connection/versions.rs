@@ -27,15 +27,18 @@ impl ApiVersions {
         let (ours, theirs) = (R::VERSIONS, self.ranges.get(&R::KEY).copied());
         let (min, max) = theirs.unwrap_or((0, -1));
         let version = ours.max.min(max).min(cap);
-        if version >= ours.min.max(min) {
-            return Ok(version);
-        }
-        Err(Error::UnsupportedVersion {
+        if version >= ours.min.max(min) { Ok(version) } else { Err(self.lack::<R>(address, cap)) }
+    }
+
+    /// That the broker cannot be asked for what is wanted in the versions that it speaks.
+    pub(super) fn lack<R: Request>(&self, address: &Arc<str>, cap: i16) -> Error {
+        let (ours, theirs) = (R::VERSIONS, self.ranges.get(&R::KEY).copied());
+        Error::UnsupportedVersion {
             address: Arc::clone(address),
             api: api_key::<R>(),
             ours: format!("{} to {}", ours.min, ours.max.min(cap)).into(),
             theirs: theirs.map_or_else(|| "none".into(), |(min, max)| format!("{min} to {max}").into()),
-        })
+        }
     }
 }
 

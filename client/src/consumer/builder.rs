@@ -55,6 +55,7 @@ impl ConsumerBuilder {
             has_group: settings.group_id.is_some(),
             partition_bytes_max: usize::try_from(settings.max_partition_fetch_bytes).unwrap_or(0),
             fetch_bytes_max: settings.fetch_max_bytes,
+            fetch_max_wait: settings.fetch_max_wait,
             bytes_max: usize::try_from(settings.queued_max_messages_kbytes).unwrap_or(0) << 10,
             preferred_age: of_client.metadata_max_age,
             backoff: Backoff { first: of_client.retry_backoff, max: of_client.retry_backoff_max },

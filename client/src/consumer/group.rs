@@ -71,9 +71,14 @@ impl Group {
         }
     }
 
-    /// Commits are made as this member from now on; as nobody without one.
+    /// Commits are made as this member from now on; as nobody without one. Who is in no generation, because it has been thrown out or
+    /// has not joined yet, is named as what it was: a transaction takes offsets of nobody, and what was read then may be another's now.
     pub(super) fn become_member(&self, member: Option<Identity>) {
-        *self.member.lock() = member;
+        let mut current = self.member.lock();
+        let is_in = member.as_ref().is_none_or(|member| member.generation > 0);
+        if is_in || current.is_none() {
+            *current = member;
+        }
     }
 
     /// Asks the coordinator once.
@@ -114,16 +119,15 @@ impl Group {
         client.retry(attempt).await
     }
 
-    /// The committed positions; `None` where there is none.
+    /// The committed positions; `None` where there is none. Offsets of transactions that are open are waited for, as Java's consumers do
+    /// at every isolation level (KIP-447).
     pub(super) async fn committed(
         self: &Arc<Self>,
         client: &Client,
         partitions: Vec<TopicPartition>,
-        is_stable: bool,
     ) -> Result<Each<TopicPartition, Option<Position>>, Error> {
         let (group, asking, partitions) = (Arc::clone(self), client.clone(), Arc::new(partitions));
-        let attempt =
-            move || committed_once(Arc::clone(&group), asking.clone(), Arc::clone(&partitions), is_stable);
+        let attempt = move || committed_once(Arc::clone(&group), asking.clone(), Arc::clone(&partitions));
         client.retry(attempt).await
     }
 
@@ -224,9 +228,8 @@ async fn committed_once(
     group: Arc<Group>,
     client: Client,
     partitions: Arc<Vec<TopicPartition>>,
-    is_stable: bool,
 ) -> Result<Each<TopicPartition, Option<Position>>, Error> {
-    let outcome = committed_of(&group, &client, &partitions, is_stable).await;
+    let outcome = committed_of(&group, &client, &partitions).await;
     outcome.inspect_err(|error| group.learn(error))
 }
 
@@ -234,7 +237,6 @@ async fn committed_of(
     group: &Group,
     client: &Client,
     partitions: &[TopicPartition],
-    is_stable: bool,
 ) -> Result<Each<TopicPartition, Option<Position>>, Error> {
     let coordinator = group.coordinator(client).await?;
     let mut topics: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
@@ -247,7 +249,7 @@ async fn committed_of(
     let asked = OffsetFetchRequestGroup::default()
         .with_group_id(GroupId(text(&group.id)))
         .with_topics(Some(topics.into_iter().map(topic).collect()));
-    let request = OffsetFetchRequest::default().with_groups(vec![asked]).with_require_stable(is_stable);
+    let request = OffsetFetchRequest::default().with_groups(vec![asked]).with_require_stable(true);
     let response = client.call_broker(coordinator, request).await?;
     let answer = response.groups.into_iter().next();
     let answer = answer.ok_or_else(|| Error::malformed("the answer to OffsetFetch", "it is empty"))?;
@@ -283,7 +285,8 @@ mod tests {
         let group = Group::new("movers");
         assert_eq!(group.metadata(), GroupMetadata::new("movers"));
         let member = Identity { member_id: "m-1".into(), instance_id: Some("static".into()), generation: 7 };
-        group.become_member(Some(member));
+        group.become_member(Some(member.clone()));
+        group.become_member(Some(Identity { member_id: "".into(), generation: NO_GENERATION, ..member }));
         let metadata = group.metadata();
         assert_eq!((metadata.member_id.as_str(), metadata.generation), ("m-1", 7));
         assert_eq!(metadata.instance_id.as_deref(), Some("static"));

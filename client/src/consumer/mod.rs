@@ -301,7 +301,33 @@ impl Consumer {
         self.shared().commit(|_| positions.to_vec()).await
     }
 
-    /// As whom this consumer is a member now, for [`Producer::send_offsets_to_transaction`](crate::Producer::send_offsets_to_transaction).
+    /// As whom this consumer is a member, for [`Producer::send_offsets_to_transaction`](crate::Producer::send_offsets_to_transaction). Whose
+    /// membership has ended stays who it was until it has joined again, so that the group refuses the offsets of what it read then.
+    ///
+    /// A program that reads, writes and commits in one transaction, so that each record comes out once for who reads with `read_committed`:
+    /// ```no_run
+    /// use std::collections::BTreeMap;
+    /// use std::time::Duration;
+    /// use medallion_client::admin::GroupOffset;
+    /// use medallion_client::{Consumer, Error, Producer, Record};
+    ///
+    /// # async fn example(consumer: Consumer, producer: Producer) -> Result<(), Error> {
+    /// loop {
+    ///     let batches = consumer.poll(Duration::from_secs(1)).await?;
+    ///     producer.begin_transaction()?;
+    ///     let mut read = BTreeMap::new();
+    ///     for batch in &batches {
+    ///         for record in batch {
+    ///             drop(producer.send(Record::to("fares").value(record.value.unwrap_or_default())).await?);
+    ///         }
+    ///         read.insert(batch.partition().clone(), GroupOffset::new(batch.next_offset()));
+    ///     }
+    ///     // After an error that is not fatal: abort the transaction, and seek to what is committed.
+    ///     producer.send_offsets_to_transaction(&read, &consumer.group_metadata()?).await?;
+    ///     producer.commit_transaction().await?;
+    /// }
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// Without `group.id`.

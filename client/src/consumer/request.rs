@@ -40,6 +40,7 @@ pub(super) struct Sent {
 pub(super) fn fetch(
     session: SessionRequest,
     bytes_max: i32,
+    max_wait: Duration,
     settings: &ConsumerSettings,
     rack: Option<&str>,
 ) -> (FetchRequest, Sent) {
@@ -68,7 +69,7 @@ pub(super) fn fetch(
     };
     let request = FetchRequest::default()
         .with_replica_id(NO_REPLICA)
-        .with_max_wait_ms(i32::try_from(settings.fetch_max_wait.as_millis()).unwrap_or(i32::MAX))
+        .with_max_wait_ms(i32::try_from(max_wait.as_millis()).unwrap_or(i32::MAX))
         .with_min_bytes(settings.fetch_min_bytes)
         .with_max_bytes(bytes_max)
         .with_isolation_level(settings.isolation_level.code())

@@ -28,7 +28,7 @@ use super::source::{Job, Source};
 use crate::admin::Each;
 use crate::brokers::Purpose;
 use crate::client::Client;
-use crate::config::{ConfigError, ConsumerSettings, IsolationLevel};
+use crate::config::{ConfigError, ConsumerSettings};
 use crate::error::Error;
 
 /// The shared state.
@@ -286,7 +286,7 @@ impl Shared {
 
     fn execute(self: &Arc<Self>, state: &mut State, command: Command) {
         match command {
-            Command::Fetch { broker, request, bytes_max } => {
+            Command::Fetch { broker, request, bytes_max, max_wait } => {
                 let source = state.sources.entry(broker).or_insert_with(|| {
                     let (sender, jobs) = mpsc::unbounded_channel();
                     let source = Source { broker, shared: Arc::clone(self), jobs };
@@ -294,7 +294,7 @@ impl Shared {
                     sender
                 });
                 // A source ends after its sender alone.
-                let _ = source.send(Job::Fetch { request, bytes_max });
+                let _ = source.send(Job::Fetch { request, bytes_max, max_wait });
             }
             Command::Place { broker, questions } => {
                 let shared = Arc::clone(self);
@@ -350,8 +350,7 @@ impl Shared {
         &self,
         partitions: Vec<TopicPartition>,
     ) -> Result<Each<TopicPartition, Option<Position>>, Error> {
-        let is_stable = self.settings.isolation_level == IsolationLevel::ReadCommitted;
-        self.group()?.committed(&self.client, partitions, is_stable).await
+        self.group()?.committed(&self.client, partitions).await
     }
 
     /// Commits positions for the group, which are chosen once earlier commits are done: none overtakes another.

@@ -1,6 +1,7 @@
 //! One task for each broker that a consumer fetches from: one request after another, and the answers' batches cut out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use medallion_wire::BrokerId;
 use medallion_wire::messages::{ApiKey, FetchRequest, FetchResponse};
@@ -16,7 +17,7 @@ use crate::error::Error;
 #[derive(Debug)]
 pub(super) enum Job {
     /// Fetch.
-    Fetch { request: SessionRequest, bytes_max: i32 },
+    Fetch { request: SessionRequest, bytes_max: i32, max_wait: Duration },
     /// End the session.
     Close { session_id: i32 },
 }
@@ -33,8 +34,8 @@ impl Source {
     pub(super) async fn run(mut self) {
         while let Some(job) = self.jobs.recv().await {
             match job {
-                Job::Fetch { request, bytes_max } => {
-                    let outcome = self.fetch(request, bytes_max).await;
+                Job::Fetch { request, bytes_max, max_wait } => {
+                    let outcome = self.fetch(request, bytes_max, max_wait).await;
                     let event = Event::Fetched { broker: self.broker, outcome };
                     self.shared.tell(event);
                 }
@@ -48,10 +49,15 @@ impl Source {
         }
     }
 
-    async fn fetch(&self, session: SessionRequest, bytes_max: i32) -> Result<FetchAnswer, Error> {
+    async fn fetch(
+        &self,
+        session: SessionRequest,
+        bytes_max: i32,
+        max_wait: Duration,
+    ) -> Result<FetchAnswer, Error> {
         let has_ids = session.has_ids;
         let rack = self.shared.client.settings().client_rack.as_deref();
-        let (request, sent) = fetch(session, bytes_max, &self.shared.settings, rack);
+        let (request, sent) = fetch(session, bytes_max, max_wait, &self.shared.settings, rack);
         let response = self.call(request, has_ids).await?;
         let (answer, hints) = fetched(&sent, response);
         for hint in hints {

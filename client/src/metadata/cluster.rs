@@ -1,6 +1,6 @@
 //! The picture of a cluster at one time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use medallion_wire::messages::MetadataResponse;
@@ -89,6 +89,12 @@ impl Cluster {
     /// The partition `index` of the topic `name`.
     pub fn partition(&self, name: &str, index: PartitionIndex) -> Option<&Partition> {
         self.topic(name)?.partition(index)
+    }
+
+    /// The racks of the brokers that hold `partition`, as far as these live and have one.
+    pub(crate) fn racks(&self, partition: &Partition) -> BTreeSet<Arc<str>> {
+        let brokers = partition.replicas.iter().filter_map(|id| self.brokers.get(id));
+        brokers.filter_map(|broker| broker.rack.clone()).filter(|rack| !rack.is_empty()).collect()
     }
 }
 

@@ -56,6 +56,8 @@ pub(super) struct Slot {
 struct Queue {
     full: VecDeque<Batch>,
     open: Option<Batch>,
+    /// What the last batch took: the next one is probably as large, and gets the memory for it at once.
+    last_bytes: usize,
     /// Whether the task has been told and has not looked yet.
     is_announced: bool,
 }
@@ -146,12 +148,13 @@ impl Accumulator {
                 let delivery = Delivery::new(Arc::clone(&open.completion), index, timestamp);
                 return Appended::Done { delivery, is_first: false };
             }
+            queue.last_bytes = self.batch_size;
             let full = queue.open.take();
             queue.full.extend(full);
             self.announce(slot, &mut queue);
         }
         let size = record.size_bytes_max();
-        let bytes = size.max(FIRST_BYTES.min(self.batch_size));
+        let bytes = size.max(queue.last_bytes.max(FIRST_BYTES).min(self.batch_size));
         let memory = reservation.take().filter(|taken| taken.bytes() >= bytes);
         let Some(memory) = memory.or_else(|| self.memory.try_take(bytes)) else {
             return Appended::NoRoom { bytes };
@@ -251,7 +254,11 @@ impl BatchSource for &Accumulator {
     fn take(&mut self, slot: usize) -> Option<Batch> {
         let slot = self.slot(slot)?;
         let mut queue = slot.queue.lock();
-        let batch = queue.full.pop_front().or_else(|| queue.open.take());
+        let batch = queue.full.pop_front().or_else(|| {
+            let open = queue.open.take()?;
+            queue.last_bytes = open.size_bytes();
+            Some(open)
+        });
         if batch.is_some() {
             slot.queued.fetch_sub(1, Ordering::Relaxed);
         }

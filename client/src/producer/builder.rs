@@ -23,6 +23,7 @@ pub struct ProducerBuilder {
     settings: ProducerSettings,
     partitioner: Option<SharedPartitioner>,
     interceptors: Vec<Arc<dyn ProducerInterceptor>>,
+    fence: Option<Arc<str>>,
 }
 
 impl fmt::Debug for ProducerBuilder {
@@ -33,7 +34,7 @@ impl fmt::Debug for ProducerBuilder {
 
 impl ProducerBuilder {
     pub(super) fn new(client: Client, settings: ProducerSettings) -> Self {
-        Self { client, settings, partitioner: None, interceptors: Vec::new() }
+        Self { client, settings, partitioner: None, interceptors: Vec::new(), fence: None }
     }
 
     /// Who chooses partitions, instead of Kafka's rule.
@@ -50,16 +51,32 @@ impl ProducerBuilder {
         self
     }
 
+    /// Shuts out all producers that had this name before, once this one has written: brokers refuse what they send to that partition
+    /// from then on (`INVALID_PRODUCER_EPOCH`), however long it was under way. Records belong to no transaction. It takes brokers with
+    /// transactions ([`Producer::find_fence`]), the right to write as this `transactional.id`, and idempotence.
+    #[must_use]
+    pub fn fence(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.fence = Some(name.into());
+        self
+    }
+
     /// Makes the producer.
     ///
     /// # Errors
     /// For settings that do not go together.
     pub fn build(self) -> Result<Producer, Error> {
-        let Self { client, settings, partitioner, interceptors } = self;
+        let Self { client, settings, partitioner, interceptors, fence } = self;
         settings.validate(client.settings())?;
+        if fence.is_some() && (settings.transactional_id.is_some() || !settings.enable_idempotence) {
+            return Err(Error::TransactionState {
+                subject: "the producer".into(),
+                reason: "a fence needs enable.idempotence, and goes beside no transactional.id".into(),
+            });
+        }
         let policy = Policy {
             is_idempotent: settings.enable_idempotence,
             is_transactional: settings.transactional_id.is_some(),
+            is_fenced: fence.is_some(),
             linger: settings.linger,
             delivery_timeout: settings.delivery_timeout,
             retries: settings.retries,
@@ -80,7 +97,7 @@ impl ProducerBuilder {
         let ignores_keys = settings.partitioner_ignore_keys;
         let partitioner = partitioner.unwrap_or_else(|| Arc::new(ByKey { ignores_keys }));
         let purpose = Purpose::Produce(client.next_number());
-        let shared = Arc::new(Shared::new(client, settings, accumulator, partitioner, interceptors));
+        let shared = Arc::new(Shared::new(client, settings, accumulator, partitioner, interceptors, fence));
         tokio::spawn(Task::new(Arc::clone(&shared), Sender::new(policy), purpose).run());
         Ok(Producer { handle: Arc::new(Handle { shared }) })
     }

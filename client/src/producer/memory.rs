@@ -5,11 +5,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Semaphore;
 
+/// Who has waited goes on only when so much is free, or an eighth of all: woken for every batch that ends it would sleep again at
+/// once, and that costs more than what the batch is about.
+const WAKE_BYTES_MAX: usize = 1 << 20;
+
 /// The memory of one producer's batches, in bytes.
 #[derive(Debug)]
 pub(super) struct Memory {
     free: Semaphore,
     total: usize,
+    wake_bytes: usize,
     waiting: AtomicUsize,
 }
 
@@ -33,7 +38,8 @@ pub(super) struct Reservation {
 impl Memory {
     pub(super) fn new(total: usize) -> Arc<Self> {
         let total = total.min(Semaphore::MAX_PERMITS);
-        Arc::new(Self { free: Semaphore::new(total), total, waiting: AtomicUsize::new(0) })
+        let wake_bytes = WAKE_BYTES_MAX.min(total / 8);
+        Arc::new(Self { free: Semaphore::new(total), total, wake_bytes, waiting: AtomicUsize::new(0) })
     }
 
     pub(super) fn total(&self) -> usize {
@@ -63,11 +69,14 @@ impl Memory {
         Waiting(self)
     }
 
-    /// Waits for `bytes`, first come first served. Giving up takes nothing.
+    /// Waits for `bytes`, first come first served, and until there is room for some more records. Giving up takes nothing.
     pub(super) async fn take(self: &Arc<Self>, bytes: usize) -> Option<Reservation> {
-        let permit = self.free.acquire_many(u32::try_from(bytes).ok()?).await.ok()?;
+        let free = bytes.max(self.wake_bytes);
+        let permit = self.free.acquire_many(u32::try_from(free).ok()?).await.ok()?;
         permit.forget();
-        Some(Reservation { memory: Arc::clone(self), bytes })
+        let mut taken = Reservation { memory: Arc::clone(self), bytes: free };
+        taken.shrink_to(bytes);
+        Some(taken)
     }
 
     /// Whoever waits is told that there will be no room.

@@ -3,13 +3,14 @@
 //! The way of a record: [`Producer::send`] chooses its partition ([`Partitioner`]) and writes it into that partition's open batch
 //! (`accumulator`). The producer's task hears of batches, not of records; its machine (`sender`) decides what goes when, and a
 //! task for each broker (`sink`) seals the batches and sends them (`request`). Around records of a `transaction` its coordinator is
-//! asked. What becomes of a batch (`completion`) all its
+//! asked; a `fence` has it give out epochs alone. What becomes of a batch (`completion`) all its
 //! records' [`Delivery`]s see.
 
 mod accumulator;
 mod batch;
 mod builder;
 mod completion;
+mod fence;
 mod interceptor;
 mod memory;
 mod metrics;

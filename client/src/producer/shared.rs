@@ -9,6 +9,7 @@ use medallion_wire::{PartitionIndex, TopicPartition};
 use parking_lot::Mutex;
 
 use super::accumulator::{Accumulator, Slot};
+use super::fence::Fence;
 use super::interceptor::ProducerInterceptor;
 use super::metrics::Counters;
 use super::partitioner::{SharedPartitioner, Sticky, pick};
@@ -46,6 +47,8 @@ pub(super) struct Shared {
     pub(super) partitioner: SharedPartitioner,
     pub(super) interceptors: Vec<Arc<dyn ProducerInterceptor>>,
     pub(super) counters: Counters,
+    /// `None` for a producer that fences nobody.
+    pub(super) fence: Option<Fence>,
     /// `None` without `transactional.id`.
     pub(super) transactions: Option<Transactions>,
     /// How many wait for all batches to end.
@@ -59,10 +62,12 @@ impl Shared {
         accumulator: Accumulator,
         partitioner: SharedPartitioner,
         interceptors: Vec<Arc<dyn ProducerInterceptor>>,
+        fence: Option<Arc<str>>,
     ) -> Self {
         let id = settings.transactional_id.as_deref();
         let transactions = id.map(|id| Transactions::new(id, &settings));
         Self {
+            fence: fence.map(|name| Fence::new(&name, &settings)),
             transactions,
             client,
             settings,

@@ -155,10 +155,13 @@ impl Task {
     fn execute(&mut self, command: Command) {
         match command {
             Command::InitProducerId => {
-                let (client, events) = (self.shared.client.clone(), self.events.clone());
+                let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
                 tokio::spawn(async move {
+                    let identity = match &shared.fence {
+                        Some(fence) => fence.identify(&shared.client).await,
+                        None => init_producer_id(shared.client.clone()).await,
+                    };
                     // Where the task has ended nobody needs the answer.
-                    let identity = init_producer_id(client).await;
                     let _ = events.send(Event::Identified(identity));
                 });
             }

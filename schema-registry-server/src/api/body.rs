@@ -10,6 +10,8 @@ use super::problem::Problem;
 pub(super) fn object(body: &[u8]) -> Result<Json, Problem> {
     let text = std::str::from_utf8(body)
         .map_err(|error| Problem::new(400, format!("The request body is not UTF-8: {error}")))?;
+    // As Jackson does.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim().is_empty() {
         return Err(Problem::new(422, "The request body must not be empty"));
     }

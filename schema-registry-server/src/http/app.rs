@@ -121,7 +121,7 @@ impl App {
             Ok(user) => user,
             Err(denied) => return (endpoint, Answer::Denied(denied)),
         };
-        let body = match self.read_body(body).await {
+        let body = match self.read_body(&parts.headers, body).await {
             Ok(body) => body,
             Err(problem) => return (endpoint, Answer::Problem(problem)),
         };
@@ -145,7 +145,12 @@ impl App {
         (endpoint, answer)
     }
 
-    async fn read_body(&self, body: Body) -> Result<Bytes, Problem> {
+    async fn read_body(&self, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+        let encoding = text(headers, header::CONTENT_ENCODING).unwrap_or("identity");
+        if !encoding.eq_ignore_ascii_case("identity") {
+            let message = format!("Request bodies are not unpacked: Content-Encoding is {encoding}");
+            return Err(Problem::new(415, message));
+        }
         let read = timeout(self.fixed.body_timeout, self.read_parts(body.into_data_stream())).await;
         read.unwrap_or_else(|_| Err(slow("medallion.request.body.timeout.ms", self.fixed.body_timeout)))
     }

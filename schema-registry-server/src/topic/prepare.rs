@@ -1,15 +1,18 @@
 //! The topic before it is read: made where it is not there, looked at where it is.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use medallion_client::admin::ConfigResource;
+use medallion_client::admin::{ClusterDescription, ConfigResource};
 use medallion_client::{Admin, Client, Error, NewTopic};
 use medallion_wire::ResponseError;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
 use crate::settings::RegistrySettings;
 
+/// The wait before it is told that no broker answers.
+const NEWS_AFTER: Duration = Duration::from_secs(3);
 /// The wait between two looks for a topic that was just made.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -17,6 +20,17 @@ const PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PrepareError {
+    /// Nobody answers, or nobody that speaks as `kafkastore.security.protocol` says.
+    #[error(
+        "no broker of kafkastore.bootstrap.servers={servers} answered within {} ms (kafkastore.init.timeout.ms)",
+        after.as_millis()
+    )]
+    NoBroker {
+        /// The addresses.
+        servers: String,
+        /// How long it was waited for.
+        after: Duration,
+    },
     /// The cluster does not tell, or refuses to make it.
     #[error("the topic {topic} (kafkastore.topic) cannot be prepared: {reason}")]
     Cluster {
@@ -59,7 +73,7 @@ pub(crate) async fn prepare(client: &Client, settings: &RegistrySettings) -> Res
     let topic = settings.topic.as_str();
     let failed = |reason| PrepareError::Cluster { topic: topic.to_owned(), reason };
     let admin = Admin::new(client);
-    let cluster = admin.describe_cluster().await.map_err(failed)?;
+    let cluster = reach(&admin, settings).await?;
     let cluster_id = cluster.id.as_deref().unwrap_or_default().to_owned();
     if settings.skips_validation {
         return Ok(cluster_id);
@@ -70,6 +84,26 @@ pub(crate) async fn prepare(client: &Client, settings: &RegistrySettings) -> Res
     }
     verify(&admin, settings).await?;
     Ok(cluster_id)
+}
+
+/// What the cluster is, which is what the start waits for where no broker answers.
+async fn reach(admin: &Admin, settings: &RegistrySettings) -> Result<ClusterDescription, PrepareError> {
+    let failed = |reason| PrepareError::Cluster { topic: settings.topic.clone(), reason };
+    let mut cluster = pin!(timeout(settings.init_timeout, admin.describe_cluster()));
+    let described = match timeout(NEWS_AFTER, &mut cluster).await {
+        Ok(described) => described,
+        Err(_) => {
+            let servers = settings.bootstrap_servers.join(",");
+            warn!(servers, "no broker of kafkastore.bootstrap.servers has answered so far; waiting");
+            cluster.await
+        }
+    };
+    described
+        .map_err(|_| PrepareError::NoBroker {
+            servers: settings.bootstrap_servers.join(","),
+            after: settings.init_timeout,
+        })?
+        .map_err(failed)
 }
 
 async fn exists(admin: &Admin, topic: &str) -> Result<bool, Error> {

@@ -20,6 +20,8 @@ use crate::settings::RegistrySettings;
 const QUEUE_LENGTH: usize = 1024;
 /// Records of one decision go in one batch: they wait for each other until the last one is there.
 const LINGER: Duration = Duration::from_millis(5);
+/// How long the brokers may take to get ready for fencing before the first write.
+const FENCE_PATIENCE: Duration = Duration::from_secs(10);
 /// A batch that takes all records of a usual decision.
 const BATCH_BYTES: usize = 512 * 1024;
 
@@ -72,6 +74,7 @@ impl Writer {
         let counters = Arc::new(WriterCounters::default());
         let task = Task {
             producing,
+            group_id: settings.group_id.clone(),
             state,
             leadership,
             writing,
@@ -110,7 +113,11 @@ struct Producing {
     client: Client,
     settings: ProducerSettings,
     topic: String,
+    /// The name that all instances write under, each leader in an epoch of its own; none where brokers cannot fence.
+    fence: Option<String>,
     producer: Producer,
+    /// For which the producer was made.
+    term: Option<u64>,
 }
 
 impl Producing {
@@ -132,14 +139,60 @@ impl Producing {
             .max_request_size(settings.request_bytes_max.saturating_mul(2).max(1 << 20))
             .buffer_memory(settings.request_bytes_max.saturating_mul(4).max(32 << 20));
         let producer = Producer::new(&client, settings_of_producer.clone())?;
-        Ok(Self { client, settings: settings_of_producer, topic: settings.topic.clone(), producer })
+        let (settings, topic) = (settings_of_producer, settings.topic.clone());
+        Ok(Self { client, settings, topic, fence: None, producer, term: None })
+    }
+
+    /// Finds out whether leaders can be fenced, and has the brokers get ready for it.
+    async fn find_fence(&mut self, group_id: &str) {
+        let name = format!("{group_id}-{}", self.topic);
+        let found = timeout(FENCE_PATIENCE, Producer::find_fence(&self.client, &name)).await;
+        match found {
+            Ok(Ok(())) => {
+                info!(transactional_id = name, "an earlier leader is fenced by the epoch of the next one");
+                self.fence = Some(name);
+            }
+            Ok(Err(Error::UnsupportedVersion { .. })) => {
+                info!("these brokers have no transactions; an earlier leader is fenced by time alone");
+            }
+            Ok(Err(error)) => {
+                warn!(transactional_id = name, %error, "an earlier leader is fenced by time alone");
+            }
+            Err(_) => {
+                warn!(transactional_id = name, "no coordinator; an earlier leader is fenced by time alone");
+            }
+        }
+    }
+
+    /// Each term writes under an epoch of its own, which the first record of the term tells the brokers.
+    fn begin(&mut self, term: u64) -> Result<(), Error> {
+        if self.fence.is_some() && self.term != Some(term) {
+            self.renew()?;
+        }
+        self.term = Some(term);
+        Ok(())
+    }
+
+    fn renew(&mut self) -> Result<(), Error> {
+        let builder = Producer::builder(&self.client, self.settings.clone());
+        let builder = match &self.fence {
+            Some(name) => builder.fence(name.as_str()),
+            None => builder,
+        };
+        self.producer = builder.build()?;
+        Ok(())
     }
 
     /// Appends records in one batch.
     async fn append(&mut self, records: &[Record]) -> Result<Written, Error> {
         let outcome = self.try_append(records).await;
-        if outcome.as_ref().is_err_and(Error::is_fatal) {
-            self.producer = Producer::new(&self.client, self.settings.clone())?;
+        let Err(error) = &outcome else { return outcome };
+        if error.code() == Some(ResponseError::TransactionalIdAuthorizationFailed) {
+            warn!(%error, "an earlier leader is fenced by time alone from now on");
+            self.fence = None;
+            self.renew()?;
+        } else if error.is_fatal() {
+            self.renew()?;
         }
         outcome
     }
@@ -180,6 +233,7 @@ struct Written {
 
 struct Task {
     producing: Producing,
+    group_id: String,
     state: Arc<State>,
     leadership: watch::Receiver<Leadership>,
     /// Held from the last look at who leads until records are acknowledged or given up.
@@ -193,6 +247,7 @@ struct Task {
 
 impl Task {
     async fn run(mut self, mut waiting: mpsc::Receiver<Queued>) {
+        self.producing.find_fence(&self.group_id).await;
         while let Some(Queued { write, reply }) = waiting.recv().await {
             let outcome = self.write(write).await;
             if outcome.is_err() {
@@ -284,6 +339,7 @@ impl Task {
         if self.check_leadership()? != term {
             return Err(Problem::unknown_leader("The leader has changed; try again"));
         }
+        self.producing.begin(term).map_err(|error| failed(write, &error))?;
         let noop = Record { key: Key::Noop.encode(), value: None };
         let appended =
             timeout(self.append_timeout * 2, self.producing.append(std::slice::from_ref(&noop))).await;

@@ -48,7 +48,8 @@ impl Store {
     ) -> Result<(), String> {
         let bytes = key.ok_or("the record has no key")?;
         let key = Key::decode(bytes)?;
-        let value = value.map(parse_value).transpose()?;
+        // Karapace deletes by values of no bytes.
+        let value = value.filter(|value| !value.is_empty()).map(parse_value).transpose()?;
         self.apply_value(timestamp, &key, value.as_ref())?;
         self.note_spelling(key, bytes, value.is_some());
         Ok(())

@@ -38,6 +38,10 @@ impl Address {
         if uri.host().is_none_or(str::is_empty) || uri.query().is_some() {
             return Err(invalid("expected a host, and no query".to_owned()));
         }
+        let has_port = host.rsplit(']').next().is_some_and(|end| end.contains(':'));
+        if has_port && uri.port_u16().is_none() {
+            return Err(invalid("expected a port from 0 to 65535".to_owned()));
+        }
         let decode = |text: &str| percent_decode_str(text).decode_utf8().map(|text| text.into_owned());
         let credentials = credentials.map(decode).transpose().map_err(|error| invalid(error.to_string()))?;
         Ok(Self { base: base.into(), credentials })
@@ -73,9 +77,16 @@ mod tests {
 
     #[test]
     fn what_is_no_url_is_refused_without_its_password() {
-        for url in
-            ["localhost:8081", "mock://scope", "http://", "http://a b", "http://host/?x=1", "http://:80"]
-        {
+        for url in [
+            "localhost:8081",
+            "mock://scope",
+            "http://",
+            "http://a b",
+            "http://host/?x=1",
+            "http://:80",
+            "http://host:99999",
+            "http://[::1]:x",
+        ] {
             let error = Address::parse(url).unwrap_err().to_string();
             assert!(error.starts_with(&format!("schema.registry.url: {url}: ")), "{error}");
         }

@@ -26,7 +26,7 @@ import org.apache.kafka.common.PartitionInfo;
 /**
  * Runs the assignors of Kafka's own consumer, on the bytes of the protocol.
  *
- * <p>A group is {"assignor", "topics": {name: partitions}, "members": {id: {"instance", "subscription": base64}}}; it answers
+ * <p>A group is {"assignor", "topics": {name: [racks of each partition]}, "members": {id: {"instance", "subscription": base64}}}; it answers
  * {member: assignment in base64}.
  */
 final class ClientAssignors {
@@ -71,13 +71,19 @@ final class ClientAssignors {
     }
 
     private static Cluster cluster(JsonNode topics) {
-        Node node = new Node(1, "localhost", 1);
+        Map<String, Node> racks = new HashMap<>();
+        Map<String, Integer> indexes = new HashMap<>();
+        Node nowhere = new Node(0, "localhost", 1);
         List<PartitionInfo> partitions = new ArrayList<>();
-        topics.fields().forEachRemaining(topic -> {
-            for (int index = 0; index < topic.getValue().asInt(); index++) {
-                partitions.add(new PartitionInfo(topic.getKey(), index, node, new Node[] {node}, new Node[] {node}));
-            }
-        });
-        return new Cluster("c", List.of(node), partitions, Set.of(), Set.of());
+        topics.fields().forEachRemaining(topic -> topic.getValue().forEach(partition -> {
+            List<Node> holders = new ArrayList<>();
+            partition.forEach(rack -> holders.add(racks.computeIfAbsent(rack.asText(), name -> new Node(racks.size() + 1, "localhost", 1, name))));
+            Node[] replicas = holders.isEmpty() ? new Node[] {nowhere} : holders.toArray(new Node[0]);
+            int index = indexes.merge(topic.getKey(), 1, Integer::sum) - 1;
+            partitions.add(new PartitionInfo(topic.getKey(), index, replicas[0], replicas, replicas));
+        }));
+        List<Node> nodes = new ArrayList<>(racks.values());
+        nodes.add(nowhere);
+        return new Cluster("c", nodes, partitions, Set.of(), Set.of());
     }
 }

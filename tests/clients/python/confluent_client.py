@@ -1,7 +1,10 @@
 """confluent-kafka-python (librdkafka)."""
 import time
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicCollection, TopicPartition
+from confluent_kafka.admin import (
+    AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, OffsetSpec, ResourceType,
+)
 
 from scenario import Journal, Steering, ends, load_ids, main, record_json, unhex, wait_until
 
@@ -230,7 +233,47 @@ def commit(bootstrap, step):
     return {"error": failed[0]} if failed else {}
 
 
+def admin(bootstrap, step):
+    client = AdminClient({"bootstrap.servers": bootstrap})
+    topic = step["topic"]
+    partition = TopicPartition(topic, 0)
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[
+        ConfigEntry("retention.ms", "7200000", incremental_operation=AlterConfigOpType.SET),
+    ])
+
+    def of(futures, key=topic):
+        return futures[key].result(30)
+
+    def create():
+        return client.create_topics([NewTopic(topic, num_partitions=2, replication_factor=1)])
+
+    of(create())
+    try:
+        again = of(create()) is None
+    except KafkaException:
+        again = False
+    of(client.create_partitions([NewPartitions(topic, 3)]))
+    of(client.incremental_alter_configs([resource]), resource)
+    configs = of(client.describe_configs([resource]), resource)
+    everything = client.list_topics(timeout=30)
+    described = of(client.describe_topics(TopicCollection([topic])))
+    cluster = client.describe_cluster().result(30)
+    produce(bootstrap, {**step, "partition": 0, "records": [{"key": None, "value": "61"}, {"key": None, "value": "62"}]})
+    low = of(client.delete_records([TopicPartition(topic, 0, 1)]), partition).low_watermark
+    high = of(client.list_offsets({partition: OffsetSpec.latest()}), partition).offset
+    # What is asked for by name is created, so this comes before the end.
+    alone = client.list_topics(topic, timeout=30).topics
+    of(client.delete_topics([topic]))
+    return {
+        "created": True, "again": again, "listed": topic in everything.topics,
+        "alone": {name: len(one.partitions) for name, one in alone.items()},
+        "leftover": topic in client.list_topics(timeout=30).topics, "groups": len(client.list_consumer_groups().result(30).valid),
+        "brokers": len(everything.brokers), "nodes": len(cluster.nodes), "controller": cluster.controller.id,
+        "partitions": len(described.partitions), "retention": configs["retention.ms"].value, "low": low, "high": high,
+    }
+
+
 main({
     "produce": produce, "read": read, "offsets_for_time": offsets_for_time, "load": load, "member": member, "steer": steer,
-    "committed": committed, "commit": commit,
+    "committed": committed, "commit": commit, "admin": admin,
 })

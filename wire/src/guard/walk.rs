@@ -28,7 +28,7 @@ impl<'a> Walker<'a> {
     }
 
     /// Fails unless all bytes were walked over.
-    pub(super) fn end(&self) -> Walked<()> {
+    fn end(&self) -> Walked<()> {
         match self.left() {
             0 => Ok(()),
             left => Err(self.fault(Problem::TrailingBytes { left })),

@@ -1,5 +1,8 @@
 //! Who of a classic group reads what: pure functions, run by the group's leader.
 
+mod nearness;
+mod racks;
+mod range;
 mod sticky;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -22,10 +25,15 @@ pub(crate) struct Member {
     pub(crate) owned: BTreeSet<TopicPartition>,
     /// In which generation it had that.
     pub(crate) generation: i32,
+    /// `client.rack`, where it has one.
+    pub(crate) rack: Option<Arc<str>>,
 }
 
-/// How many partitions each topic has.
-pub(crate) type Topics = BTreeMap<Arc<str>, i32>;
+/// The racks of the brokers that hold a partition, as far as they are known.
+pub(crate) type Racks = BTreeSet<Arc<str>>;
+
+/// The partitions of each topic, from 0.
+pub(crate) type Topics = BTreeMap<Arc<str>, Arc<[Racks]>>;
 
 /// What each member gets.
 pub(crate) type GroupAssignment = BTreeMap<Arc<str>, BTreeSet<TopicPartition>>;
@@ -36,7 +44,7 @@ pub(crate) fn assign(assignor: PartitionAssignor, members: &[Member], topics: &T
     let mut members: Vec<&Member> = members.iter().collect();
     members.sort_by(|one, other| order(one).cmp(&order(other)));
     match assignor {
-        PartitionAssignor::Range => range(&members, topics),
+        PartitionAssignor::Range => range::assign(&members, topics),
         PartitionAssignor::RoundRobin => round_robin(&members, topics),
         PartitionAssignor::Sticky => sticky::assign(&members, topics),
         PartitionAssignor::CooperativeSticky => sticky::assign_cooperatively(&members, topics),
@@ -56,35 +64,15 @@ fn give(assignment: &mut GroupAssignment, member: &Member, partition: TopicParti
     assignment.entry(Arc::clone(&member.id)).or_default().insert(partition);
 }
 
-/// Of each topic a run of neighbours to each member; the first members get one more where it does not come out even.
-fn range(members: &[&Member], topics: &Topics) -> GroupAssignment {
-    let mut assignment = empty(members);
-    for (topic, count) in topics {
-        let subscribers: Vec<&&Member> =
-            members.iter().filter(|member| member.topics.contains(topic)).collect();
-        let Ok(total @ 1..) = i32::try_from(subscribers.len()) else { continue };
-        let (each, more) = (count / total, count % total);
-        let mut next = 0;
-        for (place, member) in (0..).zip(subscribers) {
-            let own = each + i32::from(place < more);
-            for index in next..next + own {
-                give(&mut assignment, member, TopicPartition::new(Arc::clone(topic), index));
-            }
-            next += own;
-        }
-    }
-    assignment
-}
-
 /// Partitions of all topics in turn; who does not subscribe to a topic is passed over.
 fn round_robin(members: &[&Member], topics: &Topics) -> GroupAssignment {
     let mut assignment = empty(members);
     let mut turn = members.iter().cycle().peekable();
-    for (topic, count) in topics {
+    for (topic, partitions) in topics {
         if !members.iter().any(|member| member.topics.contains(topic)) {
             continue;
         }
-        for index in 0..*count {
+        for (index, _) in (0..).zip(partitions.iter()) {
             while turn.peek().is_some_and(|member| !member.topics.contains(topic)) {
                 turn.next();
             }

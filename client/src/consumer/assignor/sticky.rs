@@ -2,12 +2,15 @@
 //!
 //! What members had is kept where it is still theirs to have; what nobody has goes to the least loaded subscriber, scarce
 //! partitions first; then partitions move, one at a time, from a member to a subscriber that has two less or fewer, until none can.
+//! Where racks matter, what is free goes first to members in its racks that have room, and at the end partitions move or change places
+//! wherever that brings more of them near to their readers and is as even (KIP-881).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use medallion_wire::TopicPartition;
 
+use super::nearness::Nearness;
 use super::{GroupAssignment, Member, Topics, empty};
 
 type Owners<'a> = BTreeMap<TopicPartition, &'a Member>;
@@ -59,16 +62,17 @@ fn share(members: &[&Member], topics: &Topics, owners: &Owners<'_>) -> GroupAssi
     let mut assignment = empty(members);
     let mut free: Vec<(usize, TopicPartition)> = Vec::new();
     let is_even = members.windows(2).all(|pair| pair[0].topics == pair[1].topics);
-    let is_wanted = |topic: &&Arc<str>| members.iter().any(|member| member.topics.contains(*topic));
-    let counts = topics.iter().filter(|(topic, _)| is_wanted(topic)).map(|(_, count)| *count);
-    let total: usize = counts.map(|count| usize::try_from(count).unwrap_or(0)).sum();
+    let wanted: Topics = topics
+        .iter()
+        .filter(|(topic, _)| members.iter().any(|member| member.topics.contains(*topic)))
+        .map(|(topic, partitions)| (Arc::clone(topic), Arc::clone(partitions)))
+        .collect();
+    let nearness = Nearness::new(members, &wanted);
+    let total = wanted.values().map(|partitions| partitions.len()).sum();
     let mut quota = Quota::new(total, members.len(), is_even);
-    for (topic, count) in topics {
+    for (topic, partitions) in &wanted {
         let subscribers = members.iter().filter(|member| member.topics.contains(topic)).count();
-        if subscribers == 0 {
-            continue;
-        }
-        for index in 0..*count {
+        for (index, _) in (0..).zip(partitions.iter()) {
             let partition = TopicPartition::new(Arc::clone(topic), index);
             let owner = owners.get(&partition).filter(|owner| owner.topics.contains(topic));
             match owner {
@@ -80,14 +84,41 @@ fn share(members: &[&Member], topics: &Topics, owners: &Owners<'_>) -> GroupAssi
         }
     }
     free.sort();
+    if let Some(nearness) = &nearness {
+        free.sort_by_key(|(_, partition)| nearness.count(members, partition));
+        free.retain(|(_, partition)| !give_near(members, nearness, &mut quota, partition, &mut assignment));
+    }
     for (_, partition) in free {
         let subscribers = members.iter().filter(|member| member.topics.contains(&partition.topic));
         if let Some(least) = subscribers.min_by_key(|member| assignment[&member.id].len()) {
             assignment.entry(Arc::clone(&least.id)).or_default().insert(partition);
         }
     }
-    even_out(members, owners, &mut assignment);
-    assignment
+    loop {
+        even_out(members, owners, nearness.as_ref(), &mut assignment);
+        // What members have now may be moved to others than what they had.
+        if !nearness.as_ref().is_some_and(|nearness| nearness.improve(members, &mut assignment)) {
+            return assignment;
+        }
+    }
+}
+
+/// Gives a partition to the least loaded member in its racks, and tells whether one has room.
+fn give_near(
+    members: &[&Member],
+    nearness: &Nearness<'_>,
+    quota: &mut Quota,
+    partition: &TopicPartition,
+    assignment: &mut GroupAssignment,
+) -> bool {
+    let subscribers = members.iter().filter(|member| member.topics.contains(&partition.topic));
+    let near = subscribers.filter(|member| nearness.is_in_rack(member, partition));
+    let Some(least) = near.min_by_key(|member| assignment[&member.id].len()) else { return false };
+    let has_room = quota.takes(assignment[&least.id].len());
+    if has_room {
+        assignment.entry(Arc::clone(&least.id)).or_default().insert(partition.clone());
+    }
+    has_room
 }
 
 /// How much members keep where all subscribe to the same: nobody more than the even share, so that nothing moves twice.
@@ -116,8 +147,13 @@ impl Quota {
 
 /// Moves partitions from members with more to subscribers with at least two less. Each move makes the sum of squares smaller, so it
 /// ends.
-fn even_out(members: &[&Member], owners: &Owners<'_>, assignment: &mut GroupAssignment) {
-    while let Some((from, to, partition)) = next_move(members, owners, assignment) {
+fn even_out(
+    members: &[&Member],
+    owners: &Owners<'_>,
+    nearness: Option<&Nearness<'_>>,
+    assignment: &mut GroupAssignment,
+) {
+    while let Some((from, to, partition)) = next_move(members, owners, nearness, assignment) {
         if let Some(own) = assignment.get_mut(&from) {
             own.remove(&partition);
         }
@@ -128,6 +164,7 @@ fn even_out(members: &[&Member], owners: &Owners<'_>, assignment: &mut GroupAssi
 fn next_move(
     members: &[&Member],
     owners: &Owners<'_>,
+    nearness: Option<&Nearness<'_>>,
     assignment: &GroupAssignment,
 ) -> Option<(Arc<str>, Arc<str>, TopicPartition)> {
     let count = |member: &Member| assignment[&member.id].len();
@@ -137,10 +174,12 @@ fn next_move(
         for to in by_count.iter().rev().take_while(|to| count(to) + 1 < count(from)) {
             let own = assignment[&from.id].iter();
             let movable = own.filter(|partition| to.topics.contains(&partition.topic));
-            // What it had before moves last.
-            let is_kept =
-                |partition: &&TopicPartition| owners.get(*partition).is_some_and(|owner| owner.id == from.id);
-            if let Some(partition) = movable.min_by_key(is_kept) {
+            // What comes nearer moves first, and what it had before moves last.
+            let order = |partition: &&TopicPartition| {
+                let is_kept = owners.get(*partition).is_some_and(|owner| owner.id == from.id);
+                (nearness.map_or(0, |nearness| nearness.loss(from, to, partition)), is_kept)
+            };
+            if let Some(partition) = movable.min_by_key(order) {
                 return Some((Arc::clone(&from.id), Arc::clone(&to.id), partition.clone()));
             }
         }

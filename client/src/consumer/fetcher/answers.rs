@@ -17,11 +17,14 @@ impl Fetcher {
         random: f64,
     ) {
         let Some(broker) = self.brokers.get_mut(&id) else { return };
-        broker.is_asked = false;
+        let asked_at = broker.asked_at.take().unwrap_or(now);
         let error = match outcome {
             Ok(answer) if answer.error.is_none() => {
                 broker.session.answered(answer.session_id);
                 (broker.failures, broker.not_before) = (0, None);
+                let items = answer.partitions.iter().flat_map(|(_, partition)| &partition.items);
+                let bytes = items.map(|item| item.bytes).sum();
+                broker.answer_size.note(bytes, now.duration_since(asked_at));
                 for (partition, answer) in answer.partitions {
                     self.take_partition(id, &partition, answer, now, random);
                 }

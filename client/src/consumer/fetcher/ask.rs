@@ -1,6 +1,7 @@
 //! What is to be asked of whom.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use medallion_wire::{BrokerId, LeaderEpoch, TopicPartition};
 use tokio::time::Instant;
@@ -11,6 +12,16 @@ use super::{Command, Fetcher, Question};
 
 /// Below so much room nothing is fetched: small answers cost as much as large ones.
 const ROOM_BYTES_MIN: usize = 64 << 10;
+
+/// With so much of its `max.partition.fetch.bytes` waiting to be polled, as a part, a partition is fetched again.
+const REFETCH_SHARE: usize = 4;
+
+/// How long a broker may hold an answer back at least while some of its partitions are left out of the question.
+const SHORT_WAIT: Duration = Duration::from_millis(2);
+
+/// The answer is to come within this part of the time for which a partition has been full: as long as that has taken, the user
+/// will take to poll what is there.
+const SHARE_OF_FULL_TIME: u32 = 8;
 
 impl Fetcher {
     /// All that is to be done now.
@@ -83,18 +94,23 @@ impl Fetcher {
         let room = self.policy.bytes_max.saturating_sub(self.bytes);
         let is_free = |id: &BrokerId| {
             let broker = self.brokers.get(id);
-            broker.is_none_or(|one| !one.is_asked && one.not_before.is_none_or(|at| at <= now))
+            broker.is_none_or(|one| one.asked_at.is_none() && one.not_before.is_none_or(|at| at <= now))
         };
         let free: Vec<BrokerId> = self.live.iter().copied().filter(|id| is_free(id)).collect();
         if free.is_empty() || room < ROOM_BYTES_MIN.min(self.policy.bytes_max / 4) {
             return;
         }
         let mut wanted: BTreeMap<BrokerId, BTreeMap<TopicPartition, Asked>> = BTreeMap::new();
-        let mut sources = std::collections::BTreeSet::new();
+        let (mut sources, mut max_waits) = (BTreeSet::new(), BTreeMap::new());
         for (partition, state) in &mut self.partitions {
-            let Some(source) = source(state, &self.live, self.policy.partition_bytes_max, now) else {
+            let Some(source) = source(state, &self.live, now) else { continue };
+            if !state.has_room(self.policy.partition_bytes_max / REFETCH_SHARE) {
+                let full_for = now.duration_since(*state.full_since.get_or_insert(now));
+                let max_wait = max_waits.entry(source).or_insert(full_for / SHARE_OF_FULL_TIME);
+                *max_wait = (*max_wait).min(full_for / SHARE_OF_FULL_TIME);
                 continue;
-            };
+            }
+            state.full_since = None;
             sources.insert(source);
             let Some(leader) = state.leader else { continue };
             if free.contains(&source) {
@@ -108,28 +124,24 @@ impl Fetcher {
             }
         }
         // Every broker gets its share, so that none of them starves while another waits for records.
-        let share = i32::try_from(room / sources.len().max(1)).unwrap_or(i32::MAX);
-        let bytes_max = share.min(self.policy.fetch_bytes_max);
+        let share = room / sources.len().max(1);
         for (id, partitions) in wanted {
             let broker = self.brokers.entry(id).or_default();
-            broker.is_asked = true;
+            broker.asked_at = Some(now);
+            let answer_max = broker.answer_size.bytes_max().max(self.policy.partition_bytes_max).min(share);
+            let bytes_max = i32::try_from(answer_max).unwrap_or(i32::MAX).min(self.policy.fetch_bytes_max);
             let request = broker.session.request(partitions);
-            commands.push(Command::Fetch { broker: id, request, bytes_max });
+            let max_wait = max_waits.get(&id).map_or(self.policy.fetch_max_wait, |max_wait| {
+                (*max_wait).max(SHORT_WAIT).min(self.policy.fetch_max_wait)
+            });
+            commands.push(Command::Fetch { broker: id, request, bytes_max, max_wait });
         }
     }
 }
 
-/// Who a partition is to be fetched from now, if it is.
-fn source(
-    state: &mut Partition,
-    live: &std::collections::BTreeSet<BrokerId>,
-    partition_bytes_max: usize,
-    now: Instant,
-) -> Option<BrokerId> {
-    // The batch that is polled just now does not count: the next one is to be there when it ends.
-    let queued = state.bytes - state.items.front().map_or(0, |item| item.bytes);
-    let has_room = queued < partition_bytes_max.max(1);
-    if !state.is_ready() || state.is_held() || state.is_broken || !has_room || !state.may_ask(now) {
+/// Who a partition is to be fetched from now, if it is and has room.
+fn source(state: &mut Partition, live: &BTreeSet<BrokerId>, now: Instant) -> Option<BrokerId> {
+    if !state.is_ready() || state.is_held() || state.is_broken || !state.may_ask(now) {
         return None;
     }
     let leader = state.leader?;

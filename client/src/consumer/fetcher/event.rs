@@ -1,5 +1,7 @@
 //! What the machine is told and what it wants done.
 
+use std::time::Duration;
+
 use medallion_wire::records::{DecodedRecords, RecordBatch};
 use medallion_wire::{BrokerId, LeaderEpoch, Offset, ResponseError, TopicPartition};
 
@@ -23,8 +25,8 @@ pub(crate) enum Event {
 /// What is to be done.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Fetch, and tell of [`Event::Fetched`].
-    Fetch { broker: BrokerId, request: SessionRequest, bytes_max: i32 },
+    /// Fetch, and tell of [`Event::Fetched`]. The broker may wait for records up to `max_wait`.
+    Fetch { broker: BrokerId, request: SessionRequest, bytes_max: i32, max_wait: Duration },
     /// Look for places of partitions that the broker leads.
     Place { broker: BrokerId, questions: Vec<Question<Place>> },
     /// Look for the positions that the group has committed.

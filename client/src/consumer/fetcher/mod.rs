@@ -5,6 +5,7 @@
 //! the state; [`Fetcher::commands`] then says all that is to be done ([`ask`]). What comes back too late belongs to an older version
 //! of its partition and is thrown away ([`answers`]). Batches are taken out to be decoded, and settled ([`poll`]).
 
+mod answer_size;
 mod answers;
 mod ask;
 mod event;
@@ -32,6 +33,7 @@ use crate::backoff::Backoff;
 use crate::config::OffsetReset;
 use crate::error::Error;
 use crate::metadata::Cluster;
+use answer_size::AnswerSize;
 use partition::{Leader, Partition, Phase};
 use session::Session;
 
@@ -49,6 +51,8 @@ pub(crate) struct Policy {
     pub(crate) partition_bytes_max: usize,
     /// `fetch.max.bytes`.
     pub(crate) fetch_bytes_max: i32,
+    /// `fetch.max.wait.ms`.
+    pub(crate) fetch_max_wait: Duration,
     /// `queued.max.messages.kbytes`: what may wait in all.
     pub(crate) bytes_max: usize,
     /// `metadata.max.age.ms`: for how long a preferred replica is used before the leader is asked again.
@@ -82,7 +86,9 @@ pub(crate) struct Fetcher {
 #[derive(Debug, Default)]
 struct Broker {
     session: Session,
-    is_asked: bool,
+    /// Since when a request is under way.
+    asked_at: Option<Instant>,
+    answer_size: AnswerSize,
     failures: u32,
     not_before: Option<Instant>,
 }
@@ -205,7 +211,7 @@ impl Fetcher {
     /// Who leads what, as the cluster says now.
     pub(crate) fn learn(&mut self, cluster: &Cluster) {
         self.live = cluster.brokers.keys().copied().collect();
-        self.brokers.retain(|id, broker| broker.is_asked || self.live.contains(id));
+        self.brokers.retain(|id, broker| broker.asked_at.is_some() || self.live.contains(id));
         let (mut changed, mut untold) = (Vec::new(), Vec::new());
         for (partition, state) in &mut self.partitions {
             let topic = cluster.topic(&partition.topic);

@@ -56,6 +56,8 @@ pub(super) struct Partition {
     /// What waits to be polled, from `position` to `fetched`.
     pub(super) items: VecDeque<Item>,
     pub(super) bytes: usize,
+    /// Since when nothing is fetched because so much waits to be polled.
+    pub(super) full_since: Option<Instant>,
     /// Whether its first items are out to be decoded.
     pub(super) is_leased: bool,
     pub(super) is_queued: bool,
@@ -87,6 +89,7 @@ impl Partition {
             preferred: None,
             items: VecDeque::new(),
             bytes: 0,
+            full_since: None,
             is_leased: false,
             is_queued: false,
             is_broken: false,
@@ -107,6 +110,12 @@ impl Partition {
         self.is_paused || self.is_frozen
     }
 
+    /// Whether less than `bytes_max` waits to be polled. The batch that is polled just now does not count: the next one is to be there
+    /// when it ends.
+    pub(super) fn has_room(&self, bytes_max: usize) -> bool {
+        self.bytes - self.items.front().map_or(0, |item| item.bytes) < bytes_max.max(1)
+    }
+
     /// Whether its leader is still in the epoch in which it was asked.
     pub(super) fn is_led_in(&self, epoch: LeaderEpoch) -> bool {
         self.leader.is_some_and(|leader| leader.epoch == epoch)
@@ -121,7 +130,7 @@ impl Partition {
     pub(super) fn restart(&mut self, version: u64, phase: Phase) -> usize {
         (self.version, self.phase) = (version, phase);
         (self.is_leased, self.is_asked, self.is_broken, self.is_reported) = (false, false, false, false);
-        (self.failures, self.not_before) = (0, None);
+        (self.failures, self.not_before, self.full_since) = (0, None, None);
         self.items.clear();
         std::mem::take(&mut self.bytes)
     }

@@ -19,6 +19,7 @@ fn policy(reset: OffsetReset) -> Policy {
         has_group: false,
         partition_bytes_max: 4000,
         fetch_bytes_max: 1 << 20,
+        fetch_max_wait: Duration::from_millis(500),
         bytes_max: 20_000,
         preferred_age: Duration::from_secs(300),
         backoff: Backoff { first: Duration::from_millis(100), max: Duration::from_secs(1) },
@@ -171,6 +172,46 @@ async fn what_waits_to_be_polled_holds_fetching_back() {
     assert_eq!(request.partitions[0].1.offset, Offset(1000));
     assert_eq!(poll(&mut fetcher, 1000).unwrap().1.len(), 500);
     assert_eq!(fetcher.buffered_bytes(), 0);
+}
+
+/// Otherwise the user would wait for records that nobody writes, while those of the full partition are polled in no time.
+#[tokio::test]
+async fn a_question_that_leaves_a_full_partition_out_is_answered_soon() {
+    let (mut fetcher, now) = at(Position::from(0), OffsetReset::Earliest);
+    fetcher.assign(&[partition(0), partition(1)].into());
+    fetcher.seek(&partition(1), Position::from(0)).unwrap();
+    fetcher.learn(&cluster(&[(1, 3), (1, 3)]));
+    let wait_of = |commands: Vec<Command>| {
+        let one = commands.into_iter().find_map(|command| match command {
+            Command::Fetch { request, max_wait, .. } => Some((request.partitions.len(), max_wait)),
+            _ => None,
+        });
+        one.unwrap()
+    };
+    assert_eq!(wait_of(fetcher.commands(now)), (2, Duration::from_millis(500)), "nothing is full");
+    let full = vec![(partition(0), records(&[batch(0, 500, 3), batch(500, 500, 3)]))];
+    let nothing = || FetchAnswer { partitions: Vec::new(), ..answer(Vec::new(), 9) };
+    let answered = FetchAnswer { partitions: full, ..nothing() };
+    let tell = |fetcher: &mut Fetcher, answered, at| {
+        fetcher.handle(Event::Fetched { broker: BrokerId(1), outcome: Ok(answered) }, at, 0.5);
+    };
+    tell(&mut fetcher, answered, now);
+    assert_eq!(
+        wait_of(fetcher.commands(now)),
+        (0, Duration::from_millis(2)),
+        "only what is at its end is asked for"
+    );
+    // Nobody polls: there is no hurry any more.
+    let later = now + Duration::from_secs(2);
+    tell(&mut fetcher, nothing(), later);
+    assert_eq!(wait_of(fetcher.commands(later)).1, Duration::from_millis(250));
+    let much_later = now + Duration::from_secs(60);
+    tell(&mut fetcher, nothing(), much_later);
+    assert_eq!(wait_of(fetcher.commands(much_later)).1, Duration::from_millis(500));
+    poll(&mut fetcher, 500).unwrap();
+    poll(&mut fetcher, 500).unwrap();
+    tell(&mut fetcher, nothing(), much_later);
+    assert_eq!(wait_of(fetcher.commands(much_later)).1, Duration::from_millis(500), "nothing is full");
 }
 
 #[tokio::test]

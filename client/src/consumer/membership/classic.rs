@@ -12,7 +12,7 @@ use bytes::Bytes;
 use medallion_wire::{ResponseError, TopicPartition};
 use tokio::time::Instant;
 
-use super::super::assignor::{Topics, assign};
+use super::super::assignor::{Racks, Topics, assign};
 use super::Change;
 use super::protocol::{Said, assigned, assignment, member, subscription};
 use crate::backoff::Backoff;
@@ -45,8 +45,8 @@ impl Policy {
     }
 }
 
-/// What is known of topics: how many partitions; `None` for a topic that does not exist.
-pub(crate) type Known = BTreeMap<Arc<str>, Option<i32>>;
+/// What is known of topics: their partitions, and where these are; `None` for a topic that does not exist.
+pub(crate) type Known = BTreeMap<Arc<str>, Option<Arc<[Racks]>>>;
 
 /// What happens to it.
 #[derive(Debug)]
@@ -461,9 +461,11 @@ impl Membership {
             self.watched.clone_from(&topics);
             commands.push(Command::Watch(topics));
         }
-        let is_other = |(topic, then): (&Arc<str>, &Option<i32>)| {
-            let now = self.known.get(topic).copied().flatten();
-            now.is_some() && now != *then
+        // Where they are matters to who is somewhere itself, as in Java.
+        let has_rack = self.policy.rack.is_some();
+        let is_other = |(topic, then): (&Arc<str>, &Option<Arc<[Racks]>>)| {
+            let Some(Some(now)) = self.known.get(topic) else { return false };
+            then.as_ref().is_none_or(|then| if has_rack { then != now } else { then.len() != now.len() })
         };
         let has_moved = self.led.as_ref().is_some_and(|led| led.iter().any(is_other));
         if matches!(self.phase, Phase::Stable) {
@@ -588,10 +590,10 @@ impl Membership {
     fn lead(&mut self, joined: &Joined, now: Instant, commands: &mut Vec<Command>) {
         let members = self.members(joined);
         let wanted = members.iter().flat_map(|member| &member.topics);
-        let known = |topic: &Arc<str>| (Arc::clone(topic), self.known.get(topic).copied().flatten());
+        let known = |topic: &Arc<str>| (Arc::clone(topic), self.known.get(topic).cloned().flatten());
         let led: Known = wanted.map(known).collect();
         let topics: Topics =
-            led.iter().filter_map(|(topic, count)| Some((Arc::clone(topic), (*count)?))).collect();
+            led.iter().filter_map(|(topic, found)| Some((Arc::clone(topic), found.clone()?))).collect();
         let shares = if joined.keeps_assignment {
             Ok(Vec::new())
         } else {

@@ -31,6 +31,11 @@ fn set(indexes: &[i32]) -> BTreeSet<TopicPartition> {
     indexes.iter().map(|index| TopicPartition::new("t", *index)).collect()
 }
 
+/// So many partitions, whose racks are not known.
+fn partitions(count: i32) -> Arc<[BTreeSet<Arc<str>>]> {
+    (0..count).map(|_| BTreeSet::new()).collect()
+}
+
 fn topics() -> BTreeSet<Arc<str>> {
     BTreeSet::from([Arc::from("t")])
 }
@@ -159,7 +164,11 @@ async fn leaders_wait_for_topics_and_join_again_when_those_grow() {
     };
     let commands = leader.handle(Event::Joined(Ok(lead)), now, 0.5);
     assert!(matches!(&commands[..], [Command::Watch(watched)] if *watched == others), "{commands:?}");
-    assert!(leader.handle(Event::Topics(BTreeMap::from([("t".into(), Some(3))])), now, 0.5).is_empty());
+    assert!(
+        leader
+            .handle(Event::Topics(BTreeMap::from([("t".into(), Some(partitions(3)))])), now, 0.5)
+            .is_empty()
+    );
     let commands = leader.handle(Event::Topics(BTreeMap::from([("s".into(), None)])), now, 0.5);
     let [Command::Sync { assignments, .. }] = &commands[..] else { panic!("{commands:?}") };
     assert_eq!(assigned(&assignments[0].1).unwrap(), set(&[0, 1]));
@@ -167,8 +176,46 @@ async fn leaders_wait_for_topics_and_join_again_when_those_grow() {
     leader.handle(synced(&[0, 1]), now, 0.5);
     leader.handle(Event::Changed, now, 0.5);
     // A topic of another member is made.
-    let commands = leader.handle(Event::Topics(BTreeMap::from([("s".into(), Some(1))])), now, 0.5);
+    let commands =
+        leader.handle(Event::Topics(BTreeMap::from([("s".into(), Some(partitions(1)))])), now, 0.5);
     assert_eq!(change(&commands).unwrap().revoked, set(&[0, 1]));
+}
+
+/// As in Java, for leaders that are somewhere themselves.
+#[tokio::test]
+async fn leaders_join_again_when_partitions_move_to_other_racks() {
+    for rack in [None, Some("a")] {
+        let own = Policy { rack: rack.map(str::to_owned), ..policy(&[PartitionAssignor::Range]) };
+        let (mut leader, now) = (Membership::new(own), Instant::now());
+        leader.handle(Event::Subscribe(topics()), now, 0.5);
+        let (nothing, all) = (BTreeSet::new(), topics());
+        let bytes = |rack| {
+            let said = Said { topics: &all, owned: &nothing, last: &nothing, generation: -1, rack };
+            subscription(&said, PartitionAssignor::Range).unwrap()
+        };
+        let members = vec![("m".into(), None, bytes(rack)), ("n".into(), None, bytes(Some("b")))];
+        let lead = Joined {
+            generation: 1,
+            member_id: "m".into(),
+            protocol: "range".into(),
+            members: Some(members),
+            keeps_assignment: false,
+        };
+        leader.handle(Event::Joined(Ok(lead)), now, 0.5);
+        let placed = |racks: [&str; 2]| {
+            let racks = racks.map(|rack| BTreeSet::from([Arc::from(rack)]));
+            Event::Topics(BTreeMap::from([("t".into(), Some(racks.into()))]))
+        };
+        let commands = leader.handle(placed(["b", "a"]), now, 0.5);
+        let [Command::Sync { assignments, .. }] = &commands[..] else { panic!("{commands:?}") };
+        // Without a rack it is near to both, and comes first.
+        let own = i32::from(rack.is_some());
+        assert_eq!(assigned(&assignments[0].1).unwrap(), set(&[own]), "{rack:?}");
+        leader.handle(synced(&[own]), now, 0.5);
+        leader.handle(Event::Changed, now, 0.5);
+        let commands = leader.handle(placed(["a", "b"]), now, 0.5);
+        assert_eq!(change(&commands).is_some(), rack.is_some(), "{commands:?}");
+    }
 }
 
 #[tokio::test]
@@ -255,7 +302,10 @@ impl World {
             let actor = &mut self.actors[at];
             match command {
                 Command::Watch(_) => {
-                    self.tell(at, Event::Topics(BTreeMap::from([("t".into(), Some(partitions))])));
+                    self.tell(
+                        at,
+                        Event::Topics(BTreeMap::from([("t".into(), Some(self::partitions(partitions)))])),
+                    );
                 }
                 Command::Change(change) => {
                     assert!(actor.change.is_none(), "one change after another");

@@ -103,7 +103,8 @@ pub(super) fn member(
             (owned(), if said == NO_GENERATION { data } else { said })
         }
     };
-    Ok(Member { id: id.into(), instance_id: instance_id.map(Arc::from), topics, owned, generation })
+    let rack = message.rack_id.as_deref().filter(|rack| !rack.is_empty()).map(Arc::from);
+    Ok(Member { id: id.into(), instance_id: instance_id.map(Arc::from), topics, owned, generation, rack })
 }
 
 /// The sticky assignor's memory; `None` where it cannot be read: then nothing is known, which does no harm.
@@ -202,6 +203,7 @@ mod tests {
         let bytes = subscription(&said, PartitionAssignor::Sticky).unwrap();
         let read = member("m", Some("i"), &bytes, PartitionAssignor::Sticky).unwrap();
         assert_eq!((read.owned, read.generation, read.topics), (owned.clone(), 7, topics.clone()));
+        assert_eq!(read.rack.as_deref(), Some("r"));
         let said = Said { owned: &owned, ..said };
         let bytes = subscription(&said, PartitionAssignor::CooperativeSticky).unwrap();
         assert_eq!(bytes[..2], [0, 3]);

@@ -123,7 +123,7 @@ impl Asker {
             .with_group_instance_id(self.instance_id())
     }
 
-    /// The end of a dynamic member. Brokers before 2.4 do not understand it, and find out by the session's end.
+    /// The end of a dynamic member.
     pub(super) fn leave(&self, member_id: &str) -> LeaveGroupRequest {
         let member = MemberIdentity::default().with_member_id(text(member_id));
         LeaveGroupRequest::default().with_group_id(self.group_id()).with_members(vec![member])

@@ -405,8 +405,8 @@ impl Shell {
         for topic in &self.watched {
             self.shared.client.metadata().use_topic(topic);
             if let Some(found) = cluster.topic(topic) {
-                let count = i32::try_from(found.partitions.len()).ok().filter(|count| *count > 0);
-                known.insert(Arc::clone(topic), count);
+                let racks = found.partitions.iter().map(|partition| cluster.racks(partition));
+                known.insert(Arc::clone(topic), found.is_known().then(|| racks.collect()));
             }
         }
         self.tell_classic(classic::Event::Topics(known));

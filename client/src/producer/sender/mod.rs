@@ -30,6 +30,8 @@ pub(super) struct Policy {
     pub(super) is_idempotent: bool,
     /// Ids and epochs come from a transaction coordinator: whoever asks it tells them.
     pub(super) is_transactional: bool,
+    /// Epochs come from the coordinator, and whoever is behind one can write no more.
+    pub(super) is_fenced: bool,
     pub(super) linger: Duration,
     pub(super) delivery_timeout: Duration,
     pub(super) retries: u32,
@@ -245,7 +247,7 @@ impl Sender {
             return self.fail_all(slot, source, &error);
         }
         let partition = &mut self.partitions[slot];
-        if partition.reset_if_possible(&mut self.identity) {
+        if partition.reset_if_possible(&mut self.identity, self.policy.is_fenced) {
             self.epoch_bumps += 1;
         }
         let head = source.head(slot);
@@ -384,7 +386,8 @@ impl Sender {
                 return self.commands.push(Command::Finish { batch: Box::new(batch), outcome });
             }
         };
-        if error.code() == Some(ResponseError::ClusterAuthorizationFailed) {
+        let is_shut_out = self.policy.is_fenced && is_old_epoch(&error);
+        if is_shut_out || error.code() == Some(ResponseError::ClusterAuthorizationFailed) {
             self.identity = Identity::Failed(error.clone());
         }
         if is_stale_leader(&error) {
@@ -477,6 +480,11 @@ impl Sender {
             self.partitions.iter().for_each(Partition::check_invariants);
         }
     }
+}
+
+/// Whether somebody else writes under a later epoch.
+fn is_old_epoch(error: &Error) -> bool {
+    matches!(error.code(), Some(ResponseError::ProducerFenced | ResponseError::InvalidProducerEpoch))
 }
 
 /// Whether a broker would take the same records in smaller batches.

@@ -261,14 +261,18 @@ impl Partition {
 
     /// Begins the numbers anew where they have a gap: in the next epoch, once nothing is under way and no outcome is unknown. A batch
     /// that may have been written must never get another number.
-    pub(super) fn reset_if_possible(&mut self, identity: &mut Identity) -> bool {
+    pub(super) fn reset_if_possible(&mut self, identity: &mut Identity, is_fenced: bool) -> bool {
         let has_unknown = self.retries.iter().any(|batch| batch.is_outcome_unknown);
         if !self.has_gap || !self.in_flight.is_empty() || has_unknown {
             return false;
         }
         self.has_gap = false;
         if self.identity.is_some() && self.identity == identity.known() {
-            identity.bump();
+            if is_fenced {
+                *identity = Identity::Unknown;
+            } else {
+                identity.bump();
+            }
         }
         self.identity = None;
         self.retries.iter_mut().for_each(|batch| batch.stamp = None);

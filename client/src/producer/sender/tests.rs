@@ -44,6 +44,7 @@ fn policy() -> Policy {
     Policy {
         is_idempotent: true,
         is_transactional: false,
+        is_fenced: false,
         linger: Duration::from_millis(5),
         delivery_timeout: Duration::from_secs(120),
         retries: u32::MAX,
@@ -221,6 +222,34 @@ async fn a_batch_that_fails_for_good_has_the_rest_numbered_anew() {
     let sent = produced(sender.handle(event, &mut queues, due, 0.5));
     assert_eq!(sent.iter().map(|batch| (batch.id, sequence(batch))).collect::<Vec<_>>(), [(2, (1, 1))]);
     assert_eq!(sender.epoch_bumps(), 1);
+}
+
+#[tokio::test]
+async fn a_fenced_producer_has_its_epochs_from_the_coordinator_and_ends_when_another_has_its_name() {
+    let (mut sender, mut queues, now) = ready(Policy { is_fenced: true, ..policy() });
+    let queue = |id, queues: &mut Queues| {
+        let (batch, delivery) = batch(id, 0, 1, now);
+        queues.batches.entry(0).or_default().push_back(batch);
+        delivery
+    };
+    drop(queue(0, &mut queues));
+    let mut sent = produced(sender.handle(Event::Announced(vec![0]), &mut queues, now, 0.5));
+    let second = queue(1, &mut queues);
+    let event = answer(sent.remove(0), Err(ResponseError::MessageTooLarge));
+    let commands = sender.handle(event, &mut queues, now, 0.5);
+    assert!(commands.iter().any(|command| matches!(command, Command::InitProducerId)), "{commands:?}");
+    let next = (IDENTITY.0, ProducerEpoch(IDENTITY.1.get() + 3));
+    let mut sent = produced(sender.handle(Event::Identified(Ok(next)), &mut queues, now, 0.5));
+    assert_eq!(sent.iter().map(sequence).collect::<Vec<_>>(), [(next.1.get(), 0)]);
+    let third = queue(2, &mut queues);
+    let event = answer(sent.remove(0), Err(ResponseError::InvalidProducerEpoch));
+    assert!(carried_out(sender.handle(event, &mut queues, now, 0.5)).is_empty());
+    let late = queue(3, &mut queues);
+    assert!(carried_out(sender.handle(Event::Announced(vec![0]), &mut queues, now, 0.5)).is_empty());
+    for delivery in [second, third, late] {
+        let error = delivery.outcome().unwrap().unwrap_err();
+        assert_eq!(error.code(), Some(ResponseError::InvalidProducerEpoch));
+    }
 }
 
 #[tokio::test]

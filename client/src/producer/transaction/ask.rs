@@ -36,7 +36,7 @@ const ADD_PARTITIONS_MAX: i16 = 3;
 
 /// Asks the coordinators of one transactional id and of groups, again and again within `max.block.ms`.
 #[derive(Debug)]
-pub(super) struct Asking {
+pub(in crate::producer) struct Asking {
     id: Arc<str>,
     timeout_ms: i32,
     max_block: Duration,
@@ -44,7 +44,7 @@ pub(super) struct Asking {
 }
 
 impl Asking {
-    pub(super) fn new(id: &Arc<str>, settings: &ProducerSettings) -> Self {
+    pub(in crate::producer) fn new(id: &Arc<str>, settings: &ProducerSettings) -> Self {
         let timeout_ms = i32::try_from(settings.transaction_timeout.as_millis()).unwrap_or(i32::MAX);
         let (id, max_block) = (Arc::clone(id), settings.max_block);
         Self { id, timeout_ms, max_block, coordinators: Mutex::default() }
@@ -64,7 +64,7 @@ impl Asking {
     }
 
     /// An id and epoch; the next epoch where this producer has had one.
-    pub(super) async fn init_producer_id(
+    pub(in crate::producer) async fn init_producer_id(
         &self,
         client: &Client,
         before: Identity,

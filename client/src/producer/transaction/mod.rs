@@ -14,6 +14,7 @@ use medallion_wire::TopicPartition;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use tokio::sync::oneshot;
 
+pub(super) use ask::Asking;
 pub(super) use machine::Identity;
 
 use super::Producer;
@@ -21,7 +22,6 @@ use super::shared::Shared;
 use crate::admin::GroupOffset;
 use crate::client::Client;
 use crate::error::Error;
-use ask::Asking;
 use machine::{End, Ending, Machine};
 
 /// As which member of a group offsets are sent in a transaction: the group refuses those of a member that is none any more.

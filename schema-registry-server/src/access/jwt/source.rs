@@ -138,7 +138,13 @@ impl JwksSource {
 
     /// One looks; others that wait for it find that there is nothing left to do.
     async fn look_again(&self, cause: Cause) {
-        let _looking = self.looking.lock().await;
+        let has_keys = self.current.read().since.is_some();
+        let _looking = match self.looking.try_lock() {
+            Ok(looking) => looking,
+            // A provider that is slow keeps one request waiting, not all: the known keys hold meanwhile.
+            Err(_) if cause == Cause::Age && has_keys => return,
+            Err(_) => self.looking.lock().await,
+        };
         if !self.is_due(cause) {
             return;
         }
@@ -178,7 +184,7 @@ impl JwksSource {
                 .await
                 .unwrap_or_else(|_| Err(format!("no answer within {} s", FETCH_PATIENCE.as_secs()))),
             #[cfg(test)]
-            Place::Test(provider) => provider.answer(),
+            Place::Test(provider) => provider.answer().await,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Tokens, whole and damaged, and keys that change.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ::ring::rand::SystemRandom;
@@ -15,7 +15,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::get_current_timestamp;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use tokio::time::advance;
+use tokio::time::{Instant, advance, sleep};
 
 use super::source::JwksSource;
 use super::*;
@@ -26,10 +26,12 @@ pub(super) struct Provider {
     keys: Mutex<Vec<Value>>,
     looks: AtomicUsize,
     is_down: AtomicBool,
+    answers_after_secs: AtomicU64,
 }
 
 impl Provider {
-    pub(super) fn answer(&self) -> Result<Bytes, String> {
+    pub(super) async fn answer(&self) -> Result<Bytes, String> {
+        sleep(Duration::from_secs(self.answers_after_secs.load(Ordering::Relaxed))).await;
         self.looks.fetch_add(1, Ordering::Relaxed);
         if self.is_down.load(Ordering::Relaxed) {
             return Err("it is down".to_owned());
@@ -284,4 +286,25 @@ async fn keys_are_looked_up_again_when_they_are_old_and_stay_while_the_provider_
     advance(Duration::from_secs(6)).await;
     assert_eq!(verifier.verify(&token).await, Err(Rejected::UnknownKey), "all keys were taken back");
     assert_eq!(provider.looks(), 5, "once because of the age, once because of the key");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_provider_keeps_one_request_waiting_and_not_all() {
+    let key = Signing::es256();
+    let provider = provider(vec![key.public("1")]);
+    let verifier = Arc::new(verifier(&provider, EXPECTED));
+    let token = key.token(Some("1"), &claims(json!({})));
+    assert!(verifier.verify(&token).await.is_ok());
+    advance(Duration::from_secs(3601)).await;
+    provider.answers_after_secs.store(8, Ordering::Relaxed);
+    let started = Instant::now();
+    let looking = tokio::spawn({
+        let (verifier, token) = (Arc::clone(&verifier), token.clone());
+        async move { verifier.verify(&token).await }
+    });
+    tokio::task::yield_now().await;
+    assert!(verifier.verify(&token).await.is_ok());
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    assert!(looking.await.unwrap().is_ok());
+    assert_eq!((started.elapsed().as_secs(), provider.looks()), (8, 2));
 }

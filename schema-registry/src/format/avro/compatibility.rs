@@ -1,6 +1,6 @@
 //! Whether a reader's schema can read what a writer's schema wrote (`SchemaCompatibility` of Java's library).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::model::{AvroSchema, Field, Kind, Named, NodeId, Primitive};
 
@@ -84,13 +84,17 @@ impl Incompatibility {
 /// How many types may lie in each other: two circles of types of different lengths go round as often as the product of both.
 const DEPTH_MAX: usize = 1_000;
 
+/// How many reasons are kept: types that use others twice, and those others again, find one reason at the bottom in 2^depth
+/// places. Behind this many only one of each pair is kept, so that it is still known to be incompatible.
+const FOUND_MAX: usize = 10_000;
+
 impl AvroSchema {
     /// Why this schema, as a reader, cannot read what `writer` wrote; empty where it can.
     ///
     /// # Errors
     /// With a text, where a reader's field means several of the writer's, or the types lie too deep in each other.
     pub fn incompatibilities(&self, writer: &Self) -> Result<Vec<Incompatibility>, String> {
-        let mut checker = Checker { reader: self, writer, memo: HashMap::new(), depth: 0 };
+        let mut checker = Checker { reader: self, writer, memo: HashMap::new(), depth: 0, left: FOUND_MAX };
         checker.check("", self.root, writer.root, &mut Vec::new())
     }
 }
@@ -103,12 +107,17 @@ struct Checker<'a> {
     /// What is known of a pair; nothing while it is being looked at: compatible unless proven otherwise.
     memo: HashMap<(NodeId, NodeId), Option<Vec<Incompatibility>>>,
     depth: usize,
+    /// How many more reasons may be kept, of [`FOUND_MAX`].
+    left: usize,
 }
 
 impl Checker<'_> {
     fn check(&mut self, token: &str, reader: NodeId, writer: NodeId, location: &mut Vec<String>) -> Found {
         if let Some(known) = self.memo.get(&(reader, writer)) {
-            return Ok(known.clone().unwrap_or_default());
+            let known = known.as_deref().unwrap_or_default();
+            let kept = known[..known.len().min(self.left.max(1))].to_vec();
+            self.left = self.left.saturating_sub(kept.len());
+            return Ok(kept);
         }
         if self.depth == DEPTH_MAX {
             return Err(format!("types lie deeper than {DEPTH_MAX} in each other"));
@@ -116,8 +125,10 @@ impl Checker<'_> {
         location.push(token.to_owned());
         self.memo.insert((reader, writer), None);
         self.depth += 1;
-        let found = self.compare(reader, writer, location)?;
+        let mut found = self.compare(reader, writer, location)?;
         self.depth -= 1;
+        found.truncate(self.left.max(1));
+        self.left = self.left.saturating_sub(found.len());
         self.memo.insert((reader, writer), Some(found.clone()));
         location.pop();
         Ok(found)
@@ -147,8 +158,9 @@ impl Checker<'_> {
                 Kind::Enum { named: writer_named, symbols: writer_symbols, .. },
             ) => {
                 let mut found = check_names(named, writer_named, location);
+                let known: HashSet<&String> = symbols.iter().collect();
                 let missing: BTreeSet<&String> =
-                    writer_symbols.iter().filter(|symbol| !symbols.contains(symbol)).collect();
+                    writer_symbols.iter().filter(|symbol| !known.contains(symbol)).collect();
                 if !missing.is_empty() && default.is_none() {
                     let missing: Vec<&str> = missing.into_iter().map(String::as_str).collect();
                     let message = format!("[{}]", missing.join(", "));
@@ -214,13 +226,25 @@ impl Checker<'_> {
     /// One branch of the reader must take what the writer writes.
     fn check_reader_branches(&mut self, branches: &[NodeId], writer: NodeId, location: &[String]) -> Found {
         for branch in branches {
-            if self.check("", *branch, writer, &mut Vec::new())?.is_empty() {
+            if self.may_read(*branch, writer) && self.check("", *branch, writer, &mut Vec::new())?.is_empty()
+            {
                 return Ok(Vec::new());
             }
         }
         let message =
             format!("reader union lacking writer type: {}", self.writer.kind(writer).type_constant());
         Ok(vec![at(IncompatibilityKind::MissingUnionBranch, message, location)])
+    }
+
+    /// Whether it is worth a look: types of different kinds or names are told apart at once, as unions may have thousands.
+    fn may_read(&self, reader: NodeId, writer: NodeId) -> bool {
+        match (self.reader.kind(reader), self.writer.kind(writer)) {
+            (Kind::Record { named, .. }, Kind::Record { named: writer, .. })
+            | (Kind::Enum { named, .. }, Kind::Enum { named: writer, .. })
+            | (Kind::Fixed { named, .. }, Kind::Fixed { named: writer, .. }) => is_named_alike(named, writer),
+            (Kind::Primitive(to), Kind::Primitive(from)) => is_promotable(*from, *to),
+            (reader, writer) => std::mem::discriminant(reader) == std::mem::discriminant(writer),
+        }
     }
 
     fn check_fields(
@@ -296,12 +320,16 @@ fn is_promotable(from: Primitive, to: Primitive) -> bool {
         )
 }
 
+fn is_named_alike(reader: &Named, writer: &Named) -> bool {
+    reader.name.name == writer.name.name || reader.full_aliases().contains(&writer.name.full())
+}
+
 fn check_names(reader: &Named, writer: &Named, location: &mut Vec<String>) -> Vec<Incompatibility> {
-    let full = writer.name.full();
-    if reader.name.name == writer.name.name || reader.full_aliases().contains(&full) {
+    if is_named_alike(reader, writer) {
         return Vec::new();
     }
-    vec![incompatibility(IncompatibilityKind::NameMismatch, format!("expected: {full}"), location, "name")]
+    let message = format!("expected: {}", writer.name.full());
+    vec![incompatibility(IncompatibilityKind::NameMismatch, message, location, "name")]
 }
 
 fn incompatibility(

@@ -61,6 +61,9 @@ pub enum AvroError {
         /// The symbols.
         symbols: String,
     },
+    /// Types lie too deep in each other.
+    #[error("types lie deeper than {0} in each other")]
+    TooDeep(usize),
     /// A union lies directly in a union.
     #[error("Nested union: {0}")]
     NestedUnion(String),

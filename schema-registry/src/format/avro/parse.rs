@@ -12,6 +12,10 @@ const SCHEMA_RESERVED: [&str; 10] =
     ["doc", "fields", "items", "name", "namespace", "size", "symbols", "values", "type", "aliases"];
 const FIELD_RESERVED: [&str; 6] = ["default", "doc", "name", "order", "type", "aliases"];
 
+/// How deep types may lie in each other. What goes along them takes up to 2 KiB of the stack for each, and a server's threads
+/// have 2 MiB; those of real schemas lie in a few dozen.
+const DEPTH_MAX: usize = 300;
+
 /// How closely a schema is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Validation {
@@ -30,6 +34,7 @@ impl AvroSchema {
         let mut parser = Parser {
             schema: Self { nodes: Vec::new(), root: NodeId(0), names: HashMap::new(), known: HashSet::new() },
             validation,
+            depth: 0,
         };
         for reference in references {
             let root = parser.parse(reference)?;
@@ -44,6 +49,8 @@ impl AvroSchema {
 pub(super) struct Parser {
     pub(super) schema: AvroSchema,
     pub(super) validation: Validation,
+    /// How many types the one that is being read lies in.
+    depth: usize,
 }
 
 impl Parser {
@@ -61,6 +68,16 @@ impl Parser {
     }
 
     fn node(&mut self, json: &Json, space: Option<&str>) -> Result<NodeId, AvroError> {
+        if self.depth == DEPTH_MAX {
+            return Err(AvroError::TooDeep(DEPTH_MAX));
+        }
+        self.depth += 1;
+        let node = self.node_here(json, space)?;
+        self.depth -= 1;
+        Ok(node)
+    }
+
+    fn node_here(&mut self, json: &Json, space: Option<&str>) -> Result<NodeId, AvroError> {
         match json {
             Json::String(name) => Ok(self.find(name, space)),
             Json::Array(branches) => self.union(branches, space),

@@ -4,7 +4,8 @@
 //! header claims (up to 128 MiB for twenty bytes of input); here the frames' block headers tell first how much can come
 //! out at most.
 
-use zstd::zstd_safe::{CCtx, CParameter, DCtx, compress_bound, get_error_name};
+use parking_lot::Mutex;
+use zstd::zstd_safe::{CCtx, CParameter, DCtx, ResetDirective, compress_bound, get_error_name};
 
 use super::DecompressError;
 
@@ -21,10 +22,62 @@ const WINDOW_SIZE_MAX: u64 = 1 << 27;
 /// zstd's error number for an output that is too small (`ZSTD_error_dstSize_tooSmall`).
 const OUTPUT_TOO_SMALL: usize = 70;
 
+/// How many contexts of a kind wait to be used again. Who needs one more makes it.
+const SPARE_MAX: usize = 4;
+/// What a context may take to be kept: one of a high level takes hundreds of MiB.
+const SPARE_BYTES_MAX: usize = 4 << 20;
+
+static COMPRESSORS: Spare<CCtx<'static>> = Spare(Mutex::new(Vec::new()));
+static DECOMPRESSORS: Spare<DCtx<'static>> = Spare(Mutex::new(Vec::new()));
+
+/// The scratch memory of one call. To make it takes longer than to compress a small batch.
+trait Context: Sized {
+    fn make() -> Self;
+    fn size_bytes(&self) -> usize;
+}
+
+impl Context for CCtx<'static> {
+    fn make() -> Self {
+        Self::create()
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.sizeof()
+    }
+}
+
+impl Context for DCtx<'static> {
+    fn make() -> Self {
+        Self::create()
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.sizeof()
+    }
+}
+
+/// Contexts that nobody uses just now.
+struct Spare<C>(Mutex<Vec<C>>);
+
+impl<C: Context> Spare<C> {
+    fn with<T>(&self, work: impl FnOnce(&mut C) -> T) -> T {
+        let spare = self.0.lock().pop();
+        let mut context = spare.unwrap_or_else(C::make);
+        let result = work(&mut context);
+        if context.size_bytes() <= SPARE_BYTES_MAX {
+            let mut spare = self.0.lock();
+            if spare.len() < SPARE_MAX {
+                spare.push(context);
+            }
+        }
+        result
+    }
+}
+
 pub(super) fn decompress(data: &[u8], max_bytes: usize) -> Result<Vec<u8>, DecompressError> {
     let bound = output_bound(data)?;
     let mut out = Vec::with_capacity(bound.min(max_bytes));
-    let written = DCtx::create().decompress(&mut out, data).map_err(|code| {
+    let written = DECOMPRESSORS.with(|context| context.decompress(&mut out, data)).map_err(|code| {
         if code.wrapping_neg() == OUTPUT_TOO_SMALL && bound > max_bytes {
             return DecompressError::TooLarge;
         }
@@ -151,12 +204,15 @@ fn cut_off() -> DecompressError {
 }
 
 pub(super) fn compress(data: &[u8], level: Option<i32>, out: &mut Vec<u8>) -> Result<(), &'static str> {
-    let mut context = CCtx::create();
     let level = level.unwrap_or(zstd::DEFAULT_COMPRESSION_LEVEL);
-    context.set_parameter(CParameter::CompressionLevel(level)).map_err(get_error_name)?;
     let start = out.len();
     out.resize(start + compress_bound(data.len()), 0);
-    let written = context.compress2(&mut out[start..], data).map_err(get_error_name)?;
-    out.truncate(start + written);
+    let written = COMPRESSORS.with(|context| {
+        // Whatever the context did before, and however that ended.
+        context.reset(ResetDirective::SessionAndParameters)?;
+        context.set_parameter(CParameter::CompressionLevel(level))?;
+        context.compress2(&mut out[start..], data)
+    });
+    out.truncate(start + written.map_err(get_error_name)?);
     Ok(())
 }

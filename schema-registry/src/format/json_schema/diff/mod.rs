@@ -30,6 +30,7 @@ impl JsonSchema {
                 assumed: false,
                 depth: 0,
                 is_too_deep: false,
+                left: FOUND_MAX,
             };
             let mut found = Found { policy, ..Found::default() };
             diff.compare(&mut found, original_root, update_root);
@@ -65,6 +66,10 @@ impl JsonSchema {
 
 /// How many pairs may lie in each other.
 const DEPTH_MAX: usize = 1_000;
+
+/// How many changes are kept: schemas that refer to others twice, and those others again, find one change at the bottom in
+/// 2^depth places. Behind this many only one of each pair is kept, one that is incompatible where there is one.
+const FOUND_MAX: usize = 10_000;
 
 /// A node of one of the two schemas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -131,6 +136,21 @@ impl Found {
     }
 }
 
+/// All changes as long as there is room, then one that is incompatible, or none.
+fn few<'a>(
+    left: &mut usize,
+    changes: &'a [JsonDifference],
+    policy: CompatibilityPolicy,
+) -> &'a [JsonDifference] {
+    if changes.len() <= *left {
+        *left -= changes.len();
+        return changes;
+    }
+    *left = 0;
+    let bad = changes.iter().position(|change| !change.kind.is_compatible(policy));
+    bad.map_or(&[], |at| &changes[at..=at])
+}
+
 struct Diff<'a> {
     original: &'a JsonSchema,
     update: &'a JsonSchema,
@@ -143,6 +163,8 @@ struct Diff<'a> {
     depth: usize,
     /// Whether something was left out because it lies too deep.
     is_too_deep: bool,
+    /// How many more changes may be kept, of [`FOUND_MAX`].
+    left: usize,
 }
 
 impl<'a> Diff<'a> {
@@ -175,11 +197,11 @@ impl<'a> Diff<'a> {
         };
         let pair = (original, update);
         if let Some(known) = self.memo.get(&pair) {
-            return found.add_below(known);
+            return found.add_below(few(&mut self.left, known, found.policy));
         }
         if !self.in_progress.insert(pair) {
             match self.seeds.get(&pair) {
-                Some(seed) => found.add_below(seed),
+                Some(seed) => found.add_below(few(&mut self.left, seed, found.policy)),
                 None => self.assumed = true,
             }
             return;
@@ -195,8 +217,10 @@ impl<'a> Diff<'a> {
         self.compare_pair(&mut inner, original, update);
         self.depth -= 1;
         self.in_progress.remove(&pair);
-        found.add_below(&inner.changes);
-        self.memo.insert(pair, inner.changes);
+        let kept = few(&mut self.left, &inner.changes, found.policy);
+        found.add_below(kept);
+        let kept = kept.to_vec();
+        self.memo.insert(pair, kept);
     }
 
     fn compare_pair(&mut self, found: &mut Found, original: At, update: At) {

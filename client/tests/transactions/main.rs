@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod moving;
+
 use std::collections::BTreeMap;
 use std::process::Command;
 
@@ -20,15 +22,19 @@ fn producer(server: &Server, id: &str) -> Producer {
     Producer::from_properties(properties).unwrap()
 }
 
-/// The values in a topic, sorted, as a consumer of this isolation level sees them.
-fn read(server: &Server, topic: &str, isolation: &str) -> Result<Vec<String>, Missing> {
+/// What kcat prints of a topic by this format, as a consumer of this isolation level sees it.
+fn read(server: &Server, topic: &str, isolation: &str, format: &str) -> Result<Vec<String>, Missing> {
     let mut command = Command::new(program("kcat")?);
     command.args(["-b", &server.bootstrap(), "-C", "-q", "-e", "-o", "beginning", "-t", topic]);
-    command.args(["-X", &format!("isolation.level={isolation}"), "-f", "%s\n"]);
+    command.args(["-X", &format!("isolation.level={isolation}"), "-f", format]);
     let output = command.output().map_err(|error| Missing(error.to_string()))?;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let mut values: Vec<String> =
-        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
+    Ok(String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect())
+}
+
+/// The values in a topic, sorted.
+fn values(server: &Server, topic: &str, isolation: &str) -> Result<Vec<String>, Missing> {
+    let mut values = read(server, topic, isolation, "%s\n")?;
     values.sort();
     Ok(values)
 }
@@ -57,14 +63,14 @@ async fn transactions_are_all_or_nothing() {
         let mover = producer(&server, &format!("mover-{version}"));
         in_order(&mover, &topic).await;
         committed(&mover, &admin, &topic, &group).await;
-        assert_eq!(need!(read(&server, &topic, "read_committed")), ["a", "b", "c", "d"]);
+        assert_eq!(need!(values(&server, &topic, "read_committed")), ["a", "b", "c", "d"]);
         aborted(&mover, &admin, &topic, &group).await;
-        assert_eq!(need!(read(&server, &topic, "read_committed")), ["a", "b", "c", "d"]);
-        assert!(need!(read(&server, &topic, "read_uncommitted")).contains(&"x".to_owned()));
+        assert_eq!(need!(values(&server, &topic, "read_committed")), ["a", "b", "c", "d"]);
+        assert!(need!(values(&server, &topic, "read_uncommitted")).contains(&"x".to_owned()));
         doomed(&mover, &topic).await;
-        assert_eq!(need!(read(&server, &topic, "read_committed")), ["a", "b", "c", "d", "e", "f"]);
+        assert_eq!(need!(values(&server, &topic, "read_committed")), ["a", "b", "c", "d", "e", "f"]);
         fenced(mover, &server, &topic, &format!("mover-{version}")).await;
-        assert_eq!(need!(read(&server, &topic, "read_committed")), ["a", "b", "c", "d", "e", "f", "h"]);
+        assert_eq!(need!(values(&server, &topic, "read_committed")), ["a", "b", "c", "d", "e", "f", "h"]);
         let described = admin.describe_transactions(&[&format!("mover-{version}")]).await.unwrap();
         let described = described.values().next().unwrap().as_ref().unwrap();
         assert_eq!((described.state.as_str(), described.timeout_ms), ("CompleteAbort", 60_000));
