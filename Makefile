@@ -49,7 +49,7 @@ soak: setup ## Crash and restart for long (ROUNDS=1000, RESTART_GIB=10)
 
 fuzz: ## Run the property and fuzz tests with many cases (CASES=100000, SECONDS=60 for each, SEEDS=10000)
 	FUZZ_SECONDS=$(or $(SECONDS),60) PROPTEST_CASES=$(or $(CASES),100000) MEDALLION_LOG_SEEDS=$(or $(SEEDS),10000) \
-		cargo test -p medallion-wire -p medallion-log -p medallion-os -p medallion-group
+		cargo test -p medallion-wire -p medallion-log -p medallion-os -p medallion-group -p medallion-settings
 	MEDALLION_CLIENT_SEEDS=$(or $(SEEDS),10000) cargo test -p medallion-client --lib
 
 differential: setup ## Hold answers against Apache Kafka's with many made requests (CASES=40, SEED=n, ONLY=api)

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::brokers::{Brokers, Purpose};
-use crate::config::{ClientSettings, ConfigError, RecoveryStrategy};
+use crate::config::{ClientSettings, ConfigError, Property, RecoveryStrategy};
 use crate::connection::{Ask, Connector, TokenProvider};
 use crate::error::Error;
 use crate::hooks::{ClientMetrics, Hooks, Observer};
@@ -123,11 +123,9 @@ impl Client {
     ///
     /// # Errors
     /// Those of [`ClientSettings::from_properties`] and [`ClientBuilder::build`].
-    pub fn from_properties<K, V>(properties: impl IntoIterator<Item = (K, V)>) -> Result<Self, Error>
-    where
-        K: AsRef<str>,
-        V: AsRef<str>,
-    {
+    pub fn from_properties<P: Into<Property>>(
+        properties: impl IntoIterator<Item = P>,
+    ) -> Result<Self, Error> {
         Self::new(
             ClientSettings::from_properties(properties).map_err(|error: ConfigError| Error::from(error))?,
         )

@@ -27,7 +27,7 @@
 //!            └── config, error, hooks
 //! ```
 //!
-//! - [`config`]: settings under Kafka's names, each declared once; `docs/client-configuration.md` lists them;
+//! - [`config`]: settings under Kafka's names, each declared once (by `medallion-settings`); `docs/client-configuration.md` lists them;
 //! - [`error`]: one error type, and what to do about each;
 //! - [`hooks`]: counters and events for metrics;
 //! - [`metadata`]: the picture of the cluster that decisions go by;

@@ -21,8 +21,7 @@
 //! - [`append_validation`], [`producer_state`], [`leader_epochs`], [`transaction_index`], [`retention`], [`compaction`].
 //!
 //! Small files, of a partition and of a log directory:
-//! - [`checkpoint_file`], [`partition_metadata`], [`meta_properties`], [`clean_shutdown`], and [`java_properties`] for what is
-//!   written so.
+//! - [`checkpoint_file`], [`partition_metadata`], [`meta_properties`], [`clean_shutdown`].
 //!
 //! Files of a partition, all as Kafka writes them: `<base offset>.log`, `.index`, `.timeindex`, `.txnindex`, `.snapshot`,
 //! `leader-epoch-checkpoint`, `partition.metadata`; and, when recovery met damage, `damaged-<offset>-at-<byte>.saved`.
@@ -39,7 +38,6 @@ pub mod config;
 pub mod error;
 mod file_names;
 mod index_file;
-pub mod java_properties;
 pub mod leader_epochs;
 mod log_directory;
 pub mod meta_properties;

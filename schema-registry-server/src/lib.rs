@@ -8,7 +8,7 @@
 //! ```
 //!
 //! - [`server`]: starts and stops all of it;
-//! - [`settings`]: Confluent's names, each declared once; `docs/registry-configuration.md` lists them;
+//! - [`settings`]: Confluent's names, each declared once (by `medallion-settings`); `docs/registry-configuration.md` lists them;
 //! - [`api`]: Confluent's REST API without sockets, clocks and locks; `docs/registry-api.md` lists it;
 //! - `http`: sockets, TLS, bodies, status codes;
 //! - `topic`: the `_schemas` topic: prepared, read, written;
@@ -26,4 +26,4 @@ pub mod settings;
 mod topic;
 
 pub use server::{Registry, StartError};
-pub use settings::{RegistrySettings, SettingsError};
+pub use settings::{ConfigError, RegistrySettings};

@@ -13,24 +13,21 @@ use tracing::{info, warn};
 
 use crate::access::{Access, AccessError};
 use crate::election::{Election, Forwarder};
-use crate::http::{App, Bound, Changes, Connections, Fixed, Serving, TlsError, client_config, server_config};
+use crate::http::{App, Bound, Changes, Connections, Fixed, Serving, client_config, server_config};
 use crate::metrics::Metrics;
-use crate::settings::{RegistrySettings, Scheme, SettingsError};
+use crate::settings::{ConfigError, RegistrySettings, Scheme};
 use crate::topic::{ParsedCache, PrepareError, Reader, State, Writer, end_offset, prepare};
 
 /// Why a registry does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// A setting is not valid.
+    /// A setting is not valid, or names a key or a certificate that cannot be read.
     #[error(transparent)]
-    Settings(#[from] SettingsError),
+    Settings(#[from] ConfigError),
     /// An address cannot be taken.
     #[error(transparent)]
     Listen(#[from] io::Error),
-    /// A key or a certificate cannot be read.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
     /// The files of users, tokens or rights cannot be read.
     #[error(transparent)]
     Access(#[from] AccessError),
@@ -115,7 +112,7 @@ impl Registry {
                 request_timeout: settings.request_timeout,
                 body_timeout: settings.body_timeout,
                 idle_timeout: settings.idle_timeout,
-                incompatible_code: settings.incompatible_code.0,
+                incompatible_code: settings.incompatible_code.code(),
             },
         });
         let addresses = bound.iter().map(|bound| (bound.scheme, bound.address)).collect();
@@ -173,7 +170,7 @@ impl Registry {
 /// Under which host and port other instances reach this one.
 fn instance(settings: &RegistrySettings, bound: &[Bound]) -> (String, u16) {
     let between = bound.iter().zip(&settings.listeners);
-    let mut between = between.filter(|(bound, _)| bound.scheme == settings.inter_instance_protocol.0);
+    let mut between = between.filter(|(bound, _)| bound.scheme == settings.inter_instance_protocol);
     let (address, listener) =
         between.next().map_or((None, None), |(bound, listener)| (Some(bound.address), Some(listener)));
     let is_specific = address.is_some_and(|address| !address.ip().is_unspecified());

@@ -44,7 +44,7 @@
 //!        └ wire_format        the schema's id before the value, or its GUID in a header
 //! ```
 //!
-//! - [`config`]: settings under Confluent's names, each declared once; `docs/serdes-configuration.md` lists them;
+//! - [`config`]: settings under Confluent's names, each declared once (by `medallion-settings`); `docs/serdes-configuration.md` lists them;
 //! - [`error`]: one error type;
 //! - [`registry`]: the client, for all that applications ask of a registry;
 //! - [`subject`]: the strategies;

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+pub use medallion_settings::Importance;
+
 /// The type of a setting's value.
 ///
 /// Source: Kafka's `ConfigDef.Type`.
@@ -106,27 +108,6 @@ pub enum Validator {
     ThrottledReplicas,
     /// `latest`, `earliest` or `by_duration:` with an ISO 8601 duration.
     ShareAutoOffsetReset,
-}
-
-/// How much a setting matters to an operator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Importance {
-    /// High.
-    High,
-    /// Medium.
-    Medium,
-    /// Low.
-    Low,
-}
-
-impl fmt::Display for Importance {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::High => "high",
-            Self::Medium => "medium",
-            Self::Low => "low",
-        })
-    }
 }
 
 /// How a broker setting can be changed while the broker runs.

@@ -27,8 +27,6 @@ pub mod reference;
 mod resolved;
 pub(crate) mod schema;
 pub mod settings;
-#[cfg(test)]
-pub(crate) mod test_support;
 pub mod topic;
 pub mod validate;
 pub mod value;

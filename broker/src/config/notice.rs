@@ -4,7 +4,7 @@ use super::declarations;
 use super::settings::Origin;
 use std::fmt;
 
-use strsim::levenshtein;
+use medallion_settings::nearest;
 
 /// Something to log once at the start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +47,8 @@ impl Notice {
     }
 
     pub(super) fn unknown(name: &str, origin: &Origin) -> Self {
-        Self::Unknown { name: name.to_owned(), origin: origin.clone(), suggestion: nearest(name) }
+        let suggestion = nearest(name, declarations::broker().keys().copied());
+        Self::Unknown { name: name.to_owned(), origin: origin.clone(), suggestion }
     }
 }
 
@@ -69,26 +70,9 @@ impl fmt::Display for Notice {
     }
 }
 
-/// The known broker setting that is at most three edits away, if there is one.
-fn nearest(name: &str) -> Option<&'static str> {
-    declarations::broker()
-        .keys()
-        .map(|known| (levenshtein(name, known), *known))
-        .filter(|(distance, _)| *distance <= 3)
-        .min()
-        .map(|(_, known)| known)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn distances() {
-        assert_eq!(levenshtein("", "abc"), 3);
-        assert_eq!(levenshtein("kitten", "sitting"), 3);
-        assert_eq!(levenshtein("same", "same"), 0);
-    }
 
     #[test]
     fn a_slip_of_the_pen_is_answered_with_the_name_that_was_meant() {

@@ -128,6 +128,6 @@ mod tests {
     #[test]
     fn the_reference_page_is_fresh() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
-        crate::config::test_support::check_page(path, &page());
+        medallion_settings::reference::check_page(path, &page());
     }
 }

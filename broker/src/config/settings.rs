@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use medallion_log::java_properties;
+use medallion_settings::{environment, java_properties};
 
 /// Where a setting was set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,7 +181,7 @@ fn setting_of_variable(variable: &str) -> Option<String> {
     if rest.is_empty() || NOT_SETTINGS.contains(&variable) {
         return None;
     }
-    let name = rest.to_lowercase().replace('_', ".").replace("...", "-").replace("..", "_");
+    let name = environment::setting_of(rest);
     if !own {
         return Some(name);
     }

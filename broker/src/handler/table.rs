@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn reference_page_is_fresh() {
-        crate::config::test_support::check_page(
+        medallion_settings::reference::check_page(
             concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/kafka-apis.md"),
             &page(),
         );

@@ -180,7 +180,7 @@ fn errors_have_kafkas_names() {
 #[test]
 fn the_reference_page_is_fresh() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/metrics.md");
-    crate::config::test_support::check_page(path, &page());
+    medallion_settings::reference::check_page(path, &page());
 }
 
 /// The reference page of all metrics as Markdown.

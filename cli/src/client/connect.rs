@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use medallion_client::ClientSettings;
-use medallion_client::config::parse_properties;
+use medallion_settings::Properties;
 
 use super::ClientError;
 
@@ -37,20 +37,22 @@ impl Connect {
         file: Option<&Path>,
         settings: &[(String, String)],
     ) -> Result<Self, ClientError> {
-        let mut properties = match file {
-            Some(path) => read_file(path)?,
-            None => Vec::new(),
-        };
-        properties.extend_from_slice(settings);
-        let has = |name: &str| properties.iter().any(|(known, _)| known == name);
+        let mut properties = Properties::new();
+        if let Some(path) = file {
+            let text = fs::read_to_string(path)
+                .map_err(|reason| ClientError::File { path: path.to_owned(), reason: reason.to_string() })?;
+            properties.add_file(&path.display().to_string(), &text)?;
+        }
+        for (name, value) in settings {
+            properties.add_option("--client-set", name, value);
+        }
+        let has = |name: &str| properties.get(name).is_some();
         let is_named = bootstrap.is_some() || !has(BOOTSTRAP_SERVERS);
         let mut read = ClientSettings::default().client_id("medallion-cli".to_owned());
         if !has("default.api.timeout.ms") {
             read = read.default_api_timeout(API_TIMEOUT);
         }
-        for (name, value) in &properties {
-            read = read.set(name, value)?;
-        }
+        read = read.set_all(&properties)?;
         if is_named {
             read = read.bootstrap_servers(parse_addresses(bootstrap.unwrap_or(DEFAULT_BOOTSTRAP))?);
         }
@@ -72,13 +74,6 @@ impl Connect {
     pub(super) fn settings(&self) -> &ClientSettings {
         &self.settings
     }
-}
-
-fn read_file(path: &Path) -> Result<Vec<(String, String)>, ClientError> {
-    let unreadable =
-        |reason: &dyn ToString| ClientError::File { path: path.to_owned(), reason: reason.to_string() };
-    let text = fs::read_to_string(path).map_err(|reason| unreadable(&reason))?;
-    parse_properties(&text).map_err(|reason| unreadable(&reason))
 }
 
 /// `host:port` parts of a comma-separated list; the port is 9092 where none is named.
@@ -136,6 +131,9 @@ mod tests {
         let wrong = [("security.protokol".to_owned(), "SSL".to_owned())];
         let error = Connect::with(None, None, &wrong).unwrap_err().to_string();
         assert!(error.contains("security.protokol"), "{error}");
+        fs::write(&file, "# mine\nsecurity.protokol=SSL\n").unwrap();
+        let error = Connect::with(None, Some(&file), &[]).unwrap_err().to_string();
+        assert!(error.contains("client.properties:2"), "{error}");
         let error = Connect::with(None, Some(&folder.path().join("none")), &[]).unwrap_err().to_string();
         assert!(error.contains("none"), "{error}");
     }

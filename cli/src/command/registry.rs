@@ -10,13 +10,13 @@ use anyhow::Context;
 use clap::{Args, ValueHint};
 use medallion_broker::Broker;
 use medallion_client::admin::{ClassicMember, GroupDescription, MemberName};
-use medallion_client::config::parse_properties;
 use medallion_client::{Admin, Client, ClientSettings};
 use medallion_schema_registry_server::{Registry, RegistrySettings, StartError};
+use medallion_settings::Properties;
 use serde_json::Value;
 use tracing::{info, warn};
 
-use super::server::{StopWith, stdin_ends};
+use super::server::{StopWith, stdin_ends, variables};
 use super::stopping;
 use crate::failure::{Failure, UsageError};
 use crate::logging::{self, LogFormat};
@@ -93,32 +93,20 @@ pub(crate) fn run(arguments: &RegistryArguments, _output: &Output) -> anyhow::Re
 
 /// Settings of the file, then of the environment, then of `--set`.
 fn settings(arguments: &RegistryArguments) -> anyhow::Result<RegistrySettings> {
-    let mut properties = Vec::new();
+    let mut properties = Properties::new();
     if let Some(path) = &arguments.file {
-        let shown = path.display();
+        let shown = path.display().to_string();
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
-        properties.extend(parse_properties(&text).with_context(|| format!("in {shown}"))?);
+        properties.add_file(&shown, &text)?;
     }
-    for (name, value) in std::env::vars_os() {
-        if let (Ok(name), Ok(value)) = (name.into_string(), value.into_string())
-            && let Some(name) = name.strip_prefix(VARIABLES)
-        {
-            properties.push((setting_of(name), value));
-        }
-    }
+    properties.add_environment(VARIABLES, variables());
     for argument in &arguments.set {
         let (name, value) = argument
             .split_once('=')
             .ok_or_else(|| UsageError(format!("--set {argument}: expected NAME=VALUE")))?;
-        properties.push((name.to_owned(), value.to_owned()));
+        properties.add_option("--set", name, value);
     }
     Ok(RegistrySettings::from_properties(properties)?)
-}
-
-/// `KAFKASTORE_TOPIC` is `kafkastore.topic`; two underscores are one, three are a dash.
-fn setting_of(variable: &str) -> String {
-    let name = variable.to_ascii_lowercase();
-    name.replace("___", "-").replace("__", "\0").replace('_', ".").replace('\0', "_")
 }
 
 /// Starts a registry on a broker of this process.
@@ -182,16 +170,5 @@ fn explain(error: StartError) -> anyhow::Error {
             Failure::new(reason.to_string(), hint).into()
         }
         _ => error.into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn variables_are_named_as_in_container_images() {
-        assert_eq!(setting_of("KAFKASTORE_BOOTSTRAP_SERVERS"), "kafkastore.bootstrap.servers");
-        assert_eq!(setting_of("A__B___C"), "a_b-c");
     }
 }

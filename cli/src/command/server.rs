@@ -29,13 +29,17 @@ pub(crate) fn settings(file: Option<&Path>, arguments: &[String]) -> anyhow::Res
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
         settings.add_file(&shown, &text)?;
     }
-    let variables = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    settings.add_environment(variables.filter(|(name, _)| !NO_SETTINGS.contains(&name.as_str())));
+    settings.add_environment(variables().filter(|(name, _)| !NO_SETTINGS.contains(&name.as_str())));
     for argument in arguments {
         settings.add_argument(argument).map_err(|error| UsageError(error.to_string()))?;
     }
     Ok(settings)
+}
+
+/// The environment variables that are text.
+pub(super) fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// The checked settings, with what is assumed where nothing is set.

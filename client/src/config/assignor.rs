@@ -1,6 +1,6 @@
 //! How members of a classic group share partitions (`partition.assignment.strategy`).
 
-use super::value::Value;
+use medallion_settings::Value;
 
 /// A rule by which the leader of a classic group hands out partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,21 +40,18 @@ impl PartitionAssignor {
     }
 }
 
-/// Names of the wire or of Java's classes, separated by commas.
-impl Value for Vec<PartitionAssignor> {
+/// The name of the wire, or of Java's class.
+impl Value for PartitionAssignor {
     const TYPE: &'static str = "range, roundrobin, sticky, cooperative-sticky or Java's classes, with commas";
+    const LIST_TYPE: &'static str = Self::TYPE;
 
     fn parse(text: &str) -> Result<Self, String> {
-        let one = |part: &str| {
-            let found =
-                PartitionAssignor::ALL.into_iter().find(|one| part == one.name() || part == one.class());
-            found.ok_or_else(|| format!("expected {}", Self::TYPE))
-        };
-        text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(one).collect()
+        let found = Self::ALL.into_iter().find(|one| text == one.name() || text == one.class());
+        found.ok_or_else(Self::expected)
     }
 
     fn text(&self) -> String {
-        self.iter().map(|one| one.name()).collect::<Vec<_>>().join(",")
+        self.name().to_owned()
     }
 }
 

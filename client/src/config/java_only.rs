@@ -1,6 +1,9 @@
 //! Settings of Kafka's Java clients that this client does not have.
 
-use super::ConfigError;
+use medallion_settings::Foreign;
+
+/// What Kafka's Java clients have and this one does not.
+pub(super) const FOREIGN: Foreign = Foreign { without_effect: WITHOUT_EFFECT, refused: REFUSED };
 
 /// Settings whose value cannot matter here: the JVM's, and those that a typed API replaces.
 const WITHOUT_EFFECT: &[(&str, &str)] = &[
@@ -40,16 +43,3 @@ const REFUSED: &[(&str, &[&str], &str)] = &[
     ("security.providers", &[""], "rustls with ring is the provider"),
     ("config.providers", &[""], "values are taken as they stand"),
 ];
-
-/// Whether this client may leave `name` aside; `None` for a name that Kafka does not have either.
-pub(super) fn check(name: &str, value: &str) -> Option<Result<(), ConfigError>> {
-    if let Some((name, reason)) = WITHOUT_EFFECT.iter().find(|(known, _)| *known == name) {
-        tracing::info!(setting = name, reason, "a setting without effect");
-        return Some(Ok(()));
-    }
-    let (_, harmless, reason) = REFUSED.iter().find(|(known, ..)| *known == name)?;
-    if harmless.contains(&value) {
-        return Some(Ok(()));
-    }
-    Some(Err(ConfigError::Unsupported { name: name.into(), reason }))
-}

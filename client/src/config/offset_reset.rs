@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::value::Value;
+use medallion_settings::Value;
 
 /// Where to read a partition from when its offset is not known, or not there any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

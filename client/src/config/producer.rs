@@ -2,49 +2,48 @@
 
 use std::time::Duration;
 
+use medallion_settings::{ConfigError, Properties, Property, Settings as _, settings};
 use medallion_wire::records::{Compression, CompressionSettings};
 
-use super::client::WITH_PRODUCER;
-use super::declaration::settings;
-use super::properties::{Settings, apply, split};
-use super::value::{Acks, Value};
-use super::{ClientSettings, ConfigError};
+use super::ClientSettings;
+use super::java_only::FOREIGN;
+use super::value::{Acks, CompressionType};
 
 settings! {
     /// What a [`Producer`](crate::Producer) is set up with.
-    ProducerSettings {
+    pub struct ProducerSettings with builders {
         /// Who must have a record before it counts as written.
-        acks: Acks ["acks"] = Acks::All;
+        acks: Acks ["acks", low] = Acks::All;
         /// Whether brokers keep a record once though it is sent twice, and in order.
-        enable_idempotence: bool ["enable.idempotence"] = true;
+        enable_idempotence: bool ["enable.idempotence", low] = true;
         /// How long a batch that is not full waits for more records.
         linger: Duration ["linger.ms"] = Duration::from_millis(5), range 0..=i32::MAX;
-        /// How large a batch grows before compression.
+        /// How many bytes a batch grows to before compression.
         batch_size: usize ["batch.size"] = 16_384, range 0..=i32::MAX;
-        /// The memory of all records that are not acknowledged yet; `send` waits for room.
-        buffer_memory: usize ["buffer.memory"] = 32 << 20, range 0..=i64::MAX;
+        /// The memory, in bytes, of all records that are not acknowledged yet; `send` waits for room.
+        buffer_memory: usize ["buffer.memory", high] = 32 << 20, range 0..=i64::MAX;
         /// How long `send` may wait for metadata and for room.
         max_block: Duration ["max.block.ms"] = Duration::from_mins(1), range 0..=i64::MAX;
-        /// The largest request, and the largest record before compression.
+        /// The bytes of the largest request, and of the largest record before compression.
         max_request_size: usize ["max.request.size"] = 1 << 20, range 100..=i32::MAX;
         /// How many requests may be under way to one broker.
-        max_in_flight: u32 ["max.in.flight.requests.per.connection"] = 5, range 1..=i32::MAX;
+        max_in_flight: u32 ["max.in.flight.requests.per.connection", low] = 5, range 1..=i32::MAX;
         /// How long a record may take from `send` to its acknowledgement, with all attempts.
         delivery_timeout: Duration ["delivery.timeout.ms"] = Duration::from_mins(2), range 0..=i32::MAX;
         /// How often a batch is sent again at most; `delivery.timeout.ms` is the better limit.
-        retries: u32 ["retries"] = i32::MAX.unsigned_abs(), range 0..=i32::MAX;
+        retries: u32 ["retries", high] = i32::MAX.unsigned_abs(), range 0..=i32::MAX;
         /// The name under which a producer writes in transactions, the same after a restart; whoever had it before is fenced.
-        transactional_id: Option<String> ["transactional.id"] = None;
+        transactional_id: Option<String> ["transactional.id", low] = None;
         /// After which time brokers abort a transaction that is not ended.
-        transaction_timeout: Duration ["transaction.timeout.ms"] = Duration::from_mins(1), range 1..=i32::MAX;
+        transaction_timeout: Duration ["transaction.timeout.ms", low] = Duration::from_mins(1), range 1..=i32::MAX;
         /// The codec of batches.
-        compression_type: Compression ["compression.type"] = Compression::None;
+        compression_type: CompressionType ["compression.type", high] = CompressionType(Compression::None);
         /// The level of gzip, -1 for its own.
         compression_gzip_level: i32 ["compression.gzip.level"] = -1;
         /// The level of zstd.
         compression_zstd_level: i32 ["compression.zstd.level"] = 3;
         /// Whether records without a key go less often where batches pile up (KIP-794).
-        partitioner_adaptive_partitioning_enable: bool ["partitioner.adaptive.partitioning.enable"] = true;
+        partitioner_adaptive_partitioning_enable: bool ["partitioner.adaptive.partitioning.enable", low] = true;
         /// Whether records with a key are spread like those without.
         partitioner_ignore_keys: bool ["partitioner.ignore.keys"] = false;
     }
@@ -55,18 +54,14 @@ impl ProducerSettings {
     ///
     /// # Errors
     /// For a name that does not exist or is not supported, and for values that are not allowed.
-    pub fn from_properties<K, V>(
-        properties: impl IntoIterator<Item = (K, V)>,
-    ) -> Result<(ClientSettings, Self), ConfigError>
-    where
-        K: AsRef<str>,
-        V: AsRef<str>,
-    {
+    pub fn from_properties<P: Into<Property>>(
+        properties: impl IntoIterator<Item = P>,
+    ) -> Result<(ClientSettings, Self), ConfigError> {
+        let properties: Properties = properties.into_iter().collect();
         let (mut client, mut producer) = (ClientSettings::default(), Self::default());
-        let others = split(&mut client, properties)?;
-        apply(&mut producer, others, WITH_PRODUCER)?;
-        client.validate()?;
-        producer.validate(&client)?;
+        properties.read_into(&mut [&mut client, &mut producer], &FOREIGN)?;
+        let valid = client.validate().and_then(|()| producer.validate(&client));
+        valid.map_err(|error| properties.placed(error))?;
         Ok((client, producer))
     }
 
@@ -75,13 +70,13 @@ impl ProducerSettings {
     /// # Errors
     /// As [`ProducerSettings::from_properties`], without the check of what goes together.
     pub fn set(mut self, name: &str, value: &str) -> Result<Self, ConfigError> {
-        apply(&mut self, [(name, value)], &[Self::DECLARATIONS])?;
+        Properties::from_iter([(name, value)]).read_into(&mut [&mut self], &FOREIGN)?;
         Ok(self)
     }
 
     /// Refuses what does not go together.
     pub(crate) fn validate(&self, client: &ClientSettings) -> Result<(), ConfigError> {
-        let conflict = |name, reason: String| Err(ConfigError::Conflict { name, reason: reason.into() });
+        let conflict = |name, reason: String| Err(ConfigError::conflict(name, reason));
         self.check_ranges()?;
         if let Some(id) = &self.transactional_id {
             if id.is_empty() {
@@ -121,13 +116,13 @@ impl ProducerSettings {
 
     /// Codec and level.
     pub(crate) fn compression(&self) -> CompressionSettings {
-        let level = match self.compression_type {
+        let CompressionType(codec) = self.compression_type;
+        let level = match codec {
             Compression::Gzip => self.compression_gzip_level,
             Compression::Zstd => self.compression_zstd_level,
             codec => return codec.into(),
         };
-        CompressionSettings::with_level(self.compression_type, level)
-            .unwrap_or_else(|_| self.compression_type.into())
+        CompressionSettings::with_level(codec, level).unwrap_or_else(|_| codec.into())
     }
 }
 

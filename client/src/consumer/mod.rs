@@ -45,7 +45,7 @@ pub use rebalance::{RebalanceFuture, RebalanceListener};
 
 use crate::admin::{Each, ListedOffset, OffsetAt, list_offsets};
 use crate::client::Client;
-use crate::config::{ConsumerSettings, IsolationLevel};
+use crate::config::{ConsumerSettings, IsolationLevel, Property};
 use crate::error::Error;
 use crate::producer::GroupMetadata;
 use fetcher::Fetcher;
@@ -119,11 +119,9 @@ impl Consumer {
     ///
     /// # Errors
     /// For names that do not exist or are not supported, and values that are not allowed.
-    pub fn from_properties<K, V>(properties: impl IntoIterator<Item = (K, V)>) -> Result<Self, Error>
-    where
-        K: AsRef<str>,
-        V: AsRef<str>,
-    {
+    pub fn from_properties<P: Into<Property>>(
+        properties: impl IntoIterator<Item = P>,
+    ) -> Result<Self, Error> {
         let (client, consumer) = ConsumerSettings::from_properties(properties)?;
         Self::new(&Client::new(client)?, consumer)
     }

@@ -40,7 +40,7 @@ pub use record::{Record, RecordMetadata};
 pub use transaction::GroupMetadata;
 
 use crate::client::Client;
-use crate::config::ProducerSettings;
+use crate::config::{ProducerSettings, Property};
 use crate::error::Error;
 use accumulator::Appended;
 use memory::Reservation;
@@ -124,11 +124,9 @@ impl Producer {
     ///
     /// # Errors
     /// For names that do not exist or are not supported, and values that are not allowed.
-    pub fn from_properties<K, V>(properties: impl IntoIterator<Item = (K, V)>) -> Result<Self, Error>
-    where
-        K: AsRef<str>,
-        V: AsRef<str>,
-    {
+    pub fn from_properties<P: Into<Property>>(
+        properties: impl IntoIterator<Item = P>,
+    ) -> Result<Self, Error> {
         let (client, producer) = ProducerSettings::from_properties(properties)?;
         Self::new(&Client::new(client)?, producer)
     }

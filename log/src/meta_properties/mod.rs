@@ -7,11 +7,12 @@
 use std::path::Path;
 
 use medallion_os::FileSystem;
+use medallion_os::calendar::civil_of_day;
+use medallion_settings::java_properties;
 use medallion_wire::types::Uuid;
 use medallion_wire::{BrokerId, TopicId};
 
 use crate::checkpoint_file::{CheckpointError, read_file, write_atomically};
-use crate::java_properties;
 
 /// The file's name, in a log directory.
 pub const META_PROPERTIES: &str = "meta.properties";
@@ -124,10 +125,29 @@ impl MetaProperties {
         Ok(Self { version, cluster_id, node_id, directory_id, entries })
     }
 
-    /// The file's content as Java's `Properties` writes it, with the time of writing in a comment.
+    /// The file's content as Java's `Properties` writes it: an empty comment, the time of writing, the entries.
     pub fn format(&self, now_ms: i64) -> String {
-        java_properties::format(&self.entries, now_ms)
+        format!("#\n#{}\n{}", java_date(now_ms), java_properties::format(&self.entries))
     }
+}
+
+/// A time as Java's `Date` prints it, in UTC: `Mon Nov 23 09:08:31 UTC 2026`.
+fn java_date(now_ms: i64) -> String {
+    const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let seconds = now_ms.div_euclid(1000);
+    let (days, in_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let (year, month, day) = civil_of_day(days);
+    let name = |names: &[&'static str], index: i64| names[usize::try_from(index).unwrap_or(0)];
+    format!(
+        "{} {} {day:02} {:02}:{:02}:{:02} UTC {year}",
+        name(&WEEKDAYS, days.rem_euclid(7)),
+        name(&MONTHS, month - 1),
+        in_day / 3600,
+        in_day / 60 % 60,
+        in_day % 60,
+    )
 }
 
 /// Reads the file of a log directory; `None` when it is absent, so the directory was not formatted.
@@ -212,5 +232,12 @@ mod tests {
             let message = parse(text).unwrap_err().to_string();
             assert!(message.contains(place), "{text:?} gave {message:?}");
         }
+    }
+
+    #[test]
+    fn dates_are_javas() {
+        assert_eq!(java_date(0), "Thu Jan 01 00:00:00 UTC 1970");
+        assert_eq!(java_date(1_709_164_800_000), "Thu Feb 29 00:00:00 UTC 2024");
+        assert_eq!(java_date(-1), "Wed Dec 31 23:59:59 UTC 1969");
     }
 }

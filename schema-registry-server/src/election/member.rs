@@ -52,7 +52,7 @@ impl Election {
     ) -> (Self, watch::Receiver<Leadership>) {
         let (leadership, view) = watch::channel(Leadership::Unknown);
         let identity = Identity {
-            scheme: settings.inter_instance_protocol.0,
+            scheme: settings.inter_instance_protocol,
             host,
             port,
             is_eligible: settings.leader_eligibility,

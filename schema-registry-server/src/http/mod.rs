@@ -12,4 +12,4 @@ pub(crate) use app::{App, Changes, FORWARDED, Fixed};
 pub(crate) use connections::Connections;
 pub(crate) use listener::{Bound, Serving};
 pub(crate) use respond::Denied;
-pub(crate) use tls::{TlsError, client_config, jwks_client_config, server_config};
+pub(crate) use tls::{client_config, jwks_client_config, server_config};

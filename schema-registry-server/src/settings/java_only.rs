@@ -1,11 +1,12 @@
 //! Settings of Confluent's registry that this one does not have.
 
-use strsim::levenshtein;
+use medallion_settings::Foreign;
 
-use super::{RegistrySettings, SettingsError};
+/// What Confluent's registry has and this one does not.
+pub(super) const FOREIGN: Foreign = Foreign { without_effect: WITHOUT_EFFECT, refused: REFUSED };
 
 /// Settings whose value cannot matter here.
-pub(super) const WITHOUT_EFFECT: &[(&str, &str)] = &[
+const WITHOUT_EFFECT: &[(&str, &str)] = &[
     ("debug", "errors are told with their reason always"),
     ("access.log.enabled", "requests are counted in /metrics"),
     ("kafkastore.init.wait.for.reader", "requests are answered once the topic has been read"),
@@ -46,7 +47,7 @@ pub(super) const WITHOUT_EFFECT: &[(&str, &str)] = &[
 ];
 
 /// Settings that would change what the registry does; each with the only values that ask for what it does anyway.
-pub(super) const REFUSED: &[(&str, &[&str], &str)] = &[
+const REFUSED: &[(&str, &[&str], &str)] = &[
     ("kafkastore.connection.url", &[""], "ZooKeeper is not spoken; set kafkastore.bootstrap.servers"),
     ("kafkastore.update.handlers", &[""], "there are no classes to load"),
     ("port", &[""], "set listeners"),
@@ -117,24 +118,3 @@ pub(super) const REFUSED: &[(&str, &[&str], &str)] = &[
     ("reject.options.request", &["true"], "OPTIONS is no method of this API (405)"),
     ("ssl.keystore.reload", &["false"], "keys and certificates are read at the start"),
 ];
-
-/// Whether a setting may be left aside; `None` for a name that Confluent's registry does not have either.
-pub(super) fn check(name: &str, value: &str) -> Option<Result<(), SettingsError>> {
-    if let Some((name, reason)) = WITHOUT_EFFECT.iter().find(|(known, _)| *known == name) {
-        tracing::info!(setting = name, reason, "a setting without effect");
-        return Some(Ok(()));
-    }
-    let (_, taken, reason) = REFUSED.iter().find(|(known, ..)| *known == name)?;
-    if taken.iter().any(|taken| taken.eq_ignore_ascii_case(value)) {
-        return Some(Ok(()));
-    }
-    Some(Err(SettingsError::Unsupported { name: name.into(), reason }))
-}
-
-/// A name that nobody has declared, with the one that may be meant.
-pub(super) fn unknown(name: &str) -> SettingsError {
-    let known = RegistrySettings::DECLARATIONS.iter().map(|one| one.name);
-    let nearest = known.map(|known| (levenshtein(name, known), known)).min();
-    let nearest = nearest.filter(|(distance, _)| *distance <= 1 + name.len() / 4).map(|(_, known)| known);
-    SettingsError::Unknown { name: name.into(), nearest }
-}

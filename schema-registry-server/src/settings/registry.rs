@@ -1,155 +1,162 @@
 //! The registry's own settings.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use medallion_schema_registry::CompatibilityLevel;
 use medallion_schema_registry::store;
+use medallion_settings::{ConfigError, Properties, Property, check_unknown, settings};
 
-use super::declaration::{Declaration, settings};
-use super::value::{IncompatibleCode, Seconds, Value};
+use super::java_only::FOREIGN;
 use super::{
-    Authentication, ClientCertificates, InterInstanceProtocol, Listener, Scheme, SettingsError, java_only,
-    kafkastore,
+    Authentication, ClientCertificates, IncompatibleCode, Level, Listener, Scheme, Seconds, kafkastore,
 };
 use crate::api::{Limit, Limits};
 
+/// As many as a response can count, in Java.
+const LIMIT_MAX: usize = 2_147_483_647;
+
 settings! {
     /// What a registry is set up with.
-    RegistrySettings {
+    pub struct RegistrySettings {
         /// Where it listens for HTTP and HTTPS.
-        listeners: Vec<Listener> ["listeners"] = "http://0.0.0.0:8081";
+        listeners: Vec<Listener> ["listeners", high] = vec![Listener { scheme: Scheme::Http, host: "0.0.0.0".to_owned(), port: 8081 }];
         /// The brokers to begin with; a security protocol before an address (`SASL_SSL://`) is taken for `kafkastore.security.protocol` where that is not set.
-        bootstrap_servers: Vec<String> ["kafkastore.bootstrap.servers"] = "";
+        bootstrap_servers: Vec<String> ["kafkastore.bootstrap.servers"] = Vec::new();
         /// The topic of schemas, settings and modes: one partition, compacted.
-        topic: String ["kafkastore.topic"] = "_schemas";
+        topic: String ["kafkastore.topic", high] = "_schemas".to_owned();
         /// How many replicas the topic has when it is made, as far as there are brokers.
-        replication_factor: i16 ["kafkastore.topic.replication.factor"] = "3";
+        replication_factor: i16 ["kafkastore.topic.replication.factor", high] = 3;
         /// Whether the topic is used as it is: neither made nor looked at.
-        skips_validation: bool ["kafkastore.topic.skip.validation"] = "false";
+        skips_validation: bool ["kafkastore.topic.skip.validation"] = false;
         /// How long a write may take until it is acknowledged (at most half of `kafkagroup.session.timeout.ms`), and again until this instance has read it.
-        timeout: Duration ["kafkastore.timeout.ms"] = "500";
+        timeout: Duration ["kafkastore.timeout.ms"] = Duration::from_millis(500);
         /// How long the topic may take to be read at the start.
-        init_timeout: Duration ["kafkastore.init.timeout.ms"] = "60000";
+        init_timeout: Duration ["kafkastore.init.timeout.ms"] = Duration::from_mins(1);
         /// The name under which other instances reach this one.
-        host_name: Option<String> ["host.name"] = "";
+        host_name: Option<String> ["host.name", high] = None;
         /// The port under which other instances reach this one; that of a listener unless set.
-        host_port: Option<u16> ["host.port"] = "";
+        host_port: Option<u16> ["host.port"] = None;
         /// How instances speak to each other; a listener must have it.
-        inter_instance_protocol: InterInstanceProtocol ["inter.instance.protocol"] = "http";
+        inter_instance_protocol: Scheme ["inter.instance.protocol", low] = Scheme::Http;
         /// Headers of clients that are forwarded with a write, beside those that it needs.
-        forwarded_headers: Vec<String> ["inter.instance.headers.whitelist"] = "";
+        forwarded_headers: Vec<String> ["inter.instance.headers.whitelist", low] = Vec::new();
         /// The group of the instances that elect a leader.
-        group_id: String ["schema.registry.group.id"] = "schema-registry";
+        group_id: String ["schema.registry.group.id"] = "schema-registry".to_owned();
         /// Whether this instance may be the one that writes.
-        leader_eligibility: bool ["leader.eligibility"] = "true";
+        leader_eligibility: bool ["leader.eligibility"] = true;
         /// Whether a leader stays one when an instance with a smaller address comes.
-        leader_sticky: bool ["leader.election.sticky"] = "false";
+        leader_sticky: bool ["leader.election.sticky", low] = false;
         /// How long the leader may take to accept a connection of another instance.
-        leader_connect_timeout: Duration ["leader.connect.timeout.ms"] = "60000";
+        leader_connect_timeout: Duration ["leader.connect.timeout.ms", low] = Duration::from_mins(1);
         /// How long the leader may take to answer another instance.
-        leader_read_timeout: Duration ["leader.read.timeout.ms"] = "60000";
+        leader_read_timeout: Duration ["leader.read.timeout.ms", low] = Duration::from_mins(1);
         /// After which time without a sign of life an instance is out of the group.
-        session_timeout: Duration ["kafkagroup.session.timeout.ms"] = "10000";
+        session_timeout: Duration ["kafkagroup.session.timeout.ms"] = Duration::from_secs(10);
         /// How often an instance gives a sign of life.
-        heartbeat_interval: Duration ["kafkagroup.heartbeat.interval.ms"] = "3000";
+        heartbeat_interval: Duration ["kafkagroup.heartbeat.interval.ms"] = Duration::from_secs(3);
         /// How long the group waits for its members at an election.
-        rebalance_timeout: Duration ["kafkagroup.rebalance.timeout.ms"] = "300000";
+        rebalance_timeout: Duration ["kafkagroup.rebalance.timeout.ms"] = Duration::from_mins(5);
         /// The compatibility level where none is set.
-        compatibility_level: CompatibilityLevel ["schema.compatibility.level"] = "backward";
+        compatibility_level: Level ["schema.compatibility.level", high] = Level(CompatibilityLevel::Backward);
         /// The older name of `schema.compatibility.level`.
-        avro_compatibility_level: Option<CompatibilityLevel> ["avro.compatibility.level"] = "";
+        avro_compatibility_level: Option<Level> ["avro.compatibility.level", high] = None;
         /// How many parsed schemas are kept, so that the next check or registration needs not parse them again: those that were asked for last. 0 for none. Their texts take no more than 1 MiB together.
-        cache_size: usize ["schema.cache.size"] = "1000";
+        cache_size: usize ["schema.cache.size", low] = 1000;
         /// After which time without a question a parsed schema is dropped.
-        cache_expiry: Seconds ["schema.cache.expiry.secs"] = "300";
+        cache_expiry: Seconds ["schema.cache.expiry.secs", low] = Seconds(Duration::from_mins(5));
         /// Whether modes can be changed.
-        mode_mutability: bool ["mode.mutability"] = "true";
+        mode_mutability: bool ["mode.mutability", low] = true;
         /// Whether new schemas are looked at more closely than old ones.
-        validate_new_schemas: bool ["schema.validate.new.schemas"] = "true";
+        validate_new_schemas: bool ["schema.validate.new.schemas", low] = true;
         /// Whether reserved fields are checked.
-        validate_fields: bool ["schema.validate.fields"] = "false";
+        validate_fields: bool ["schema.validate.fields", low] = false;
         /// Whether a subject must have a name.
-        reject_empty_subject: bool ["schema.reject.empty.subject"] = "false";
+        reject_empty_subject: bool ["schema.reject.empty.subject", low] = false;
         /// Whether two versions of one reference are an error.
-        reference_versions_strict: bool ["reference.versions.strict"] = "false";
+        reference_versions_strict: bool ["reference.versions.strict", low] = false;
         /// How many schemas `GET /schemas` lists where nothing, or too much, is asked for.
-        schema_default_limit: usize ["schema.search.default.limit"] = "1000";
+        schema_default_limit: usize ["schema.search.default.limit", low] = 1000;
         /// How many schemas can be asked for at once.
-        schema_max_limit: usize ["schema.search.max.limit"] = "1000";
+        schema_max_limit: usize ["schema.search.max.limit", low] = 1000;
         /// As `schema.search.default.limit`, for subjects.
-        subject_default_limit: usize ["subject.search.default.limit"] = "2147483647";
+        subject_default_limit: usize ["subject.search.default.limit", low] = LIMIT_MAX;
         /// As `schema.search.max.limit`, for subjects.
-        subject_max_limit: usize ["subject.search.max.limit"] = "2147483647";
+        subject_max_limit: usize ["subject.search.max.limit", low] = LIMIT_MAX;
         /// As `schema.search.default.limit`, for versions.
-        version_default_limit: usize ["subject.version.search.default.limit"] = "2147483647";
+        version_default_limit: usize ["subject.version.search.default.limit", low] = LIMIT_MAX;
         /// As `schema.search.max.limit`, for versions.
-        version_max_limit: usize ["subject.version.search.max.limit"] = "2147483647";
+        version_max_limit: usize ["subject.version.search.max.limit", low] = LIMIT_MAX;
         /// As `schema.search.default.limit`, for contexts.
-        context_default_limit: usize ["context.search.default.limit"] = "2147483647";
+        context_default_limit: usize ["context.search.default.limit", low] = LIMIT_MAX;
         /// As `schema.search.max.limit`, for contexts.
-        context_max_limit: usize ["context.search.max.limit"] = "2147483647";
+        context_max_limit: usize ["context.search.max.limit", low] = LIMIT_MAX;
         /// How long a connection may be idle: between two requests, while the next part of a body is waited for, and while a client takes no answer. A request's head must be there whole within this time.
-        idle_timeout: Duration ["idle.timeout.ms"] = "30000";
+        idle_timeout: Duration ["idle.timeout.ms", low] = Duration::from_secs(30);
         /// How long the whole body of a request may take.
-        body_timeout: Duration ["medallion.request.body.timeout.ms"] = "60000";
+        body_timeout: Duration ["medallion.request.body.timeout.ms", low] = Duration::from_mins(1);
         /// How long a request may take until it is answered 504; a change may be made all the same.
-        request_timeout: Duration ["request.timeout.ms"] = "600000";
+        request_timeout: Duration ["request.timeout.ms", low] = Duration::from_mins(10);
         /// The largest head of a request in bytes; a larger one is answered 431.
-        head_bytes_max: usize ["max.request.header.size"] = "8192";
+        head_bytes_max: usize ["max.request.header.size", low] = 8192;
         /// How many connections there may be: for one more, the one that has been idle the longest is closed, or it waits where all are busy. 0 for so many that they take half of the files that the process may open.
-        connection_limit: usize ["server.connection.limit"] = "0";
+        connection_limit: usize ["server.connection.limit", low] = 0;
         /// How long a stop waits for the requests that are under way.
-        graceful_stop: Duration ["shutdown.graceful.ms"] = "10000";
+        graceful_stop: Duration ["shutdown.graceful.ms", low] = Duration::from_secs(10);
         /// Whether `size.limit.filter.max.request.body.size` holds.
-        size_limit_enabled: bool ["size.limit.filter.enabled"] = "false";
+        size_limit_enabled: bool ["size.limit.filter.enabled"] = false;
         /// The largest body of a request in bytes, where that is limited more narrowly than by `medallion.request.max.bytes`.
-        size_limit: usize ["size.limit.filter.max.request.body.size"] = "1048576";
+        size_limit: usize ["size.limit.filter.max.request.body.size"] = 1 << 20;
         /// The largest body of a request in bytes, always.
-        request_bytes_max: usize ["medallion.request.max.bytes"] = "16777216";
+        request_bytes_max: usize ["medallion.request.max.bytes", low] = 16 << 20;
         /// The `error_code` of an incompatible schema: 409 up to Confluent 8.1 and in Karapace, 40901 from 8.2 on.
-        incompatible_code: IncompatibleCode ["medallion.incompatible.error.code"] = "409";
+        incompatible_code: IncompatibleCode ["medallion.incompatible.error.code", low] = IncompatibleCode::Conflict;
         /// The levels of log lines, as `info,medallion_schema_registry_server=debug`.
-        log_level: String ["medallion.log.level"] = "info";
+        log_level: String ["medallion.log.level", low] = "info".to_owned();
         /// `text`, or `json` for one object a line.
-        log_format: String ["medallion.log.format"] = "text";
+        log_format: String ["medallion.log.format", low] = "text".to_owned();
         /// How clients prove who they are.
-        authentication: Authentication ["authentication.method"] = "NONE";
+        authentication: Authentication ["authentication.method"] = Authentication::None;
         /// What clients are told they are asked for.
-        realm: String ["authentication.realm"] = "schema-registry";
+        realm: String ["authentication.realm"] = "schema-registry".to_owned();
         /// The roles of which a user must have one; `*` for any.
-        roles: Vec<String> ["authentication.roles"] = "*";
+        roles: Vec<String> ["authentication.roles"] = vec!["*".to_owned()];
         /// The users of BASIC, a line each: `name: password,role,...`; a password may be `SHA-256:` and the digest in hexadecimal digits.
-        users_file: Option<PathBuf> ["medallion.authentication.users.file"] = "";
+        users_file: Option<PathBuf> ["medallion.authentication.users.file", high] = None;
         /// The tokens of BEARER, a line each: `name: token,role,...`; a token may be `SHA-256:` and the digest in hexadecimal digits.
-        tokens_file: Option<PathBuf> ["medallion.authentication.tokens.file"] = "";
+        tokens_file: Option<PathBuf> ["medallion.authentication.tokens.file", high] = None;
         /// Where the public keys of an identity provider are that signs tokens (JWT) of BEARER: `https://`, `http://` or `file:///`. They are looked up again when a token names a key that is not known, at most every 5 s.
-        jwks_url: Option<String> ["oauthbearer.jwks.endpoint.url"] = "";
+        jwks_url: Option<String> ["oauthbearer.jwks.endpoint.url"] = None;
         /// After which time the keys are looked up again in any case.
-        jwks_refresh: Duration ["oauthbearer.jwks.endpoint.refresh.ms"] = "3600000";
+        jwks_refresh: Duration ["oauthbearer.jwks.endpoint.refresh.ms", low] = Duration::from_hours(1);
         /// Who may sign the certificate of `oauthbearer.jwks.endpoint.url`, as a PEM file; those that the system trusts unless set.
-        jwks_truststore: Option<PathBuf> ["medallion.oauthbearer.truststore.file"] = "";
+        jwks_truststore: Option<PathBuf> ["medallion.oauthbearer.truststore.file"] = None;
         /// Who must have issued a token (its claim `iss`).
-        expected_issuer: Option<String> ["oauthbearer.expected.issuer"] = "";
+        expected_issuer: Option<String> ["oauthbearer.expected.issuer"] = None;
         /// For whom a token must be (its claim `aud`): one of these. Where none is set, a token must name nobody.
-        expected_audience: Vec<String> ["oauthbearer.expected.audience"] = "";
+        expected_audience: Vec<String> ["oauthbearer.expected.audience"] = Vec::new();
         /// The claim of a token that is the user's name.
-        sub_claim: String ["oauthbearer.sub.claim.name"] = "sub";
+        sub_claim: String ["oauthbearer.sub.claim.name", low] = "sub".to_owned();
         /// The claim of a token with the user's roles.
-        groups_claim: Option<String> ["oauthbearer.groups.claim.name"] = "";
+        groups_claim: Option<String> ["oauthbearer.groups.claim.name", low] = None;
         /// How far the clocks of whoever issues tokens and of this machine may differ.
-        clock_skew: Seconds ["oauthbearer.clock.skew.seconds"] = "30";
+        clock_skew: Seconds ["oauthbearer.clock.skew.seconds", low] = Seconds(Duration::from_secs(30));
         /// Who may do what to which subjects, a line each: `who right subjects`. Who is a user's name, `@role` or `*`; the right is `read`, `write` or `admin`, each with those before it; subjects are a name, or its beginning and `*`. Without this file all may do everything.
-        rights_file: Option<PathBuf> ["medallion.authorization.file"] = "";
+        rights_file: Option<PathBuf> ["medallion.authorization.file", high] = None;
         /// Paths that need no authentication; with `*` at the end, all that begin so. `/metrics` and `/health` never need one.
-        authentication_skips: Vec<String> ["authentication.skip.paths"] = "";
+        authentication_skips: Vec<String> ["authentication.skip.paths", low] = Vec::new();
         /// The private key and the certificates of HTTPS, in one PEM file.
-        keystore: Option<PathBuf> ["ssl.keystore.location"] = "";
+        keystore: Option<PathBuf> ["ssl.keystore.location", high] = None;
         /// Who may sign certificates of clients and of other instances, as a PEM file.
-        truststore: Option<PathBuf> ["ssl.truststore.location"] = "";
+        truststore: Option<PathBuf> ["ssl.truststore.location", high] = None;
         /// Whether clients must show a certificate.
-        client_certificates: ClientCertificates ["ssl.client.authentication"] = "NONE";
+        client_certificates: ClientCertificates ["ssl.client.authentication"] = ClientCertificates::None;
+        and {
+            /// Settings of the client on the topic, without their prefix.
+            client: Vec<Property>,
+            /// Settings of the topic when it is made.
+            topic_configs: Vec<(String, String)>,
+        }
     }
 }
 
@@ -158,51 +165,47 @@ impl RegistrySettings {
     ///
     /// # Errors
     /// For a name that does not exist or is not supported, and for values that are not allowed.
-    pub fn from_properties<K, V>(properties: impl IntoIterator<Item = (K, V)>) -> Result<Self, SettingsError>
-    where
-        K: AsRef<str>,
-        V: AsRef<str>,
-    {
+    pub fn from_properties<P: Into<Property>>(
+        properties: impl IntoIterator<Item = P>,
+    ) -> Result<Self, ConfigError> {
+        let properties: Properties = properties.into_iter().collect();
         let mut settings = Self::default();
-        for (name, value) in properties {
-            settings.set(name.as_ref().trim(), value.as_ref().trim())?;
-        }
+        let others = FOREIGN.leave_aside(properties.assign(&mut [&mut settings])?)?;
+        check_unknown(&settings.take_prefixed(others)?, &[Self::DECLARATIONS])?;
         settings.take_protocol_of_bootstrap_servers();
-        settings.validate()?;
+        settings.validate().map_err(|error| properties.placed(error))?;
         Ok(settings)
     }
 
-    fn set(&mut self, name: &str, value: &str) -> Result<(), SettingsError> {
-        if let Some(outcome) = self.set_declared(name, value) {
-            return outcome;
+    /// Takes what begins with `kafkastore.`; the others come back.
+    fn take_prefixed<'a>(&mut self, properties: Vec<&'a Property>) -> Result<Vec<&'a Property>, ConfigError> {
+        let mut others = Vec::new();
+        for property in properties {
+            if let Some(config) = property.name.strip_prefix("kafkastore.topic.config.") {
+                self.topic_configs.push((config.to_owned(), property.value.trim().to_owned()));
+            } else if let Some(name) = property.name.strip_prefix(kafkastore::PREFIX) {
+                kafkastore::take(&mut self.client, name, property)?;
+            } else {
+                others.push(property);
+            }
         }
-        if let Some(outcome) = java_only::check(name, value) {
-            return outcome;
-        }
-        if let Some(config) = name.strip_prefix("kafkastore.topic.config.") {
-            self.topic_configs.push((config.to_owned(), value.to_owned()));
-            return Ok(());
-        }
-        match name.strip_prefix("kafkastore.") {
-            Some(of_client) => kafkastore::take(&mut self.client, of_client, value),
-            None => Err(java_only::unknown(name)),
-        }
+        Ok(others)
     }
 
     /// `SASL_SSL://host:port`, as Confluent's registry takes it.
     fn take_protocol_of_bootstrap_servers(&mut self) {
-        let is_set = self.client.iter().any(|(name, _)| name == "security.protocol");
+        let is_set = self.client.iter().any(|property| property.name == "security.protocol");
         for server in &mut self.bootstrap_servers {
             let Some((protocol, address)) = server.split_once("://") else { continue };
             if !is_set {
-                self.client.push(("security.protocol".to_owned(), protocol.to_owned()));
+                self.client.push(("security.protocol", protocol).into());
             }
             *server = address.to_owned();
         }
     }
 
-    fn validate(&self) -> Result<(), SettingsError> {
-        let conflict = |name, reason: &str| Err(SettingsError::Conflict { name, reason: Arc::from(reason) });
+    fn validate(&self) -> Result<(), ConfigError> {
+        let conflict = |name, reason: &str| Err(ConfigError::conflict(name, reason));
         if self.bootstrap_servers.is_empty() {
             return conflict("kafkastore.bootstrap.servers", "at least one host:port is needed");
         }
@@ -276,24 +279,26 @@ impl RegistrySettings {
 
     /// The listener that other instances are told of.
     pub(crate) fn listener_between_instances(&self) -> Option<&Listener> {
-        self.listeners.iter().find(|listener| listener.scheme == self.inter_instance_protocol.0)
+        self.listeners.iter().find(|listener| listener.scheme == self.inter_instance_protocol)
     }
 
     /// The settings of the client on the topic.
-    pub(crate) fn client_settings(&self) -> Result<medallion_client::ClientSettings, SettingsError> {
+    pub(crate) fn client_settings(&self) -> Result<medallion_client::ClientSettings, ConfigError> {
+        let servers = self.bootstrap_servers.join(",");
         let own = [
-            ("bootstrap.servers".to_owned(), self.bootstrap_servers.join(",")),
-            ("client.id".to_owned(), "schema-registry".to_owned()),
-            ("allow.auto.create.topics".to_owned(), "false".to_owned()),
+            ("bootstrap.servers", servers.as_str()),
+            ("client.id", "schema-registry"),
+            ("allow.auto.create.topics", "false"),
         ];
-        let properties = own.into_iter().chain(self.client.clone());
-        medallion_client::ClientSettings::from_properties(properties).map_err(SettingsError::Client)
+        let properties = own.into_iter().map(Property::from).chain(self.client.iter().cloned());
+        medallion_client::ClientSettings::from_properties(properties)
+            .map_err(|error| error.behind(kafkastore::PREFIX))
     }
 
     /// What decisions depend on.
     pub(crate) fn store_settings(&self) -> store::Settings {
         store::Settings {
-            compatibility_level: self.avro_compatibility_level.unwrap_or(self.compatibility_level),
+            compatibility_level: self.avro_compatibility_level.unwrap_or(self.compatibility_level).0,
             mode_mutability: self.mode_mutability,
             validate_new_schemas: self.validate_new_schemas,
             validate_fields: self.validate_fields,
@@ -325,7 +330,7 @@ impl RegistrySettings {
 mod tests {
     use super::*;
 
-    fn read(more: &[(&str, &str)]) -> Result<RegistrySettings, SettingsError> {
+    fn read(more: &[(&str, &str)]) -> Result<RegistrySettings, ConfigError> {
         let all = [("kafkastore.bootstrap.servers", "SASL_PLAINTEXT://a:1,SASL_PLAINTEXT://b:2")];
         let sasl = [
             ("kafkastore.sasl.mechanism", "PLAIN"),
@@ -341,7 +346,30 @@ mod tests {
         assert_eq!(settings.bootstrap_servers, ["a:1", "b:2"]);
         assert!(format!("{client:?}").contains("SaslPlaintext"), "{client:?}");
         let error = read(&[("kafkastore.no.such", "1")]).unwrap_err().to_string();
-        assert!(error.contains("no.such"), "{error}");
+        let expected = "among the settings that begin with kafkastore.: there is no setting no.such";
+        assert_eq!(error, expected);
+    }
+
+    #[test]
+    fn errors_tell_the_place() {
+        let place = |text: &str| {
+            let mut properties = Properties::new();
+            let text = format!("kafkastore.bootstrap.servers=a:1\n{text}");
+            properties.add_file("registry.properties", &text).unwrap();
+            RegistrySettings::from_properties(properties).unwrap_err().to_string()
+        };
+        for (text, expected) in [
+            ("host.port=x", "host.port=x: expected a number from 0 to 65535"),
+            ("listeners=", "listeners: at least one is needed"),
+            ("rest.port=1", "there is no setting rest.port; did you mean host.port?"),
+            ("http2.enabled=true", "http2.enabled is not supported: HTTP/1.1 is spoken"),
+            (
+                "kafkastore.request.timeout.ms=soon",
+                "among the settings that begin with kafkastore.: request.timeout.ms=soon: expected milliseconds",
+            ),
+        ] {
+            assert_eq!(place(text), format!("{expected} (registry.properties:2)"));
+        }
     }
 
     #[test]

@@ -1,122 +1,92 @@
-//! The types of settings' values.
+//! The types of settings' values that are the registry's.
 
 use std::fmt;
-use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
-use medallion_client::Secret;
 use medallion_schema_registry::CompatibilityLevel;
+use medallion_settings::{Value, choices};
 
-/// A type that a setting can have.
-pub(super) trait Value: Sized {
-    /// What the reference calls the type.
-    const TYPE: &'static str;
-    /// Whether it must never be shown.
-    const IS_SECRET: bool = false;
+/// A compatibility level, in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Level(pub CompatibilityLevel);
 
-    /// Reads a trimmed text; the error says what was expected.
-    fn parse(text: &str) -> Result<Self, String>;
-}
-
-macro_rules! parsed {
-    ($($type:ty => $name:literal),*) => {$(
-        impl Value for $type {
-            const TYPE: &'static str = $name;
-
-            fn parse(text: &str) -> Result<Self, String> {
-                <$type>::from_str(text).map_err(|_| $name.to_owned())
-            }
-        }
-    )*};
-}
-
-parsed!(u16 => "a port", usize => "a number", i16 => "a number up to 32767", PathBuf => "a file", String => "text");
-
-impl Value for bool {
-    const TYPE: &'static str = "true or false";
+impl Value for Level {
+    const TYPE: &'static str = "a compatibility level";
 
     fn parse(text: &str) -> Result<Self, String> {
-        match text.to_ascii_lowercase().as_str() {
-            "true" => Ok(true),
-            "false" => Ok(false),
-            _ => Err(Self::TYPE.to_owned()),
-        }
+        let all = || CompatibilityLevel::ALL.map(CompatibilityLevel::as_str).join(", ").to_ascii_lowercase();
+        CompatibilityLevel::from_name(text).map(Self).ok_or_else(|| format!("expected one of {}", all()))
     }
-}
 
-/// Milliseconds in files.
-impl Value for Duration {
-    const TYPE: &'static str = "milliseconds";
-
-    fn parse(text: &str) -> Result<Self, String> {
-        text.parse().map(Self::from_millis).map_err(|_| Self::TYPE.to_owned())
+    fn text(&self) -> String {
+        self.0.as_str().to_ascii_lowercase()
     }
 }
 
 /// Seconds in files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Seconds(pub(crate) Duration);
+pub struct Seconds(pub Duration);
 
 impl Value for Seconds {
     const TYPE: &'static str = "seconds";
 
     fn parse(text: &str) -> Result<Self, String> {
-        text.parse().map(|seconds| Self(Duration::from_secs(seconds))).map_err(|_| Self::TYPE.to_owned())
+        text.parse().map(|seconds| Self(Duration::from_secs(seconds))).map_err(|_| Self::expected())
+    }
+
+    fn text(&self) -> String {
+        self.0.as_secs().to_string()
     }
 }
 
-impl Value for Secret {
-    const TYPE: &'static str = "a secret";
-    const IS_SECRET: bool = true;
-
-    fn parse(text: &str) -> Result<Self, String> {
-        Ok(Self::from(text))
+choices! {
+    /// How a listener is spoken to.
+    pub enum Scheme as "http or https" {
+        /// Plain.
+        Http = "http",
+        /// Over TLS.
+        Https = "https",
     }
-}
-
-impl<T: Value> Value for Option<T> {
-    const TYPE: &'static str = T::TYPE;
-    const IS_SECRET: bool = T::IS_SECRET;
-
-    fn parse(text: &str) -> Result<Self, String> {
-        if text.is_empty() { Ok(None) } else { T::parse(text).map(Some) }
+    /// How clients prove who they are (`authentication.method`).
+    pub enum Authentication as "NONE, BASIC or BEARER" {
+        /// They do not.
+        None = "NONE",
+        /// By name and password.
+        Basic = "BASIC",
+        /// By a token.
+        Bearer = "BEARER",
     }
-}
-
-impl<T: Value> Value for Vec<T> {
-    const TYPE: &'static str = "a list, separated by commas";
-    const IS_SECRET: bool = T::IS_SECRET;
-
-    fn parse(text: &str) -> Result<Self, String> {
-        text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(T::parse).collect()
+    /// Whether clients show a certificate (`ssl.client.authentication`).
+    pub enum ClientCertificates as "NONE, REQUESTED or REQUIRED" {
+        /// They are not asked for one.
+        None = "NONE",
+        /// They may.
+        Requested = "REQUESTED",
+        /// They must.
+        Required = "REQUIRED",
     }
-}
-
-impl Value for CompatibilityLevel {
-    const TYPE: &'static str = "a compatibility level";
-
-    fn parse(text: &str) -> Result<Self, String> {
-        Self::from_name(text)
-            .ok_or_else(|| format!("one of {}", Self::ALL.map(Self::as_str).join(", ").to_ascii_lowercase()))
+    /// The `error_code` of an incompatible schema (`medallion.incompatible.error.code`).
+    pub enum IncompatibleCode as "409 or 40901" {
+        /// Up to Confluent 8.1.
+        Conflict = "409",
+        /// From 8.2 on.
+        Incompatible = "40901",
     }
-}
-
-/// How a listener is spoken to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scheme {
-    /// Plain.
-    Http,
-    /// Over TLS.
-    Https,
 }
 
 impl fmt::Display for Scheme {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        })
+        f.write_str(&self.text())
+    }
+}
+
+impl IncompatibleCode {
+    /// The number.
+    pub(crate) const fn code(self) -> i32 {
+        match self {
+            Self::Conflict => 409,
+            Self::Incompatible => 40_901,
+        }
     }
 }
 
@@ -135,90 +105,15 @@ impl Value for Listener {
     const TYPE: &'static str = "http://host:port or https://host:port";
 
     fn parse(text: &str) -> Result<Self, String> {
-        let expected = || Self::TYPE.to_owned();
-        let (scheme, rest) = text.split_once("://").ok_or_else(expected)?;
-        let scheme = match scheme.to_ascii_lowercase().as_str() {
-            "http" => Scheme::Http,
-            "https" => Scheme::Https,
-            _ => return Err(expected()),
-        };
-        let (host, port) = rest.trim_end_matches('/').rsplit_once(':').ok_or_else(expected)?;
-        let port = port.parse().map_err(|_| expected())?;
+        let (scheme, rest) = text.split_once("://").ok_or_else(Self::expected)?;
+        let scheme = Scheme::parse(scheme).map_err(|_| Self::expected())?;
+        let (host, port) = rest.trim_end_matches('/').rsplit_once(':').ok_or_else(Self::expected)?;
+        let port = port.parse().map_err(|_| Self::expected())?;
         let host = if host.is_empty() { "0.0.0.0" } else { host };
         Ok(Self { scheme, host: host.to_owned(), port })
     }
-}
 
-/// `inter.instance.protocol`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InterInstanceProtocol(pub Scheme);
-
-impl Value for InterInstanceProtocol {
-    const TYPE: &'static str = "http or https";
-
-    fn parse(text: &str) -> Result<Self, String> {
-        match text.to_ascii_lowercase().as_str() {
-            "http" => Ok(Self(Scheme::Http)),
-            "https" => Ok(Self(Scheme::Https)),
-            _ => Err(Self::TYPE.to_owned()),
-        }
-    }
-}
-
-/// `authentication.method`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Authentication {
-    None,
-    Basic,
-    Bearer,
-}
-
-impl Value for Authentication {
-    const TYPE: &'static str = "NONE, BASIC or BEARER";
-
-    fn parse(text: &str) -> Result<Self, String> {
-        match text.to_ascii_uppercase().as_str() {
-            "NONE" => Ok(Self::None),
-            "BASIC" => Ok(Self::Basic),
-            "BEARER" => Ok(Self::Bearer),
-            _ => Err(Self::TYPE.to_owned()),
-        }
-    }
-}
-
-/// `ssl.client.authentication`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ClientCertificates {
-    None,
-    Requested,
-    Required,
-}
-
-impl Value for ClientCertificates {
-    const TYPE: &'static str = "NONE, REQUESTED or REQUIRED";
-
-    fn parse(text: &str) -> Result<Self, String> {
-        match text.to_ascii_uppercase().as_str() {
-            "NONE" => Ok(Self::None),
-            "REQUESTED" => Ok(Self::Requested),
-            "REQUIRED" => Ok(Self::Required),
-            _ => Err(Self::TYPE.to_owned()),
-        }
-    }
-}
-
-/// `medallion.incompatible.error.code`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct IncompatibleCode(pub(crate) i32);
-
-impl Value for IncompatibleCode {
-    const TYPE: &'static str = "409 or 40901";
-
-    fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "409" => Ok(Self(409)),
-            "40901" => Ok(Self(40_901)),
-            _ => Err(Self::TYPE.to_owned()),
-        }
+    fn text(&self) -> String {
+        format!("{}://{}:{}", self.scheme, self.host, self.port)
     }
 }

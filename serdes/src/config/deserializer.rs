@@ -1,14 +1,14 @@
 //! Settings of deserializers.
 
-use super::ConfigError;
-use super::declaration::settings;
+use medallion_settings::{ConfigError, Property, settings};
+
 use super::properties;
-use super::value::{IdDeserializer, Value};
+use super::value::IdDeserializer;
 use crate::subject::RecordPart;
 
 settings! {
     /// Settings of a deserializer.
-    DeserializerSettings {
+    pub struct DeserializerSettings with builders {
         /// Where the id of a key's schema is looked for.
         key_schema_id_deserializer: IdDeserializer ["key.schema.id.deserializer"] = IdDeserializer::Dual;
         /// Where the id of a value's schema is looked for.
@@ -23,10 +23,10 @@ impl DeserializerSettings {
     ///
     /// # Errors
     /// As [`super::serializer_settings`].
-    pub fn from_properties<K: AsRef<str>, V: AsRef<str>>(
-        properties: impl IntoIterator<Item = (K, V)>,
+    pub fn from_properties<P: Into<Property>>(
+        properties: impl IntoIterator<Item = P>,
     ) -> Result<Self, ConfigError> {
-        properties::only(properties, &[Self::DECLARATIONS])
+        properties::only(properties)
     }
 
     pub(crate) fn id_deserializer(&self, part: RecordPart) -> IdDeserializer {

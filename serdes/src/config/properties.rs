@@ -1,17 +1,9 @@
 //! From names and texts to settings.
 
-use strsim::levenshtein;
+use medallion_settings::{ConfigError, Properties, Property, Settings};
 
-use super::value::Value;
-use super::{
-    ConfigError, Declaration, DeserializerSettings, RegistrySettings, SerializerSettings, java_only,
-};
-
-/// A struct of settings, as the macro makes it.
-pub(crate) trait Settings: Default {
-    /// Sets what is called `name`; `None` where nothing is.
-    fn set(&mut self, name: &str, text: &str) -> Option<Result<(), ConfigError>>;
-}
+use super::java_only::FOREIGN;
+use super::{DeserializerSettings, RegistrySettings, SerializerSettings};
 
 /// The settings of a serializer and of the client that it asks, out of one list as Confluent's serializers take it.
 ///
@@ -27,63 +19,36 @@ pub(crate) trait Settings: Default {
 ///
 /// # Errors
 /// Where a name is unknown or not supported, or a value is not of its type.
-pub fn serializer_settings<K: AsRef<str>, V: AsRef<str>>(
-    properties: impl IntoIterator<Item = (K, V)>,
+pub fn serializer_settings<P: Into<Property>>(
+    properties: impl IntoIterator<Item = P>,
 ) -> Result<(RegistrySettings, SerializerSettings), ConfigError> {
-    both(properties, &[RegistrySettings::DECLARATIONS, SerializerSettings::DECLARATIONS])
+    both(properties)
 }
 
 /// The settings of a deserializer and of the client that it asks.
 ///
 /// # Errors
 /// As [`serializer_settings`].
-pub fn deserializer_settings<K: AsRef<str>, V: AsRef<str>>(
-    properties: impl IntoIterator<Item = (K, V)>,
+pub fn deserializer_settings<P: Into<Property>>(
+    properties: impl IntoIterator<Item = P>,
 ) -> Result<(RegistrySettings, DeserializerSettings), ConfigError> {
-    both(properties, &[RegistrySettings::DECLARATIONS, DeserializerSettings::DECLARATIONS])
+    both(properties)
 }
 
-pub(super) fn only<S: Settings, K: AsRef<str>, V: AsRef<str>>(
-    properties: impl IntoIterator<Item = (K, V)>,
-    known: &[&'static [Declaration]],
+pub(super) fn only<S: Settings + Default, P: Into<Property>>(
+    properties: impl IntoIterator<Item = P>,
 ) -> Result<S, ConfigError> {
     let mut settings = S::default();
-    for (name, text) in properties {
-        let (name, text) = (name.as_ref(), text.as_ref().trim());
-        settings.set(name, text).unwrap_or_else(|| Err(refused(name, text, known)))?;
-    }
+    Properties::from_iter(properties).read_into(&mut [&mut settings], &FOREIGN)?;
     Ok(settings)
 }
 
-fn both<S: Settings, K: AsRef<str>, V: AsRef<str>>(
-    properties: impl IntoIterator<Item = (K, V)>,
-    known: &[&'static [Declaration]],
+fn both<S: Settings + Default, P: Into<Property>>(
+    properties: impl IntoIterator<Item = P>,
 ) -> Result<(RegistrySettings, S), ConfigError> {
     let (mut registry, mut settings) = (RegistrySettings::default(), S::default());
-    for (name, text) in properties {
-        let (name, text) = (name.as_ref(), text.as_ref().trim());
-        let set = registry.set(name, text).or_else(|| settings.set(name, text));
-        set.unwrap_or_else(|| Err(refused(name, text, known)))?;
-    }
+    Properties::from_iter(properties).read_into(&mut [&mut registry, &mut settings], &FOREIGN)?;
     Ok((registry, settings))
-}
-
-fn refused(name: &str, text: &str, known: &[&'static [Declaration]]) -> ConfigError {
-    if let Some(reason) = java_only::reason(name) {
-        return ConfigError::Unsupported { name: format!("{name}={text}").into(), reason };
-    }
-    let names = known.iter().copied().flatten().map(|one| one.name);
-    let nearest = names.map(|known| (levenshtein(name, known), known)).min();
-    let nearest = nearest.filter(|(distance, _)| *distance <= 1 + name.len() / 4).map(|(_, known)| known);
-    ConfigError::Unknown { name: name.into(), nearest }
-}
-
-pub(super) fn parse_into<T: Value>(field: &mut T, name: &'static str, text: &str) -> Result<(), ConfigError> {
-    *field = T::parse(text).map_err(|expected| {
-        let value = if T::is_secret() { "[hidden]" } else { text };
-        ConfigError::Invalid { name, value: value.into(), expected: expected.into() }
-    })?;
-    Ok(())
 }
 
 #[cfg(test)]
@@ -130,6 +95,9 @@ mod tests {
 
     #[test]
     fn secrets_are_never_shown() {
+        let error = refusal("schema.registry.basic.auth.user.info", "ann:hunter2");
+        assert_eq!(error, "schema.registry.basic.auth.user.info is not supported: use basic.auth.user.info");
+        assert!(!refusal("schema.registry.ssl.key.password", "hunter2").contains("hunter2"));
         let (settings, _) = serializer_settings([("basic.auth.user.info", "ann:hunter2")]).unwrap();
         assert!(!format!("{settings:?}").contains("hunter2"));
     }

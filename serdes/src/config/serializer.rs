@@ -1,30 +1,29 @@
 //! Settings of serializers.
 
+use medallion_settings::{ConfigError, Property, settings};
 use uuid::Uuid;
 
-use super::ConfigError;
-use super::declaration::settings;
 use super::properties;
-use super::value::{IdSerializer, Properties, Value};
+use super::value::{IdSerializer, Properties};
 use crate::subject::{RecordPart, SubjectNameStrategy};
 
 settings! {
     /// Settings of a serializer.
-    SerializerSettings {
+    pub struct SerializerSettings with builders {
         /// Whether the schema is registered where it is not. Without this it must be there already, unless one of the `use.*` settings names another.
         auto_register_schemas: bool ["auto.register.schemas"] = true;
         /// Write with the schema of this id.
-        use_schema_id: Option<i32> ["use.schema.id"] = None;
+        use_schema_id: Option<i32> ["use.schema.id", low] = None;
         /// Write with the schema of this GUID.
-        use_schema_guid: Option<Uuid> ["use.schema.guid"] = None;
+        use_schema_guid: Option<Uuid> ["use.schema.guid", low] = None;
         /// Whether a schema that is named by its id or GUID must be able to read what our own schema writes.
-        id_compatibility_strict: bool ["id.compatibility.strict"] = true;
+        id_compatibility_strict: bool ["id.compatibility.strict", low] = true;
         /// Write with the latest version of the subject.
-        use_latest_version: bool ["use.latest.version"] = false;
+        use_latest_version: bool ["use.latest.version", low] = false;
         /// Write with the latest version of the subject that has these properties in its metadata.
-        use_latest_with_metadata: Option<Properties> ["use.latest.with.metadata"] = None;
+        use_latest_with_metadata: Option<Properties> ["use.latest.with.metadata", low] = None;
         /// Whether the latest version must be able to read what our own schema writes.
-        latest_compatibility_strict: bool ["latest.compatibility.strict"] = true;
+        latest_compatibility_strict: bool ["latest.compatibility.strict", low] = true;
         /// Whether schemas that mean the same are the same to the registry.
         normalize_schemas: bool ["normalize.schemas"] = false;
         /// What the subject of keys is called.
@@ -45,10 +44,10 @@ impl SerializerSettings {
     ///
     /// # Errors
     /// As [`super::serializer_settings`].
-    pub fn from_properties<K: AsRef<str>, V: AsRef<str>>(
-        properties: impl IntoIterator<Item = (K, V)>,
+    pub fn from_properties<P: Into<Property>>(
+        properties: impl IntoIterator<Item = P>,
     ) -> Result<Self, ConfigError> {
-        properties::only(properties, &[Self::DECLARATIONS])
+        properties::only(properties)
     }
 
     pub(crate) fn strategy(&self, part: RecordPart) -> SubjectNameStrategy {

@@ -205,7 +205,11 @@ fn connector(settings: &RegistrySettings) -> Result<Connector, ConfigError> {
     #[cfg(feature = "tls")]
     {
         let needs_tls = settings.url.iter().any(|url| url.starts_with("https:"));
-        let config = if needs_tls { super::tls::config(settings)? } else { no_trust()? };
+        let config = if needs_tls {
+            super::tls::config(settings)?
+        } else {
+            medallion_settings::tls::client_config_without_trust()
+        };
         Ok(hyper_rustls::HttpsConnectorBuilder::new()
             .with_tls_config(config)
             .https_or_http()
@@ -214,16 +218,6 @@ fn connector(settings: &RegistrySettings) -> Result<Connector, ConfigError> {
     }
     #[cfg(not(feature = "tls"))]
     Ok(http)
-}
-
-/// For registries without TLS: the system's certificates are not read.
-#[cfg(feature = "tls")]
-fn no_trust() -> Result<rustls::ClientConfig, ConfigError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| ConfigError::conflict("schema.registry.url", error.to_string()))?;
-    Ok(builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
 }
 
 fn authorization(settings: &RegistrySettings, address: &Address) -> Result<Option<HeaderValue>, ConfigError> {

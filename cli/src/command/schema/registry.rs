@@ -5,10 +5,10 @@ use std::fs;
 
 use anyhow::Context;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use medallion_client::config::parse_properties;
 use medallion_schema_registry::{CompatibilityLevel, CompatibilityPolicy, SchemaType};
 use medallion_serdes::registry::{RegisteredSchema, SubjectConfig, VersionNumber};
 use medallion_serdes::{RegistryClient, RegistryError, RegistrySettings, Schema, SchemaReference};
+use medallion_settings::Properties;
 
 use super::RegistryArguments;
 use super::source::SchemaText;
@@ -45,18 +45,17 @@ pub(super) struct Registered {
 impl Registry {
     /// Nothing is connected before the first question.
     pub(super) fn new(arguments: &RegistryArguments) -> anyhow::Result<Self> {
-        let mut properties = Vec::new();
+        let mut properties = Properties::new();
         if let Some(path) = &arguments.config {
-            let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-            properties = parse_properties(&text).with_context(|| format!("in {}", path.display()))?;
+            let shown = path.display().to_string();
+            let text = fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
+            properties.add_file(&shown, &text)?;
         }
-        let has_url = properties.iter().any(|(name, _)| name == "schema.registry.url");
-        if !has_url {
-            properties.push(("schema.registry.url".to_owned(), arguments.url.clone()));
-        }
-        // Somebody waits at a terminal.
-        if !properties.iter().any(|(name, _)| name == "max.retries") {
-            properties.push(("max.retries".to_owned(), "0".to_owned()));
+        // Nothing is tried again: somebody waits at a terminal.
+        for (name, value) in [("schema.registry.url", arguments.url.as_str()), ("max.retries", "0")] {
+            if properties.get(name).is_none() {
+                properties.add(name, value);
+            }
         }
         let settings =
             RegistrySettings::from_properties(properties).map_err(|error| UsageError(error.to_string()))?;

@@ -4,11 +4,9 @@
 
 use std::fmt::Write as _;
 
-use medallion_os::calendar::civil_of_day;
-
 /// A key with its value and the line on which it begins, counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Property {
+pub struct Entry {
     /// The key, without escapes.
     pub name: String,
     /// The value, without escapes; space at its end is kept.
@@ -30,13 +28,13 @@ pub struct SyntaxError {
 ///
 /// # Errors
 /// [`SyntaxError`] for a `\u` without four hexadecimal digits or that is half a character.
-pub fn parse(text: &str) -> Result<Vec<Property>, SyntaxError> {
-    let property = |(line, content): (usize, String)| {
+pub fn parse(text: &str) -> Result<Vec<Entry>, SyntaxError> {
+    let entry = |(line, content): (usize, String)| {
         let (name, value) = split(&content);
         let read = |text: &str| unescape(text).map_err(|reason| SyntaxError { line, reason });
-        Ok(Property { name: read(name)?, value: read(value)?, line })
+        Ok(Entry { name: read(name)?, value: read(value)?, line })
     };
-    logical_lines(text).into_iter().map(property).collect()
+    logical_lines(text).into_iter().map(entry).collect()
 }
 
 fn is_space(character: char) -> bool {
@@ -111,9 +109,9 @@ fn unescape(text: &str) -> Result<String, &'static str> {
     String::from_utf16(&units).map_err(|_| "\\u must not name half of a character")
 }
 
-/// An empty comment, the date, then one `key=value` a line.
-pub(crate) fn format(entries: &[(String, String)], now_ms: i64) -> String {
-    let mut text = format!("#\n#{}\n", java_date(now_ms));
+/// One `key=value` a line.
+pub fn format(entries: &[(String, String)]) -> String {
+    let mut text = String::new();
     for (key, value) in entries {
         escape(&mut text, key, true);
         text.push('=');
@@ -141,25 +139,6 @@ fn escape(to: &mut String, text: &str, is_key: bool) {
             }
         }
     }
-}
-
-/// A time as Java's `Date` prints it, in UTC: `Mon Nov 23 09:08:31 UTC 2026`.
-fn java_date(now_ms: i64) -> String {
-    const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let seconds = now_ms.div_euclid(1000);
-    let (days, in_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let (year, month, day) = civil_of_day(days);
-    let name = |names: &[&'static str], index: i64| names[usize::try_from(index).unwrap_or(0)];
-    format!(
-        "{} {} {day:02} {:02}:{:02}:{:02} UTC {year}",
-        name(&WEEKDAYS, days.rem_euclid(7)),
-        name(&MONTHS, month - 1),
-        in_day / 3600,
-        in_day / 60 % 60,
-        in_day % 60,
-    )
 }
 
 #[cfg(test)]
@@ -243,15 +222,8 @@ mod tests {
     #[test]
     fn escapes_survive_a_round_trip() {
         let entries = vec![(" key=:#".to_owned(), " \t\u{e9} a b\\!".to_owned())];
-        let text = format(&entries, 0);
+        let text = format(&entries);
         assert!(text.is_ascii());
         assert_eq!(pairs(&text), entries);
-    }
-
-    #[test]
-    fn dates_are_javas() {
-        assert_eq!(java_date(0), "Thu Jan 01 00:00:00 UTC 1970");
-        assert_eq!(java_date(1_709_164_800_000), "Thu Feb 29 00:00:00 UTC 2024");
-        assert_eq!(java_date(-1), "Wed Dec 31 23:59:59 UTC 1969");
     }
 }
