@@ -136,7 +136,7 @@ async fn forget_predecessor(broker: SocketAddr, port: u16) -> Result<(), medalli
     let client = Client::new(ClientSettings::new(&broker.to_string()))?;
     let admin = Admin::new(&client);
     let described = admin.describe_groups(&[GROUP]).await?;
-    let groups = described.into_iter().filter_map(|(_, group)| group.ok());
+    let groups = described.into_values().filter_map(|group| group.ok());
     let members = groups.flat_map(|group| match group {
         GroupDescription::Classic(group) => group.members,
         _ => Vec::new(),
