@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -37,7 +37,13 @@ impl Server {
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port().to_string();
         let mut server = Self::start_as(folder.path(), &["--registry-port", &port]);
         server.folder.replace(folder);
-        (server, format!("http://127.0.0.1:{port}"))
+        let (address, started) = (format!("127.0.0.1:{port}"), Instant::now());
+        // It comes after the broker, which it asks for its predecessor first.
+        while TcpStream::connect(&address).is_err() {
+            assert!(started.elapsed() < START_MAX, "the registry does not listen");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        (server, format!("http://{address}"))
     }
 
     /// A broker with its data below `folder`.
