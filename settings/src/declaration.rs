@@ -68,7 +68,7 @@ impl Declaration {
 /// `DECLARATIONS` for the reference.
 ///
 /// A setting is written as `field: Type ["its.name", high] = default, range least..=most;` under its documentation. The importance (`high` or
-/// `low`; without it `medium`) and the range may be left out. The type is a [`Value`](crate::Value). Fields are `pub(crate)`. `with builders` behind the struct's name
+/// `low`; without it `medium`) and the range may be left out. The type is a [`Value`]. Fields are `pub(crate)`. `with builders` behind the struct's name
 /// adds a function for each setting that gives it a value. `and { field: Type, ... }` at the end adds fields that are no settings.
 #[macro_export]
 macro_rules! settings {

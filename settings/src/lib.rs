@@ -54,7 +54,7 @@
 //! - [`environment`]: names of variables;
 //! - [`Foreign`]: settings of other programs;
 //! - [`ConfigError`]: why a setting is refused;
-//! - [`nearest`]: the name that was meant;
+//! - [`nearest()`]: the name that was meant;
 //! - [`mod@reference`]: the tables of the documentation;
 //! - [`certificates`]: what settings say of certificates; [`tls`] reads them.
 //!
