@@ -39,11 +39,11 @@ settings! {
         auto_offset_reset: OffsetReset ["auto.offset.reset"] = OffsetReset::Latest;
         /// How many bytes a broker collects before it answers, unless `fetch.max.wait.ms` is over.
         fetch_min_bytes: i32 ["fetch.min.bytes", high] = 1, range 0..=i32::MAX;
-        /// The largest answer of a broker, apart from a first batch that is larger.
+        /// The largest answer of a broker, apart from a first batch that is larger. A broker that is near is asked for less at once, as long as that makes nothing slower.
         fetch_max_bytes: i32 ["fetch.max.bytes"] = 50 << 20, range 0..=i32::MAX;
-        /// The most bytes of one partition in an answer, apart from a first batch that is larger. Once that much of a partition waits to be polled, no more of it is fetched.
+        /// The most bytes of one partition in an answer, apart from a first batch that is larger. With a quarter of that waiting to be polled, besides the batch that is being polled, no more of the partition is fetched.
         max_partition_fetch_bytes: i32 ["max.partition.fetch.bytes", high] = 1 << 20, range 0..=i32::MAX;
-        /// How long a broker waits for `fetch.min.bytes`.
+        /// How long a broker waits for `fetch.min.bytes` at most. It waits less while records of its other partitions wait to be polled, so that these are fetched again in time.
         fetch_max_wait: Duration ["fetch.max.wait.ms", low] = Duration::from_millis(500), range 0..=i32::MAX;
         /// The most records that one `poll` returns.
         max_poll_records: u32 ["max.poll.records"] = 500, range 1..=i32::MAX;

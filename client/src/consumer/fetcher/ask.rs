@@ -13,14 +13,14 @@ use super::{Command, Fetcher, Question};
 /// Below so much room nothing is fetched: small answers cost as much as large ones.
 const ROOM_BYTES_MIN: usize = 64 << 10;
 
-/// With so much of its `max.partition.fetch.bytes` waiting to be polled, as a part, a partition is fetched again.
+/// A partition is fetched again when less than this part of `max.partition.fetch.bytes` of it waits to be polled.
 const REFETCH_SHARE: usize = 4;
 
 /// How long a broker may hold an answer back at least while some of its partitions are left out of the question.
 const SHORT_WAIT: Duration = Duration::from_millis(2);
 
-/// The answer is to come within this part of the time for which a partition has been full: as long as that has taken, the user
-/// will take to poll what is there.
+/// The answer is to come within this part of the time for which a partition has been full. Who polls fast waits no longer than that for
+/// what could be fetched; who polls slowly does not have the broker asked all the time.
 const SHARE_OF_FULL_TIME: u32 = 8;
 
 impl Fetcher {
@@ -106,8 +106,9 @@ impl Fetcher {
             let Some(source) = source(state, &self.live, now) else { continue };
             if !state.has_room(self.policy.partition_bytes_max / REFETCH_SHARE) {
                 let full_for = now.duration_since(*state.full_since.get_or_insert(now));
-                let max_wait = max_waits.entry(source).or_insert(full_for / SHARE_OF_FULL_TIME);
-                *max_wait = (*max_wait).min(full_for / SHARE_OF_FULL_TIME);
+                let max_wait = (full_for / SHARE_OF_FULL_TIME).max(SHORT_WAIT);
+                let shortest = max_waits.entry(source).or_insert(self.policy.fetch_max_wait);
+                *shortest = (*shortest).min(max_wait);
                 continue;
             }
             state.full_since = None;
@@ -131,15 +132,13 @@ impl Fetcher {
             let answer_max = broker.answer_size.bytes_max().max(self.policy.partition_bytes_max).min(share);
             let bytes_max = i32::try_from(answer_max).unwrap_or(i32::MAX).min(self.policy.fetch_bytes_max);
             let request = broker.session.request(partitions);
-            let max_wait = max_waits.get(&id).map_or(self.policy.fetch_max_wait, |max_wait| {
-                (*max_wait).max(SHORT_WAIT).min(self.policy.fetch_max_wait)
-            });
+            let max_wait = max_waits.get(&id).copied().unwrap_or(self.policy.fetch_max_wait);
             commands.push(Command::Fetch { broker: id, request, bytes_max, max_wait });
         }
     }
 }
 
-/// Who a partition is to be fetched from now, if it is and has room.
+/// Who a partition is to be fetched from now, if it is and once it has room.
 fn source(state: &mut Partition, live: &BTreeSet<BrokerId>, now: Instant) -> Option<BrokerId> {
     if !state.is_ready() || state.is_held() || state.is_broken || !state.may_ask(now) {
         return None;

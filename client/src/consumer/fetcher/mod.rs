@@ -47,7 +47,7 @@ pub(crate) struct Policy {
     pub(crate) reset: OffsetReset,
     /// Whether partitions begin where their group has committed.
     pub(crate) has_group: bool,
-    /// `max.partition.fetch.bytes`: with that much of a partition waiting, no more of it is fetched.
+    /// `max.partition.fetch.bytes`: with a quarter of that waiting, no more of a partition is fetched.
     pub(crate) partition_bytes_max: usize,
     /// `fetch.max.bytes`.
     pub(crate) fetch_bytes_max: i32,
