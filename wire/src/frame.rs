@@ -15,6 +15,8 @@
 //! # Ok::<(), medallion_wire::frame::FrameError>(())
 //! ```
 
+use std::collections::VecDeque;
+
 use bytes::{Buf, Bytes, BytesMut};
 use thiserror::Error;
 
@@ -37,6 +39,15 @@ const ROOM_BEFOREHAND_MAX: usize = 256 * 1024;
 /// enough that a large frame is moved only a few times while its buffer grows.
 const GROWTH: usize = 4;
 
+/// How many buffers of large frames a decoder of a trusted peer watches, to use them again once their frames are gone.
+const WATCHED_MAX: usize = 32;
+
+/// How many of them may wait to be used again.
+const SPARE_MAX: usize = 1;
+
+/// A buffer is not used again for a frame of less than this part of it: the frame would hold all of it.
+const USED_SHARE_MIN: usize = 2;
+
 /// Cuts frames out of a byte stream.
 #[derive(Debug)]
 pub struct FrameDecoder {
@@ -48,6 +59,9 @@ pub struct FrameDecoder {
     frame_bytes_before: usize,
     /// How much of that is believed.
     room_beforehand_max: usize,
+    /// The buffers of large frames, the last one at the end. They hold no memory that their frames do not hold as long as those live.
+    watched: VecDeque<BytesMut>,
+    watched_max: usize,
 }
 
 impl FrameDecoder {
@@ -59,13 +73,16 @@ impl FrameDecoder {
             frame_bytes: None,
             frame_bytes_before: 0,
             room_beforehand_max: ROOM_BEFOREHAND_MAX,
+            watched: VecDeque::new(),
+            watched_max: 0,
         }
     }
 
     /// The same for a peer that one has chosen, as a client has its broker: a frame gets as much room at once as the one before it,
-    /// however large that was, and is not moved while it comes.
+    /// however large that was, and is not moved while it comes. Buffers of large frames are used again once their frames are dropped, until
+    /// frames are small: an allocator that gets them back from other threads, each of another size, takes twice the memory.
     pub fn trusting(frame_bytes_max: usize) -> Self {
-        Self { room_beforehand_max: frame_bytes_max, ..Self::new(frame_bytes_max) }
+        Self { room_beforehand_max: frame_bytes_max, watched_max: WATCHED_MAX, ..Self::new(frame_bytes_max) }
     }
 
     /// The buffer to append received bytes to, with room for some.
@@ -82,13 +99,46 @@ impl FrameDecoder {
             }
         };
         let missing = self.frame_bytes.map_or(READ_BYTES_MIN, |frame| frame.saturating_sub(self.buf.len()));
+        let room = self.buf.capacity() - self.buf.len();
+        // The rest of a buffer is not begun with where the frame will have to be moved out of it.
+        let is_rest = self.watched_max > 0 && self.is_between_frames() && room < beforehand;
         // A full buffer is exchanged rather than grown in place, which would double it beyond the frame's end.
-        if self.buf.capacity() - self.buf.len() < missing.min(READ_BYTES_MIN) {
-            let mut larger = BytesMut::with_capacity(capacity);
+        if is_rest || room < missing.min(READ_BYTES_MIN) {
+            let mut larger = self.unused(capacity).unwrap_or_else(|| BytesMut::with_capacity(capacity));
             larger.extend_from_slice(&self.buf);
-            self.buf = larger;
+            let full = std::mem::replace(&mut self.buf, larger);
+            self.watch(full);
         }
         &mut self.buf
+    }
+
+    /// A buffer of at least so many bytes whose frames are gone. One more is kept, the others are given back.
+    fn unused(&mut self, capacity: usize) -> Option<BytesMut> {
+        let (mut found, mut spare) = (None, 0);
+        let fits =
+            |one: &BytesMut| (capacity..=capacity.saturating_mul(USED_SHARE_MIN)).contains(&one.capacity());
+        for mut one in std::mem::take(&mut self.watched) {
+            if !one.try_reclaim(READ_BYTES) {
+                self.watched.push_back(one);
+            } else if found.is_none() && fits(&one) {
+                found = Some(one);
+            } else if spare < SPARE_MAX {
+                spare += 1;
+                self.watched.push_back(one);
+            }
+        }
+        found
+    }
+
+    /// Keeps a hand on a buffer, whose large frame others hold.
+    fn watch(&mut self, mut buffer: BytesMut) {
+        if self.watched_max > 0 && self.frame_bytes_before >= FRAME_START_BYTES {
+            if self.watched.len() == self.watched_max {
+                self.watched.pop_front();
+            }
+            buffer.clear();
+            self.watched.push_back(buffer);
+        }
     }
 
     /// The next complete frame, without its length; `None` until more bytes have come.
@@ -103,6 +153,9 @@ impl FrameDecoder {
         }
         self.frame_bytes = None;
         self.frame_bytes_before = LENGTH_BYTES + frame;
+        if frame < READ_BYTES {
+            self.watched.clear();
+        }
         Ok(Some(self.buf.split_to(frame).freeze()))
     }
 
@@ -138,10 +191,12 @@ impl FrameDecoder {
         self.frame_bytes.is_none() && self.buf.is_empty()
     }
 
-    /// Gives the buffer back if it is empty, so that an idle connection holds no memory.
+    /// Gives the buffer back if it is empty, so that an idle connection holds no memory; of a trusted peer's large frames, only once a
+    /// small one has come.
     pub fn release(&mut self) {
         if self.buf.is_empty() {
-            self.buf = BytesMut::new();
+            let empty = std::mem::take(&mut self.buf);
+            self.watch(empty);
         }
     }
 }
@@ -307,6 +362,36 @@ mod tests {
         };
         assert!(capacity_behind(FrameDecoder::new(4 << 20)) <= ROOM_BEFOREHAND_MAX);
         assert!(capacity_behind(FrameDecoder::trusting(4 << 20)) >= 2 << 20);
+    }
+
+    #[test]
+    fn buffers_of_large_frames_are_used_again_once_those_are_gone() {
+        let mut decoder = FrameDecoder::trusting(4 << 20);
+        let mut next = |len: usize| {
+            let stream = stream(&[vec![1; len]]);
+            let mut rest = &stream[..];
+            loop {
+                let buffer = decoder.buffer();
+                let count = (buffer.capacity() - buffer.len()).min(rest.len());
+                buffer.put_slice(&rest[..count]);
+                rest = &rest[count..];
+                if let Some(frame) = decoder.next_frame().unwrap() {
+                    assert!(frame.len() == len && frame.iter().all(|byte| *byte == 1));
+                    decoder.release();
+                    return frame;
+                }
+            }
+        };
+        drop(next(1 << 20));
+        let (first, second) = (next(1 << 20), next(1 << 20));
+        let [first_at, second_at] = [&first, &second].map(|frame| frame.as_ptr());
+        assert_ne!(first_at, second_at, "a frame that somebody holds stays as it is");
+        drop(first);
+        let third = next((1 << 20) - 50_000);
+        assert_eq!(third.as_ptr(), first_at);
+        drop((second, third));
+        drop(next(1 << 10));
+        assert_eq!((decoder.watched.len(), decoder.buf.len()), (0, 0), "small frames give all back");
     }
 
     #[test]

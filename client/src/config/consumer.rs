@@ -41,17 +41,17 @@ settings! {
         fetch_min_bytes: i32 ["fetch.min.bytes", high] = 1, range 0..=i32::MAX;
         /// The largest answer of a broker, apart from a first batch that is larger. A broker that is near is asked for less at once, as long as that makes nothing slower.
         fetch_max_bytes: i32 ["fetch.max.bytes"] = 50 << 20, range 0..=i32::MAX;
-        /// The most bytes of one partition in an answer, apart from a first batch that is larger. With a quarter of that waiting to be polled, besides the batch that is being polled, no more of the partition is fetched.
+        /// The most bytes of one partition in an answer, apart from a first batch that is larger. A broker that is near is asked for less of each where it has many, down to 256 KiB. With a quarter of what is asked for waiting to be polled, no more of the partition is fetched.
         max_partition_fetch_bytes: i32 ["max.partition.fetch.bytes", high] = 1 << 20, range 0..=i32::MAX;
         /// How long a broker waits for `fetch.min.bytes` at most. It waits less while records of its other partitions wait to be polled, so that these are fetched again in time.
         fetch_max_wait: Duration ["fetch.max.wait.ms", low] = Duration::from_millis(500), range 0..=i32::MAX;
-        /// The most records that one `poll` returns.
+        /// The most records that one `poll` returns. It returns fewer where compressed batches yield more than 1 MiB.
         max_poll_records: u32 ["max.poll.records"] = 500, range 1..=i32::MAX;
         /// Which records of transactions are seen.
         isolation_level: IsolationLevel ["isolation.level"] = IsolationLevel::ReadUncommitted;
         /// Whether checksums of batches are compared.
         check_crcs: bool ["check.crcs", low] = true;
-        /// How many kibibytes may wait to be polled; no more are fetched meanwhile (librdkafka's name; Java has no limit).
+        /// How many kibibytes may wait to be polled, apart from paused partitions; no more are fetched meanwhile (librdkafka's name; Java has no limit).
         queued_max_messages_kbytes: u32 ["queued.max.messages.kbytes", low] = 65_536, range 1..=2_097_151;
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use medallion_wire::messages::fetch_response::AbortedTransaction;
 use medallion_wire::records::{
-    ControlRecordType, DecompressionLimits, RecordBatch, RecordBatches, RecordError,
+    Compression, ControlRecordType, DecompressionLimits, RecordBatch, RecordBatches, RecordError,
 };
 use medallion_wire::{LeaderEpoch, Offset, TopicPartition};
 
@@ -87,6 +87,31 @@ pub(super) fn split(
     items
 }
 
+/// What one poll may still return.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    pub(super) records: usize,
+    /// Bytes to decompress before the last batch: one that is begun is decompressed whole.
+    pub(super) decompressed_bytes: usize,
+}
+
+impl Room {
+    /// Room for so many records, however many small batches they are in; of large ones that are compressed as many as take
+    /// [`DECOMPRESSED_BYTES_MAX`].
+    pub(super) fn for_poll(records: usize) -> Self {
+        Self { records, decompressed_bytes: DECOMPRESSED_BYTES_MAX }
+    }
+
+    /// Whether nothing more is to be taken.
+    pub(super) fn is_used_up(self) -> bool {
+        self.records == 0 || self.decompressed_bytes == 0
+    }
+}
+
+/// A poll decompresses no more batches once it has so many bytes. It is over sooner then, and the memory of many polls' worth is not
+/// taken at once.
+const DECOMPRESSED_BYTES_MAX: usize = 1 << 20;
+
 /// How leased pieces are decoded.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Decoder {
@@ -95,13 +120,12 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    /// Decodes up to `records_max` records onto `batches`.
-    pub(super) fn decode(self, lease: Lease, records_max: usize, batches: &mut Vec<Batch>) -> Settlement {
+    /// Decodes as many records onto `batches` as there is room for, which it takes.
+    pub(super) fn decode(self, lease: Lease, room: &mut Room, batches: &mut Vec<Batch>) -> Settlement {
         let Lease { partition, from, items, .. } = lease;
         let mut items = items.into_iter();
         let mut settlement = Settlement { position: from, rest: Vec::new(), error: None };
-        let mut room = records_max;
-        while room > 0
+        while !room.is_used_up()
             && let Some(item) = items.next()
         {
             let before = batches.len();
@@ -116,7 +140,7 @@ impl Decoder {
                     return settlement;
                 }
             }
-            room -= batches.get(before).map_or(0, Batch::len).min(room);
+            room.records -= batches.get(before).map_or(0, Batch::len).min(room.records);
         }
         settlement.rest.extend(items);
         settlement
@@ -128,7 +152,7 @@ impl Decoder {
         partition: &TopicPartition,
         from: Offset,
         item: Item,
-        records_max: usize,
+        room: &mut Room,
         batches: &mut Vec<Batch>,
     ) -> Result<(Position, Option<Item>), Error> {
         let unreadable = |error: RecordError| unreadable(partition, from, &error);
@@ -139,6 +163,9 @@ impl Decoder {
                     batch.verify_crc().map_err(unreadable)?;
                 }
                 let mut records = batch.decode(self.limits).map_err(unreadable)?;
+                if batch.compression().is_ok_and(|codec| codec != Compression::None) {
+                    room.decompressed_bytes = room.decompressed_bytes.saturating_sub(records.data().len());
+                }
                 if batch.base_offset < from {
                     records.skip_below(from).map_err(unreadable)?;
                 }
@@ -148,7 +175,7 @@ impl Decoder {
             Content::Gap => return Ok((next, None)),
             Content::Broken(error) => return Err(error),
         };
-        let (front, last) = records.take_front(records_max).map_err(unreadable)?;
+        let (front, last) = records.take_front(room.records).map_err(unreadable)?;
         let position = match last {
             Some(last) if !records.is_empty() => {
                 let epoch = Some(source.partition_leader_epoch).filter(|epoch| *epoch > LeaderEpoch::NONE);

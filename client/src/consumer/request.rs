@@ -51,7 +51,7 @@ pub(super) fn fetch(
                 .with_partition(partition.partition.get())
                 .with_current_leader_epoch(asked.current_leader_epoch.get())
                 .with_fetch_offset(asked.offset.get())
-                .with_partition_max_bytes(settings.max_partition_fetch_bytes),
+                .with_partition_max_bytes(i32::try_from(asked.bytes_max).unwrap_or(i32::MAX)),
         );
     }
     let mut forgotten: BTreeMap<(TopicId, Arc<str>), Vec<i32>> = BTreeMap::new();

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::batch::Batch;
-use super::decode::Decoder;
+use super::decode::{Decoder, Room};
 use super::fetcher::{Command, Event, Fetcher, Question};
 use super::group::{Group, Positions};
 use super::membership::Ask;
@@ -248,19 +248,24 @@ impl Shared {
         if !self.is_closed() && self.poll_change(context).is_pending() {
             return Poll::Pending;
         }
-        let (mut batches, mut room) = (Vec::new(), records_max);
-        while room > 0 && (batches.is_empty() || items_max > 1) {
+        let (mut batches, mut room) = (Vec::new(), Room::for_poll(records_max));
+        while batches.is_empty() || (items_max > 1 && !room.is_used_up()) {
+            if batches.is_empty() {
+                // What was decompressed had nothing for the user.
+                room = Room::for_poll(records_max);
+            }
             if self.is_closed() {
                 return Poll::Ready(Err(Error::Closed { what: "consumer" }));
             }
-            let lease = self.state.lock().fetcher.lease(room, items_max);
+            let lease = self.state.lock().fetcher.lease(room.records, items_max);
             let Some(lease) = lease else { break };
             let (partition, version, before) = (lease.partition.clone(), lease.version(), batches.len());
-            let settlement = self.decoder.decode(lease, room, &mut batches);
+            let records_before = room.records;
+            let settlement = self.decoder.decode(lease, &mut room, &mut batches);
             if !self.state.lock().fetcher.settle(&partition, version, settlement) {
                 batches.truncate(before);
+                room.records = records_before;
             }
-            room -= batches[before..].iter().map(Batch::len).sum::<usize>().min(room);
         }
         if batches.is_empty() {
             let error = {
@@ -279,7 +284,7 @@ impl Shared {
             self.drive(|_, _| ());
             return error.map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
         }
-        self.counters.polled(records_max - room);
+        self.counters.polled(records_max - room.records);
         self.drive(|_, _| ());
         Poll::Ready(Ok(batches))
     }

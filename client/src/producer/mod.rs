@@ -44,6 +44,7 @@ use crate::config::{ProducerSettings, Property};
 use crate::error::Error;
 use accumulator::Appended;
 use memory::Reservation;
+use partitioner::TURN_BYTES_MAX;
 use shared::{Shared, position};
 use transaction::Transactions;
 
@@ -248,7 +249,8 @@ impl Producer {
             Appended::Done { delivery, is_first } => {
                 if choice == Choice::Any {
                     let adaptive = settings.partitioner_adaptive_partitioning_enable;
-                    topic.sticky.count(index, size, is_first, settings.batch_size, || topic.pick(adaptive));
+                    let turn = settings.batch_size.min(TURN_BYTES_MAX);
+                    topic.sticky.count(index, size, is_first, turn, || topic.pick(adaptive));
                 }
                 Ok(delivery)
             }

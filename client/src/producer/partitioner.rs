@@ -88,7 +88,11 @@ fn murmur2(data: &[u8]) -> u32 {
     hash ^ (hash >> 15)
 }
 
-/// Where records go that may go anywhere: to one partition until it has got a batch's worth, then to another.
+/// After so many bytes records that may go anywhere go elsewhere, or after `batch.size` where that is less: larger batches are filled
+/// in several turns, so that few records are spread as evenly as Java's defaults spread them.
+pub(super) const TURN_BYTES_MAX: usize = 16 << 10;
+
+/// Where records go that may go anywhere: to one partition for a turn of about [`TURN_BYTES_MAX`], then to another.
 ///
 /// Shared by all that send to a topic, without a lock.
 #[derive(Debug, Default)]
@@ -108,21 +112,21 @@ impl Sticky {
         self.current.load(Ordering::Relaxed)
     }
 
-    /// Notes that `bytes` went to `partition`. Behind `batch_size` the next batch goes elsewhere; where the record has begun
+    /// Notes that `bytes` went to `partition`. Behind `turn_bytes` the next batch goes elsewhere; where the record has begun
     /// a batch (`is_first`) or twice as much has come, that is now, so that batches are not cut.
     pub(super) fn count(
         &self,
         partition: usize,
         bytes: usize,
         is_first: bool,
-        batch_size: usize,
+        turn_bytes: usize,
         next: impl FnOnce() -> usize,
     ) {
         if partition != self.current() {
             return;
         }
         let total = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if total < batch_size || !(is_first || total >= batch_size.saturating_mul(2)) {
+        if total < turn_bytes || !(is_first || total >= turn_bytes.saturating_mul(2)) {
             return;
         }
         let next = next();

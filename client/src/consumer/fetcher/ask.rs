@@ -8,13 +8,16 @@ use tokio::time::Instant;
 
 use super::partition::{Partition, Phase};
 use super::session::Asked;
-use super::{Command, Fetcher, Question};
+use super::{Broker, Command, Fetcher, Policy, Question};
 
 /// Below so much room nothing is fetched: small answers cost as much as large ones.
 const ROOM_BYTES_MIN: usize = 64 << 10;
 
-/// A partition is fetched again when less than this part of `max.partition.fetch.bytes` of it waits to be polled.
+/// A partition is fetched again when less than this part of what may be asked of it waits to be polled.
 const REFETCH_SHARE: usize = 4;
+
+/// With so many partitions of a broker, one is fetched again when its last batch is polled: the others' last till then.
+const MANY: usize = 4;
 
 /// How long a broker may hold an answer back at least while some of its partitions are left out of the question.
 const SHORT_WAIT: Duration = Duration::from_millis(2);
@@ -22,6 +25,13 @@ const SHORT_WAIT: Duration = Duration::from_millis(2);
 /// The answer is to come within this part of the time for which a partition has been full. Who polls fast waits no longer than that for
 /// what could be fetched; who polls slowly does not have the broker asked all the time.
 const SHARE_OF_FULL_TIME: u32 = 8;
+
+impl Broker {
+    /// What it may be asked for of a partition.
+    fn partition_bytes_max(&self, policy: &Policy) -> usize {
+        self.answer_size.partition_bytes_max(self.partitions).min(policy.partition_bytes_max)
+    }
+}
 
 impl Fetcher {
     /// All that is to be done now.
@@ -91,20 +101,30 @@ impl Fetcher {
     }
 
     fn fetch(&mut self, now: Instant, commands: &mut Vec<Command>) {
-        let room = self.policy.bytes_max.saturating_sub(self.bytes);
         let is_free = |id: &BrokerId| {
             let broker = self.brokers.get(id);
             broker.is_none_or(|one| one.asked_at.is_none() && one.not_before.is_none_or(|at| at <= now))
         };
         let free: Vec<BrokerId> = self.live.iter().copied().filter(|id| is_free(id)).collect();
-        if free.is_empty() || room < ROOM_BYTES_MIN.min(self.policy.bytes_max / 4) {
+        if free.is_empty() {
+            return;
+        }
+        let room = self.room();
+        if room < ROOM_BYTES_MIN.min(self.policy.bytes_max / 4) {
             return;
         }
         let mut wanted: BTreeMap<BrokerId, BTreeMap<TopicPartition, Asked>> = BTreeMap::new();
-        let (mut sources, mut max_waits) = (BTreeSet::new(), BTreeMap::new());
+        let (mut sources, mut max_waits) = (BTreeMap::<_, usize>::new(), BTreeMap::new());
         for (partition, state) in &mut self.partitions {
             let Some(source) = source(state, &self.live, now) else { continue };
-            if !state.has_room(self.policy.partition_bytes_max / REFETCH_SHARE) {
+            *sources.entry(source).or_default() += 1;
+            let has_room = self.brokers.get(&source).is_none_or(|broker| {
+                state.has_room(
+                    broker.partition_bytes_max(&self.policy) / REFETCH_SHARE,
+                    broker.partitions >= MANY,
+                )
+            });
+            if !has_room {
                 let full_for = now.duration_since(*state.full_since.get_or_insert(now));
                 let max_wait = (full_for / SHARE_OF_FULL_TIME).max(SHORT_WAIT);
                 let shortest = max_waits.entry(source).or_insert(self.policy.fetch_max_wait);
@@ -112,13 +132,13 @@ impl Fetcher {
                 continue;
             }
             state.full_since = None;
-            sources.insert(source);
             let Some(leader) = state.leader else { continue };
             if free.contains(&source) {
                 let asked = Asked {
                     topic_id: state.topic_id,
                     offset: state.fetched.offset,
                     current_leader_epoch: leader.epoch,
+                    bytes_max: self.policy.partition_bytes_max,
                     version: state.version,
                 };
                 wanted.entry(source).or_default().insert(partition.clone(), asked);
@@ -126,15 +146,25 @@ impl Fetcher {
         }
         // Every broker gets its share, so that none of them starves while another waits for records.
         let share = room / sources.len().max(1);
-        for (id, partitions) in wanted {
+        for (id, mut partitions) in wanted {
             let broker = self.brokers.entry(id).or_default();
             broker.asked_at = Some(now);
-            let answer_max = broker.answer_size.bytes_max().max(self.policy.partition_bytes_max).min(share);
+            broker.partitions = sources.get(&id).copied().unwrap_or(1);
+            let partition_max = broker.partition_bytes_max(&self.policy);
+            partitions.values_mut().for_each(|asked| asked.bytes_max = partition_max);
+            let answer_max = broker.answer_size.bytes_max().max(partition_max).min(share);
             let bytes_max = i32::try_from(answer_max).unwrap_or(i32::MAX).min(self.policy.fetch_bytes_max);
             let request = broker.session.request(partitions);
             let max_wait = max_waits.get(&id).copied().unwrap_or(self.policy.fetch_max_wait);
             commands.push(Command::Fetch { broker: id, request, bytes_max, max_wait });
         }
+    }
+
+    /// What may be fetched in all. What waits of partitions that are held does not count: nobody polls it, and those that go on would
+    /// stand for good.
+    fn room(&self) -> usize {
+        let held = self.partitions.values().filter(|state| state.is_held()).map(|state| state.bytes);
+        self.policy.bytes_max.saturating_sub(self.bytes - held.sum::<usize>())
     }
 }
 

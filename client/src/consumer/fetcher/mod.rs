@@ -47,7 +47,8 @@ pub(crate) struct Policy {
     pub(crate) reset: OffsetReset,
     /// Whether partitions begin where their group has committed.
     pub(crate) has_group: bool,
-    /// `max.partition.fetch.bytes`: with a quarter of that waiting, no more of a partition is fetched.
+    /// `max.partition.fetch.bytes`. Where a broker has many partitions they are asked for less each; with a quarter of that waiting, no
+    /// more of a partition is fetched.
     pub(crate) partition_bytes_max: usize,
     /// `fetch.max.bytes`.
     pub(crate) fetch_bytes_max: i32,
@@ -89,6 +90,8 @@ struct Broker {
     /// Since when a request is under way.
     asked_at: Option<Instant>,
     answer_size: AnswerSize,
+    /// How many partitions there were to fetch from it last.
+    partitions: usize,
     failures: u32,
     not_before: Option<Instant>,
 }
@@ -292,7 +295,12 @@ impl Fetcher {
         let has_something = state.is_ready() && !state.is_held() && !state.items.is_empty();
         if has_something && !state.is_leased && !state.is_queued {
             state.is_queued = true;
-            self.ready.push_back(partition.clone());
+            // A batch that was polled in part is decompressed: it is polled to its end before another is.
+            if matches!(state.items.front(), Some(Item { content: Content::Open(_), .. })) {
+                self.ready.push_front(partition.clone());
+            } else {
+                self.ready.push_back(partition.clone());
+            }
         }
     }
 

@@ -110,10 +110,11 @@ impl Partition {
         self.is_paused || self.is_frozen
     }
 
-    /// Whether less than `bytes_max` waits to be polled. The batch that is polled just now does not count: the next one is to be there
-    /// when it ends.
-    pub(super) fn has_room(&self, bytes_max: usize) -> bool {
-        self.bytes - self.items.front().map_or(0, |item| item.bytes) < bytes_max.max(1)
+    /// Whether less than `bytes_max` waits to be polled. Unless `counts_first`, the batch that is polled just now does not count: the
+    /// next one is to be there when it ends.
+    pub(super) fn has_room(&self, bytes_max: usize, counts_first: bool) -> bool {
+        let first = self.items.front().filter(|_| !counts_first);
+        self.bytes - first.map_or(0, |item| item.bytes) < bytes_max.max(1)
     }
 
     /// Whether its leader is still in the epoch in which it was asked.

@@ -15,6 +15,8 @@ pub(crate) struct Asked {
     pub(crate) offset: Offset,
     /// The epoch of the leader that we know, which a broker compares with its own.
     pub(crate) current_leader_epoch: LeaderEpoch,
+    /// What the answer may have of it.
+    pub(crate) bytes_max: usize,
     /// Which of the partition's lives the request belongs to; no part of the request.
     pub(super) version: u64,
 }

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use medallion_wire::records::{BatchBuilder, BatchOptions, DecompressionLimits, RecordBatch};
+use medallion_wire::records::{BatchBuilder, BatchOptions, Compression, DecompressionLimits, RecordBatch};
 use medallion_wire::{BrokerId, LeaderEpoch, Offset, PartitionIndex, ResponseError, TopicId, TopicPartition};
 use tokio::time::Instant;
 
-use super::super::decode::{Decoder, split};
+use super::super::decode::{Decoder, Room, split};
 use super::*;
 use crate::metadata::{Broker as KnownBroker, Partition as KnownPartition, Topic};
 
@@ -81,7 +81,7 @@ fn poll(fetcher: &mut Fetcher, records_max: usize) -> Option<(TopicPartition, Ve
     let lease = fetcher.lease(records_max, usize::MAX)?;
     let (partition, version) = (lease.partition.clone(), lease.version());
     let mut batches = Vec::new();
-    let settlement = decoder().decode(lease, records_max, &mut batches);
+    let settlement = decoder().decode(lease, &mut Room::for_poll(records_max), &mut batches);
     assert!(fetcher.settle(&partition, version, settlement));
     let offsets = batches.iter().flat_map(|batch| batch.iter().map(|record| record.offset.get()));
     Some((partition, offsets.collect()))
@@ -174,6 +174,82 @@ async fn what_waits_to_be_polled_holds_fetching_back() {
     assert_eq!(fetcher.buffered_bytes(), 0);
 }
 
+/// Otherwise consumers that pause many partitions would stand still in all others.
+#[tokio::test]
+async fn what_waits_in_paused_partitions_holds_no_others_back() {
+    let (mut fetcher, now) = at(Position::from(0), OffsetReset::Earliest);
+    fetcher.policy.bytes_max = 1000;
+    fetch_of(fetcher.commands(now)).unwrap();
+    fetched(&mut fetcher, 1, records(&[batch(0, 500, 3), batch(500, 500, 3)]), now);
+    fetcher.assign(&[partition(0), partition(1)].into());
+    fetcher.seek(&partition(1), Position::from(0)).unwrap();
+    fetcher.learn(&cluster(&[(1, 5), (1, 5)]));
+    assert!(
+        fetcher.buffered_bytes() > 8000 && fetch_of(fetcher.commands(now)).is_none(),
+        "all room is taken"
+    );
+    fetcher.pause(&partition(0), true).unwrap();
+    let (_, request) = fetch_of(fetcher.commands(now)).unwrap();
+    let asked: Vec<_> = request.partitions.iter().map(|(partition, _)| partition.clone()).collect();
+    assert_eq!(asked, [partition(1)]);
+    fetcher.pause(&partition(0), false).unwrap();
+    assert_eq!(poll(&mut fetcher, 1000).unwrap().1.len(), 1000, "what was fetched before is still there");
+}
+
+/// A batch that was polled in part is decompressed: it is not to wait for its turn while others are decompressed as well.
+#[tokio::test]
+async fn a_batch_is_polled_to_its_end_and_then_the_next_partition_has_its_turn() {
+    let (mut fetcher, now) = at(Position::from(0), OffsetReset::Earliest);
+    fetcher.assign(&[partition(0), partition(1)].into());
+    fetcher.seek(&partition(1), Position::from(0)).unwrap();
+    fetcher.learn(&cluster(&[(1, 5), (1, 5)]));
+    fetch_of(fetcher.commands(now)).unwrap();
+    let both = vec![records(&[batch(0, 5, 3), batch(5, 5, 3)]), records(&[batch(0, 5, 3), batch(5, 5, 3)])];
+    let outcome = Ok(answer(both, 9));
+    fetcher.handle(Event::Fetched { broker: BrokerId(1), outcome }, now, 0.5);
+    let mut polled = Vec::new();
+    while let Some((partition, offsets)) = poll(&mut fetcher, 3) {
+        polled.push((partition.partition.get(), offsets));
+        fetcher.check_invariants();
+    }
+    let expected = [
+        (0, vec![0, 1, 2]),
+        (0, vec![3, 4]),
+        (1, vec![0, 1, 2]),
+        (1, vec![3, 4]),
+        (0, vec![5, 6, 7]),
+        (0, vec![8, 9]),
+        (1, vec![5, 6, 7]),
+        (1, vec![8, 9]),
+    ];
+    assert_eq!(polled, expected);
+}
+
+#[tokio::test]
+async fn a_poll_ends_once_it_has_decompressed_much() {
+    let (mut fetcher, now) = at(Position::from(0), OffsetReset::Earliest);
+    fetch_of(fetcher.commands(now)).unwrap();
+    let large = |base, codec: Compression| {
+        let compression = codec.into();
+        let options = BatchOptions { base_offset: Offset(base), compression, ..BatchOptions::default() };
+        let mut builder = BatchBuilder::new(options);
+        builder.append(0, None, Some(&[b'x'; 700_000]), &[]).unwrap();
+        builder.build().unwrap()
+    };
+    let batches: Vec<_> = (0..4).map(|base| large(base, Compression::Lz4)).collect();
+    fetched(&mut fetcher, 1, records(&batches), now);
+    assert_eq!(poll(&mut fetcher, 500).unwrap().1, [0, 1], "the second is begun below the limit");
+    assert_eq!(poll(&mut fetcher, 500).unwrap().1, [2, 3]);
+    fetch_of(fetcher.commands(now)).unwrap();
+    let batches: Vec<_> = (4..8).map(|base| large(base, Compression::None)).collect();
+    fetched(&mut fetcher, 1, records(&batches), now);
+    assert_eq!(
+        poll(&mut fetcher, 500).unwrap().1,
+        [4, 5, 6, 7],
+        "those that are not compressed are there anyway"
+    );
+}
+
 /// Otherwise the user would wait for records that nobody writes, while those of the full partition are polled in no time.
 #[tokio::test]
 async fn a_question_that_leaves_a_full_partition_out_is_answered_soon() {
@@ -235,7 +311,7 @@ async fn seeks_pauses_and_late_answers() {
     assert!(fetcher.lease(10, 10).is_none(), "its records are out");
     fetcher.seek(&partition(0), Position::from(50)).unwrap();
     let (version, mut batches) = (lease.version(), Vec::new());
-    let settlement = decoder().decode(lease, 10, &mut batches);
+    let settlement = decoder().decode(lease, &mut Room::for_poll(10), &mut batches);
     assert!(!fetcher.settle(&partition(0), version, settlement));
     assert_eq!(fetcher.position(&partition(0)).unwrap(), Some(Position::from(50)));
     fetcher.assign(&BTreeSet::new());
@@ -629,7 +705,7 @@ impl World {
         }
         let Some(lease) = self.leased.take() else { return };
         let (one, version, mut batches) = (lease.partition.clone(), lease.version(), Vec::new());
-        let settlement = decoder().decode(lease, 20, &mut batches);
+        let settlement = decoder().decode(lease, &mut Room::for_poll(20), &mut batches);
         if !self.fetcher.settle(&one, version, settlement) {
             return;
         }
