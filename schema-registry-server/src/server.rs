@@ -8,12 +8,14 @@ use std::time::Duration;
 use medallion_client::Client;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{info, warn};
 
 use crate::access::{Access, AccessError};
 use crate::election::{Election, Forwarder};
-use crate::http::{App, Bound, Changes, Connections, Fixed, Serving, client_config, server_config};
+use crate::http::{
+    App, Bound, Changes, Connections, Fixed, LargeBodies, Serving, client_config, server_config,
+};
 use crate::metrics::Metrics;
 use crate::settings::{ConfigError, RegistrySettings, Scheme};
 use crate::topic::{ParsedCache, PrepareError, Reader, State, Writer, end_offset, prepare};
@@ -104,6 +106,7 @@ impl Registry {
             metrics: Metrics::new()?,
             connections: Connections::new(settings.connection_limit),
             changes: Changes::default(),
+            large: LargeBodies::default(),
             fixed: Fixed {
                 cluster_id,
                 group_id: settings.group_id.clone(),
@@ -187,8 +190,10 @@ async fn read_to_end(
     state: &State,
     started: Instant,
 ) -> Result<(), StartError> {
-    let end = end_offset(client, &settings.topic).await?;
     let after = settings.init_timeout;
+    let topic = settings.topic.clone();
+    let end = timeout(after.saturating_sub(started.elapsed()), end_offset(client, &topic));
+    let end = end.await.map_err(|_| PrepareError::NotThere { topic, after })??;
     if !state.wait_for(end, after.saturating_sub(started.elapsed())).await {
         return Err(StartError::TooLong {
             topic: settings.topic.clone(),

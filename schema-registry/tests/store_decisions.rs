@@ -323,6 +323,30 @@ fn modes_say_what_may_be_done() {
 }
 
 #[test]
+fn the_last_id_and_the_last_version_are_followed_by_a_refusal() {
+    let mut registry = Registry::new();
+    let import = |registry: &mut Registry, mode| {
+        let decision = registry.store.update_mode(Some(&subject(":.c:")), Some(mode), true);
+        registry.run(decision).unwrap();
+    };
+    import(&mut registry, Mode::Import);
+    let last = RegisterRequest { id: Some(i32::MAX), version: Some(i32::MAX), ..request(FIRST) };
+    let imported = registry.register(":.c:a", &last).unwrap();
+    assert_eq!((imported.id, imported.version), (i32::MAX, i32::MAX));
+    import(&mut registry, Mode::ReadWrite);
+    assert_eq!(registry.register(":.c:a", &request(FIRST)).unwrap().version, i32::MAX, "it is there already");
+    assert_eq!(
+        refused(registry.register(":.c:a", &request(SECOND))),
+        (42_205, "Subject :.c:a has version 2147483647, the last that there can be".to_owned())
+    );
+    assert_eq!(
+        refused(registry.register(":.c:b", &request(SECOND))),
+        (42_205, "Context :.c: has id 2147483647, the last that there can be".to_owned())
+    );
+    assert_eq!(registry.register("b", &request(SECOND)).unwrap().id, 1);
+}
+
+#[test]
 fn metadata_and_rules_pass_on_and_settings_add_to_them() {
     let mut registry = Registry::new();
     let owned = |owner: &str| Metadata {

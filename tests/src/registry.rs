@@ -184,13 +184,20 @@ impl RegistryServer {
         drop(self.child.take().expect("the registry runs").wait());
     }
 
+    /// The process id.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn process_id(&self) -> u32 {
+        self.child.as_ref().expect("the registry runs").id()
+    }
+
     /// Sends it a signal, as SIGSTOP.
     ///
     /// # Panics
     /// When it does not run.
     pub fn signal(&self, signal: Signal) {
-        let child = self.child.as_ref().expect("the registry runs");
-        let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+        let id = i32::try_from(self.process_id()).ok().and_then(Pid::from_raw).expect("a process id");
         kill_process(id, signal).expect("the registry's process is there");
     }
 

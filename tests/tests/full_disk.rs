@@ -9,9 +9,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use medallion_tests::environment::Missing;
+use medallion_tests::registry::RegistryServer;
 use medallion_tests::server::{Program, Server};
 use medallion_tests::{admin, batch, need};
 use medallion_wire::ResponseError;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// A mounted tmpfs; unmounted with the value.
@@ -157,4 +159,45 @@ fn a_full_disk_does_not_stop_a_start() {
     assert!(write(&server, "full", 5).expect("there is no room").is_retriable());
     disk.free_again();
     assert!(writable_again(&server, "full"), "no write went through after there was room");
+}
+
+fn register(registry: &RegistryServer, number: usize) -> (u16, Value) {
+    let schema = json!({ "type": "enum", "name": format!("E{number}"), "symbols": ["A"] }).to_string();
+    registry.ask("POST", &format!("/subjects/s{number}/versions"), &json!({ "schema": schema }))
+}
+
+/// A registry whose broker has no room says so, tells what it knows, and writes again by itself.
+#[test]
+fn a_registry_outlives_a_full_disk_of_its_broker() {
+    let disk = need!(SmallDisk::mount("64m"));
+    let mut server = need!(start(&disk, "0"));
+    let mut registry = RegistryServer::start(&server.bootstrap(), &[("kafkastore.timeout.ms", "1000")]);
+    let mut acknowledged: Vec<usize> =
+        (0..20).filter(|number| register(&registry, *number).0 == 200).collect();
+    assert_eq!(acknowledged.len(), 20);
+    disk.fill_but(20_000);
+    let refused = (20..500).find_map(|number| {
+        let (status, body) = register(&registry, number);
+        if status == 200 {
+            acknowledged.push(number);
+        }
+        (status != 200).then_some(body)
+    });
+    let refused = refused.expect("there is no room");
+    assert!(matches!(refused["error_code"].as_i64(), Some(50_001 | 50_002)), "{refused}");
+    assert_eq!(registry.get("/subjects/s1/versions"), json!([1]));
+    disk.free_again();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while register(&registry, 1000).0 != 200 {
+        assert!(Instant::now() < deadline, "nothing was registered after there was room");
+        thread::sleep(Duration::from_millis(200));
+    }
+    acknowledged.push(1000);
+    server.kill();
+    server.start();
+    registry.stop();
+    registry.start_again();
+    for number in acknowledged {
+        assert_eq!(registry.get(&format!("/subjects/s{number}/versions")), json!([1]));
+    }
 }

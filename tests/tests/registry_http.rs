@@ -1,5 +1,11 @@
 //! The registry's API as HTTP: status codes, media types, contexts, lists, and bodies that are no good.
 
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use medallion_tests::memory::resident;
 use medallion_tests::need;
 use medallion_tests::registry::RegistryServer;
 use medallion_tests::server::Server;
@@ -66,6 +72,15 @@ fn what_is_no_request_is_refused_as_confluent_does() {
         ("DELETE", "/config/a", &[], "", 404, 40_401),
         ("GET", "/contexts/a:b/subjects", &[], "", 400, 400),
         ("GET", "/schemas?resourceType=topic", &[], "", 422, 422),
+        ("POST", "/subjects/%ff/versions", &[JSON], &registered, 400, 400),
+        ("POST", "/subjects/%c0%80/versions", &[JSON], &registered, 400, 400),
+        ("POST", "/subjects/a%00b/versions", &[JSON], &registered, 422, 42_208),
+        ("GET", "/schemas/ids/1.5", &[], "", 404, 404),
+        ("GET", "/subjects?offset=-1", &[], "", 400, 400),
+        ("POST", "/subjects/a/versions", &[JSON], r#"{"schema":"1","id":99999999999}"#, 400, 400),
+        ("POST", "/subjects/a/versions", &[JSON], r#"{"schema":"1","version":1.5}"#, 400, 400),
+        ("POST", "/subjects/a/versions", &[JSON], r#"{"schema":"\ud800"}"#, 400, 400),
+        ("POST", "/subjects/a/versions", &[JSON], "{\"schema\":\"\0\"}", 400, 400),
     ] {
         assert_eq!(
             code(&registry, method, path, headers, body),
@@ -211,4 +226,91 @@ fn settings_and_modes() {
     let (status, body) = registry.ask("POST", "/subjects/a/versions", &json!({ "schema": V2 }));
     assert_eq!((status, &body["error_code"]), (422, &json!(42_205)), "{body}");
     assert_eq!(registry.get("/mode/zzz?defaultToGlobal=true")["mode"], "READONLY");
+}
+
+/// The statuses of all that comes for these bytes until the connection ends. Once nothing comes any more nothing more is sent.
+fn statuses(registry: &RegistryServer, bytes: &[u8]) -> Vec<u16> {
+    let mut stream = TcpStream::connect(registry.address()).expect("a connection");
+    // A server that refuses early may close before all is sent.
+    drop(stream.write_all(bytes));
+    let mut answers = Vec::new();
+    for patience in [Duration::from_millis(700), Duration::from_secs(20)] {
+        stream.set_read_timeout(Some(patience)).expect("a timeout");
+        match stream.read_to_end(&mut answers) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => drop(stream.shutdown(Shutdown::Write)),
+            _ => break,
+        }
+    }
+    let answers = String::from_utf8_lossy(&answers).into_owned();
+    let heads = answers.split("HTTP/1.").skip(1);
+    heads.map(|head| head[2..5].parse().expect("a status")).collect()
+}
+
+#[test]
+fn what_is_hardly_http_is_answered_or_closed() {
+    let kafka = need!(Server::start_default());
+    let mut registry = RegistryServer::start(&kafka.bootstrap(), &[]);
+    let body = json!({ "schema": V1 }).to_string();
+    let length = body.len();
+    let post = |more: &str, body: &str| {
+        format!(
+            "POST /subjects/a/versions HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n{more}\r\n{body}"
+        )
+    };
+    let chunked = |body: &str| post("Transfer-Encoding: chunked\r\n", body);
+    let get = "GET /subjects HTTP/1.1\r\nHost: a\r\n\r\n";
+    let long = "x".repeat(70_000);
+    for (bytes, expected) in [
+        (post(&format!("Content-Length: {length}\r\n"), &body), &[200][..]),
+        (post(&format!("Content-Length: {length}\r\nContent-Length: 3\r\n"), &body), &[400]),
+        (post("Content-Length: -5\r\n", &body), &[400]),
+        (post("Content-Length: 999999999999999999999999\r\n", &body), &[400]),
+        (post(&format!("Content-Length: {}\r\n", length + 1), &body), &[400]),
+        (chunked(&format!("{length:x}\r\n{body}\r\n0\r\n\r\n")), &[200]),
+        (chunked(&format!("{length:x}\r\n{body}\r\n")), &[400]),
+        (chunked(&format!("zz\r\n{body}\r\n0\r\n\r\n")), &[400]),
+        (chunked(&format!("ffffffffffffffffff\r\n{body}")), &[400]),
+        (chunked(&format!("{length:x}\r\n{body}0\r\n\r\n")), &[400]),
+        (chunked(&format!("{length:x};{long}\r\n{body}\r\n0\r\n\r\n")), &[400]),
+        ("GET /subjects HTTP/1.0\r\n\r\n".to_owned(), &[200]),
+        ("GET /subjects\r\n\r\n".to_owned(), &[400]),
+        (get.repeat(50), &[200; 50]),
+        (format!("GET /subjects?{long} HTTP/1.1\r\nHost: a\r\n\r\n"), &[431]),
+        (format!("GET /subjects HTTP/1.1\r\n{}\r\n", "X: 1\r\n".repeat(200)), &[431]),
+        ("GET /subjects HTTP/1.1\r\nX: \0\r\n\r\n".to_owned(), &[400]),
+        ("GET /subjects/\u{0}/versions HTTP/1.1\r\n\r\n".to_owned(), &[400]),
+        ("\u{16}\u{3}\u{1}".to_owned() + &long, &[400]),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), &[]),
+    ] {
+        assert_eq!(statuses(&registry, bytes.as_bytes()), expected, "{}", &bytes[..bytes.len().min(300)]);
+    }
+    assert_eq!(registry.get("/subjects"), json!(["a"]));
+    assert!(!registry.log().contains("panicked"));
+    registry.stop();
+}
+
+/// A body of numbers takes a hundred times its size, and a second, until it is known to be of no use.
+#[test]
+fn large_bodies_keep_nobody_waiting_and_take_no_more_memory_together() {
+    let kafka = need!(Server::start_default());
+    let registry = RegistryServer::start(&kafka.bootstrap(), &[]);
+    let giant = format!("{{\"schema\":\"\\\"int\\\"\",\"x\":[{}0]}}", "1,".repeat(3 << 20));
+    let slowest = thread::scope(|scope| {
+        let one = || {
+            let answer = registry.try_ask("POST", "/subjects/a/versions", &[JSON], &giant);
+            assert_eq!(answer.expect("an answer").status, 200);
+        };
+        let clients: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();
+        let mut slowest = Duration::ZERO;
+        while !clients.iter().all(thread::ScopedJoinHandle::is_finished) {
+            let asked = Instant::now();
+            registry.get("/subjects");
+            slowest = slowest.max(asked.elapsed());
+            thread::sleep(Duration::from_millis(5));
+        }
+        slowest
+    });
+    let (_, peak) = resident(registry.process_id());
+    assert!(peak < 1_200_000_000, "{peak} bytes");
+    assert!(slowest < Duration::from_millis(1500), "{slowest:?}");
 }

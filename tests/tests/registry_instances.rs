@@ -127,3 +127,32 @@ fn an_instance_that_may_not_lead_never_does() {
     assert_eq!(reading.register("a", &schema("A")), 1);
     assert!(!reading.is_leader());
 }
+
+/// Its clients hear of it as soon as another instance leads, not when `leader.read.timeout.ms` (60 s) is over.
+#[test]
+fn a_leader_that_freezes_on_a_forwarded_write_is_not_waited_for() {
+    let kafka = need!(Server::start_default());
+    let a = RegistryServer::start(&kafka.bootstrap(), SETTINGS);
+    let b = RegistryServer::start(&kafka.bootstrap(), SETTINGS);
+    wait_for("a group of two", Duration::from_secs(20), || {
+        [&a, &b].iter().any(|one| one.log().contains("another instance writes"))
+    });
+    a.register("one", &schema("One"));
+    // Whatever the group has still to do has begun by now.
+    thread::sleep(Duration::from_secs(2));
+    let (leading, following) = if leader(&[&a, &b]) == 0 { (&a, &b) } else { (&b, &a) };
+    leading.signal(Signal::STOP);
+    let started = Instant::now();
+    let (status, body) = following.ask("POST", "/subjects/two/versions", &json!({ "schema": schema("Two") }));
+    assert_eq!((status, &body["error_code"]), (500, &json!(50_003)), "{body}");
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+    assert_eq!(following.register("three", &schema("Three")), 2);
+    leading.signal(Signal::CONT);
+    // The frozen one has the write still, and may hand it to nobody.
+    wait_for("equal states", Duration::from_secs(20), || {
+        let states = (a.get("/schemas"), b.get("/schemas"));
+        states.0 == states.1 && !(a.is_leader() && b.is_leader())
+    });
+    let id = following.register("two", &schema("Two"));
+    assert_eq!(id, 3, "an id has one schema");
+}

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use medallion_tests::client::{Client, Produce};
 use medallion_tests::record::Record;
 use medallion_tests::registry::{RegistryServer, ask};
-use medallion_tests::server::Server;
+use medallion_tests::server::{KAFKA, Program, Server};
 use medallion_tests::{admin, need};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 const CONTENT: (&str, &str) = ("Content-Type", "application/vnd.schemaregistry.v1+json");
@@ -147,6 +148,7 @@ fn junk_in_the_topic_is_counted_and_harms_nobody() {
         record(Some(r#"{"keytype":"SCHEMA","subject":"x","version":1,"magic":1}"#), Some("[1,2")),
         record(Some(r#"{"keytype":"SCHEMA","subject":"x","version":1,"magic":1}"#), Some(r#"{"id":"one"}"#)),
         record(Some(r#"{"keytype":"CONFIG","magic":0}"#), Some(r#"{"compatibilityLevel":"SIDEWAYS"}"#)),
+        record(Some(&"[".repeat(100_000)), Some(&"{".repeat(900_000))),
         // One of another registry, with spaces.
         record(
             Some(r#"{"keytype": "SCHEMA", "subject": "theirs", "version": 1, "magic": 1}"#),
@@ -170,7 +172,7 @@ fn junk_in_the_topic_is_counted_and_harms_nobody() {
         assert_eq!(registry.get("/schemas/ids/40/schema"), json!("string"));
         assert_eq!(registry.get("/config"), json!({ "compatibilityLevel": "BACKWARD" }));
         let metrics = registry.try_ask("GET", "/metrics", &[], "").expect("the registry answers").body;
-        assert!(metrics.contains("medallion_schema_registry_records_skipped 7"), "{metrics}");
+        assert!(metrics.contains("medallion_schema_registry_records_skipped 8"), "{metrics}");
         assert!(registry.log().contains("a record of the schemas topic is left out"));
         registry.stop();
         registry.start_again();
@@ -225,8 +227,176 @@ fn a_topic_that_was_made_anew_ends_the_registry() {
     admin::delete_topic(&kafka, "_schemas");
     admin::create_topic(&kafka, "_schemas", 1, &[("cleanup.policy", "compact")]);
     let message = registry.end();
-    assert!(message.contains("it was made anew, or has lost records"), "{message}");
+    assert!(message.contains("it was made anew"), "{message}");
     registry.start_again();
     assert_eq!(registry.get("/subjects"), json!([]));
     assert_eq!(registry.register("Four", &schema("Four")), 1);
+}
+
+/// Waits for an answer of `/health/ready` with this status; its text.
+fn wait_for_readiness(registry: &RegistryServer, status: u16) -> String {
+    let deadline = Instant::now() + Duration::from_secs(55);
+    loop {
+        let answer = registry.try_ask("GET", "/health/ready", &[], "").expect("the registry answers");
+        if answer.status == status {
+            return answer.body;
+        }
+        assert!(Instant::now() < deadline, "{answer:?}");
+        thread::sleep(Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn a_registry_without_brokers_is_not_ready() {
+    let mut kafka = need!(Server::start_default());
+    let registry = RegistryServer::start(&kafka.bootstrap(), &[]);
+    registry.register("here", &schema("Here"));
+    kafka.stop();
+    let problem = wait_for_readiness(&registry, 503);
+    assert!(problem.contains("the schemas topic could not be read for 3"), "{problem}");
+    assert_eq!(registry.get("/subjects"), json!(["here"]), "what it knows it tells all the same");
+    let news = registry.log().matches("cannot join the group").count();
+    assert!(news < 5, "{news} lines tell the same");
+    kafka.start();
+    wait_for_readiness(&registry, 200);
+}
+
+#[test]
+fn a_registry_without_its_topic_is_not_ready() {
+    let kafka = need!(Server::start_default());
+    let registry = RegistryServer::start(&kafka.bootstrap(), &[("kafkastore.timeout.ms", "1000")]);
+    registry.register("here", &schema("Here"));
+    admin::delete_topic(&kafka, "_schemas");
+    let (status, body) = registry.ask("POST", "/subjects/a/versions", &json!({ "schema": schema("A") }));
+    assert_eq!((status, &body["error_code"]), (500, &json!(50_002)), "{body}");
+    let problem = wait_for_readiness(&registry, 503);
+    assert!(problem.contains("_schemas: UnknownTopicOrPartition"), "{problem}");
+}
+
+/// The reader alone would go on in the new topic, which has more records than the old one had.
+#[test]
+fn a_topic_that_was_made_anew_and_filled_ends_the_registry() {
+    let kafka = need!(Server::start_default());
+    let mut first = RegistryServer::start(&kafka.bootstrap(), &[]);
+    first.register("old", &schema("Old"));
+    first.signal(Signal::STOP);
+    admin::delete_topic(&kafka, "_schemas");
+    let other = [("schema.registry.group.id", "other")];
+    let second = RegistryServer::start(&kafka.bootstrap(), &other);
+    for number in 0..20 {
+        second.register(&format!("new{number}"), &schema(&format!("New{number}")));
+    }
+    first.signal(Signal::CONT);
+    let message = first.end();
+    assert!(message.contains("it was made anew"), "{message}");
+}
+
+/// Clients that register all the time, each its own schemas, until they are told to end.
+struct Clients<'a> {
+    address: &'a str,
+    ends: AtomicBool,
+    registered: Mutex<Vec<(String, i64)>>,
+    /// How often each `error_code` came, and the longest time of an answer.
+    failed: Mutex<(BTreeMap<i64, usize>, Duration)>,
+}
+
+impl<'a> Clients<'a> {
+    fn new(address: &'a str) -> Self {
+        let (registered, failed) = (Mutex::default(), Mutex::default());
+        Self { address, ends: AtomicBool::new(false), registered, failed }
+    }
+
+    fn run(&self, client: usize) {
+        for number in 0.. {
+            if self.ends.load(Ordering::SeqCst) {
+                return;
+            }
+            let name = format!("C{client}N{number}");
+            let body = json!({ "schema": schema(&name) }).to_string();
+            let (path, asked) = (format!("/subjects/{name}/versions"), Instant::now());
+            let answer = ask(self.address, "POST", &path, &[CONTENT], &body).expect("the registry answers");
+            let json: Value = serde_json::from_str(&answer.body).expect("an answer in JSON");
+            if answer.status == 200 {
+                self.registered.lock().expect("no panic").push((name, json["id"].as_i64().expect("an id")));
+            } else {
+                let code = json["error_code"].as_i64().expect("a code");
+                *self.failed.lock().expect("no panic").0.entry(code).or_default() += 1;
+            }
+            let slowest = &mut self.failed.lock().expect("no panic").1;
+            *slowest = asked.elapsed().max(*slowest);
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.registered.lock().expect("no panic").len()
+    }
+
+    fn wait_for_more(&self, more: usize) {
+        let (wanted, deadline) = (self.count() + more, Instant::now() + Duration::from_secs(60));
+        while self.count() < wanted {
+            assert!(Instant::now() < deadline, "nothing is registered any more: {:?}", self.failed);
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// Twenty clients while the broker does something; all that was acknowledged is there afterwards.
+fn check_through(registry: &RegistryServer, outage: impl FnOnce()) -> BTreeMap<i64, usize> {
+    let address = registry.address();
+    let clients = Clients::new(&address);
+    let before = registry.get("/subjects").as_array().expect("a list").len();
+    thread::scope(|scope| {
+        for client in 0..20 {
+            let clients = &clients;
+            scope.spawn(move || clients.run(before * 100 + client));
+        }
+        clients.wait_for_more(40);
+        outage();
+        clients.wait_for_more(40);
+        clients.ends.store(true, Ordering::SeqCst);
+    });
+    let registered = clients.registered.into_inner().expect("no panic");
+    for (name, id) in &registered {
+        assert_eq!(registry.get(&format!("/subjects/{name}/versions/1"))["id"], json!(id), "{name}");
+    }
+    let ids: BTreeSet<i64> = registered.iter().map(|(_, id)| *id).collect();
+    assert_eq!(ids.len(), registered.len(), "an id was given twice");
+    let (codes, slowest) = clients.failed.into_inner().expect("no panic");
+    assert!(codes.keys().all(|code| [50_001, 50_002, 50_004].contains(code)), "{codes:?}");
+    assert!(slowest < Duration::from_secs(30), "{slowest:?}");
+    codes
+}
+
+fn check_outages(mut kafka: Server) {
+    let settings = [("kafkastore.timeout.ms", "500"), ("kafkagroup.session.timeout.ms", "10000")];
+    let mut registry = RegistryServer::start(&kafka.bootstrap(), &settings);
+    check_through(&registry, || {
+        kafka.kill();
+        kafka.start();
+    });
+    let codes = check_through(&registry, || {
+        let broker = i32::try_from(kafka.process_id()).ok().and_then(Pid::from_raw).expect("a process");
+        kill_process(broker, Signal::STOP).expect("the broker is there");
+        thread::sleep(Duration::from_secs(3));
+        kill_process(broker, Signal::CONT).expect("the broker is there");
+    });
+    assert!(codes.contains_key(&50_002), "{codes:?}");
+    check_through(&registry, || {
+        kafka.stop();
+        kafka.start();
+    });
+    let before = registry.get("/subjects");
+    registry.stop();
+    registry.start_again();
+    assert_eq!(registry.get("/subjects"), before);
+}
+
+#[test]
+fn outages_of_the_broker_lose_nothing() {
+    check_outages(need!(Server::start_default()));
+}
+
+#[test]
+fn outages_of_kafka_lose_nothing() {
+    check_outages(need!(Server::setup().program(Program::Kafka(KAFKA)).start()));
 }

@@ -31,7 +31,7 @@ pub struct Parsed {
 /// 404 and 405.
 pub(crate) fn route<'a>(request: &Request<'a>) -> Result<(Route, Query<'a>), Problem> {
     let mut query = Query::parse(request.query);
-    let segments = context::rewrite(segments(request.path), &mut query)?;
+    let segments = context::rewrite(segments(request.path)?, &mut query)?;
     let route = Route::new(Endpoint::find(&segments)?, request.method)?;
     Ok((route, query))
 }
@@ -52,17 +52,21 @@ pub fn parse(request: &Request<'_>) -> Result<Parsed, Problem> {
     Ok(Parsed { route, command, media })
 }
 
-fn segments(path: &str) -> Vec<String> {
-    let mut segments: Vec<String> = path
-        .strip_prefix('/')
-        .unwrap_or(path)
-        .split('/')
-        .map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned())
-        .collect();
+/// The parts of an address. One that is no UTF-8 is refused: it would be another name than the client's, and one that
+/// several names have in common.
+fn segments(path: &str) -> Result<Vec<String>, Problem> {
+    let decoded = |segment| {
+        let decoded = percent_decode_str(segment).decode_utf8();
+        decoded
+            .map(std::borrow::Cow::into_owned)
+            .map_err(|_| Problem::new(400, format!("The address is not UTF-8 in its part {segment}")))
+    };
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let mut segments = path.split('/').map(decoded).collect::<Result<Vec<String>, Problem>>()?;
     if segments.last().is_some_and(String::is_empty) {
         segments.pop();
     }
-    segments
+    Ok(segments)
 }
 
 /// Parameters that would change the answer and are not followed.

@@ -28,6 +28,8 @@ use crate::topic::Leadership;
 
 /// The wait after an error.
 const PAUSE: Duration = Duration::from_millis(200);
+/// How often it is told that the group cannot be joined.
+const NEWS_EVERY: Duration = Duration::from_secs(30);
 /// How long leaving the group may take at a stop.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(2);
 /// What an answer may take beyond what the group waits for.
@@ -114,19 +116,21 @@ impl Member {
     }
 
     async fn take_part(&mut self) {
-        let mut failing_since = None;
+        let (mut failing_since, mut news_at) = (None, None);
         loop {
             self.stand_down().await;
             match self.join().await {
                 Ok(generation) => {
-                    failing_since = None;
+                    (failing_since, news_at) = (None, None);
                     let reason = self.stay(generation).await;
                     info!(%reason, "the group of schema registries elects again");
                 }
                 Err(error) => {
                     let since = *failing_since.get_or_insert_with(Instant::now);
-                    // A coordinator that moves is no news for a while.
-                    if since.elapsed() > self.session_timeout {
+                    // A coordinator that moves is no news for a while, and one that stays away none at each attempt.
+                    let is_news = news_at.is_none_or(|at: Instant| at.elapsed() > NEWS_EVERY);
+                    if since.elapsed() > self.session_timeout && is_news {
+                        news_at = Some(Instant::now());
                         warn!(%error, "this instance cannot join the group of schema registries; trying again");
                     }
                     self.note(&error);

@@ -1,5 +1,6 @@
 //! One request from its head to its answer.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
 use super::connections::Connections;
+use super::large_bodies::{LargeBodies, Turn};
 use super::operational;
 use super::respond::{Answer, Denied, respond};
 use crate::access::Access;
@@ -29,12 +31,15 @@ const CHANGE_PAUSE: Duration = Duration::from_millis(200);
 const UNKNOWN_LEADER: i32 = 50_004;
 /// How long a write waits for the end of an election.
 const ELECTION_PATIENCE: Duration = Duration::from_secs(10);
+/// How long an instance that is not the leader any more may take for its last answers.
+const MOVED_PATIENCE: Duration = Duration::from_secs(1);
 /// The header of a write that another instance has forwarded; such a one is not forwarded again.
 pub(crate) const FORWARDED: &str = "x-forward";
 
 /// What requests are answered from.
 #[derive(Debug)]
 pub(crate) struct App {
+    pub(crate) large: LargeBodies,
     pub(crate) state: Arc<State>,
     pub(crate) parsed: Option<Arc<ParsedCache>>,
     pub(crate) writer: Writer,
@@ -125,8 +130,8 @@ impl App {
             Ok(body) => body,
             Err(problem) => return (endpoint, Answer::Problem(problem)),
         };
-        let request = api::Request { body: &body, ..request };
-        let parsed = match api::parse(&request) {
+        let turn = self.large.turn(&body).await;
+        let parsed = match parse(turn.clone(), parts, &body).await {
             Ok(parsed) => parsed,
             Err(problem) => return (endpoint, Answer::Problem(problem)),
         };
@@ -134,7 +139,7 @@ impl App {
             return (endpoint, Answer::Denied(Denied::forbidden()));
         }
         let media = parsed.media;
-        let answer = match self.carry_out(parsed, parts, body).await {
+        let answer = match self.carry_out(parsed, parts, body, turn).await {
             Ok(Outcome::Own(reply)) => Answer::Reply(reply, media),
             Ok(Outcome::Leaders(response)) => Answer::Forwarded(response),
             Err(problem) if problem.code == 409 => {
@@ -180,20 +185,28 @@ impl App {
         parsed: Parsed,
         parts: &Parts,
         body: Bytes,
+        turn: Option<Turn>,
     ) -> Result<Outcome, Problem> {
-        match parsed.command {
-            Command::Read(read) => self.look(read).await.map(Outcome::Own),
-            Command::Write(write) => self.change(write, parts, body).await,
+        let write = match parsed.command {
+            Command::Read(read) => return self.look(read, turn).await.map(Outcome::Own),
+            Command::Write(write) => write,
+        };
+        if let Some(reply) = self.is_registered(&write, turn).await {
+            return Ok(Outcome::Own(reply));
         }
+        self.change(write, parts, body).await
     }
 
-    async fn look(self: &Arc<Self>, read: Read) -> Result<Reply, Problem> {
+    async fn look(self: &Arc<Self>, read: Read, turn: Option<Turn>) -> Result<Reply, Problem> {
         if !read.is_heavy() {
             return self.look_now(&read);
         }
         let app = Arc::clone(self);
-        let looked = tokio::task::spawn_blocking(move || app.look_now(&read)).await;
-        looked.unwrap_or_else(|error| Err(Problem::new(500, format!("Internal error: {error}"))))
+        let looked = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            app.look_now(&read)
+        });
+        looked.await.unwrap_or_else(|error| Err(Problem::new(500, format!("Internal error: {error}"))))
     }
 
     fn look_now(&self, read: &Read) -> Result<Reply, Problem> {
@@ -210,9 +223,6 @@ impl App {
 
     /// Here, where this instance writes; else there where it is done.
     async fn change(self: &Arc<Self>, write: Write, parts: &Parts, body: Bytes) -> Result<Outcome, Problem> {
-        if let Some(reply) = self.is_registered(&write).await {
-            return Ok(Outcome::Own(reply));
-        }
         let _change = self.changes.begin();
         // Again where the leader has gone, and nothing was written or sent: another one comes.
         let deadline = Instant::now() + ELECTION_PATIENCE;
@@ -228,7 +238,7 @@ impl App {
                         "This instance is not the leader that it was taken for",
                     ));
                 }
-                Leadership::At(leader) => match self.forwarder.forward(&leader, parts, body.clone()).await {
+                Leadership::At(leader) => match self.forward(&leader, parts, body.clone()).await {
                     Err(ForwardError::Unreachable(_)) if !is_last => {}
                     Err(ForwardError::Unreachable(problem) | ForwardError::Failed(problem)) => {
                         return Err(problem);
@@ -239,6 +249,25 @@ impl App {
             }
             sleep(CHANGE_PAUSE).await;
         }
+    }
+
+    /// What the leader answers. One that leads no more is waited for no longer: it may be frozen.
+    async fn forward(&self, leader: &str, parts: &Parts, body: Bytes) -> Result<Response, ForwardError> {
+        let mut answer = pin!(self.forwarder.forward(leader, parts, body));
+        let mut leadership = self.leadership.clone();
+        let has_moved = leadership.wait_for(|now| match now {
+            Leadership::Unknown => false,
+            Leadership::Here { .. } => true,
+            Leadership::At(other) => other != leader,
+        });
+        tokio::select! {
+            answer = answer.as_mut() => return answer,
+            _ = has_moved => {}
+        }
+        timeout(MOVED_PATIENCE, answer).await.unwrap_or_else(|_| {
+            let message = format!("The leader {leader} has not answered, and is not the leader any more");
+            Err(ForwardError::Failed(Problem::forwarding(message)))
+        })
     }
 
     /// Who leads; an election is waited for.
@@ -252,14 +281,31 @@ impl App {
     }
 
     /// A schema that is registered already needs nobody who writes, and no turn.
-    async fn is_registered(self: &Arc<Self>, write: &Write) -> Option<Reply> {
+    async fn is_registered(self: &Arc<Self>, write: &Write, turn: Option<Turn>) -> Option<Reply> {
         if !matches!(write, Write::Register { .. }) {
             return None;
         }
         let (app, write) = (Arc::clone(self), write.clone());
-        let decided = tokio::task::spawn_blocking(move || api::registered(&app.state.store(), &write)).await;
-        decided.ok().flatten()
+        let decided = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            api::registered(&app.state.store(), &write)
+        });
+        decided.await.ok().flatten()
     }
+}
+
+/// A large body may take a second, and is parsed where nobody waits behind it.
+async fn parse(turn: Option<Turn>, parts: &Parts, body: &Bytes) -> Result<Parsed, Problem> {
+    if turn.is_none() {
+        return api::parse(&request(parts, body));
+    }
+    let (parts, body) = (parts.clone(), body.clone());
+    let parsed = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        api::parse(&request(&parts, &body))
+    });
+    let parsed = parsed.await;
+    parsed.unwrap_or_else(|error| Err(Problem::new(500, format!("Internal error: {error}"))))
 }
 
 fn slow(setting: &str, patience: Duration) -> Problem {

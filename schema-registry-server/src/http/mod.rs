@@ -2,6 +2,7 @@
 
 mod app;
 mod connections;
+mod large_bodies;
 mod listener;
 mod operational;
 mod patient;
@@ -10,6 +11,7 @@ mod tls;
 
 pub(crate) use app::{App, Changes, FORWARDED, Fixed};
 pub(crate) use connections::Connections;
+pub(crate) use large_bodies::LargeBodies;
 pub(crate) use listener::{Bound, Serving};
 pub(crate) use respond::Denied;
 pub(crate) use tls::{client_config, jwks_client_config, server_config};

@@ -5,6 +5,7 @@
 //!  _schemas ─> reader::run ─> State::apply
 //! ```
 
+mod freshness;
 mod parsed;
 mod prepare;
 mod reader;

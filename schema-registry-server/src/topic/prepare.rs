@@ -55,8 +55,8 @@ pub enum PrepareError {
         /// What it has.
         policy: String,
     },
-    /// It was made, and is not there.
-    #[error("the topic {topic} (kafkastore.topic) was made, and no broker leads it within {} ms (kafkastore.init.timeout.ms)", after.as_millis())]
+    /// It was made, or is used as it is, and is not there.
+    #[error("of the topic {topic} (kafkastore.topic) no broker is the leader within {} ms (kafkastore.init.timeout.ms)", after.as_millis())]
     NotThere {
         /// The topic.
         topic: String,

@@ -6,32 +6,23 @@ use std::time::Duration;
 use medallion_client::config::OffsetReset;
 use medallion_client::{Admin, Client, Consumer, ConsumerSettings, Error, admin::OffsetAt};
 use medallion_wire::TopicPartition;
-use parking_lot::Mutex;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tracing::{error, warn};
 
+use super::freshness::Freshness;
 use super::state::State;
 
 /// How long one look for new records waits.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// The wait after an error.
 const PAUSE: Duration = Duration::from_millis(500);
-/// How old the last look may be before the state counts as stale.
-const STALE_AFTER: Duration = Duration::from_secs(30);
 
 /// The task that reads, seen from outside.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    looked: Arc<Mutex<Looked>>,
+    freshness: Arc<Freshness>,
     failed: watch::Receiver<Option<String>>,
-}
-
-/// The last look at the topic.
-#[derive(Debug)]
-struct Looked {
-    succeeded: Instant,
-    error: Option<String>,
 }
 
 impl Reader {
@@ -49,16 +40,29 @@ impl Reader {
         let consumer = Consumer::new(client, settings)?;
         let partition = TopicPartition::new(topic, 0);
         consumer.assign([partition.clone()]);
-        let looked = Arc::new(Mutex::new(Looked { succeeded: Instant::now(), error: None }));
+        let freshness = Freshness::new();
         let (failure, failed) = watch::channel(None);
-        let task = Task { consumer, partition, state, looked: Arc::clone(&looked), stop, next: 0 };
+        let mut stopping = stop.clone();
+        let (client, topic, read) = (client.clone(), topic.to_owned(), Arc::clone(&state));
+        let task = Task { consumer, partition, state, freshness: Arc::clone(&freshness), stop, next: 0 };
+        let watching = Arc::clone(&freshness);
         tokio::spawn(async move {
-            if let Err(reason) = task.run().await {
-                error!(reason, "the schemas topic cannot be read any more");
-                failure.send_replace(Some(reason));
-            }
+            // A task of its own: what panics there must not go unnoticed.
+            let reading = tokio::spawn(task.run());
+            let reason = tokio::select! {
+                biased;
+                ended = reading => match ended {
+                    Ok(Ok(())) => return,
+                    Ok(Err(reason)) => reason,
+                    Err(panic) => panic.to_string(),
+                },
+                reason = watching.watch(&client, &topic, &read) => reason,
+                _ = stopping.wait_for(|stop| *stop) => return,
+            };
+            error!(reason, "the schemas topic cannot be read any more");
+            failure.send_replace(Some(reason));
         });
-        Ok(Self { looked, failed })
+        Ok(Self { freshness, failed })
     }
 
     /// Ends with the reason when the topic cannot be read any more.
@@ -80,12 +84,7 @@ impl Reader {
         if let Some(reason) = &*self.failed.borrow() {
             return Some(reason.clone());
         }
-        let looked = self.looked.lock();
-        let age = looked.succeeded.elapsed();
-        (age > STALE_AFTER).then(|| {
-            let error = looked.error.as_deref().unwrap_or("no answer");
-            format!("the schemas topic could not be read for {} s: {error}", age.as_secs())
-        })
+        self.freshness.problem()
     }
 }
 
@@ -104,7 +103,7 @@ struct Task {
     consumer: Consumer,
     partition: TopicPartition,
     state: Arc<State>,
-    looked: Arc<Mutex<Looked>>,
+    freshness: Arc<Freshness>,
     stop: watch::Receiver<bool>,
     /// The offset behind what was read.
     next: i64,
@@ -127,14 +126,13 @@ impl Task {
                         self.next = batch.next_offset().get();
                     }
                     self.skip_what_is_compacted().await?;
-                    *self.looked.lock() = Looked { succeeded: Instant::now(), error: None };
                 }
                 Err(error @ (Error::Truncated { .. } | Error::Closed { .. })) => {
                     return Err(error.to_string());
                 }
                 Err(error) => {
                     warn!(%error, "the schemas topic cannot be read; trying again");
-                    self.looked.lock().error = Some(error.to_string());
+                    self.freshness.note_error(&error);
                     sleep(PAUSE).await;
                 }
             }

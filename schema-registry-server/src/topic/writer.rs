@@ -82,6 +82,7 @@ impl Writer {
             timeout: settings.timeout,
             append_timeout: append_timeout(settings),
             sure_in: None,
+            warned_in: None,
         };
         tokio::spawn(task.run(waiting));
         Ok(Self { queue, counters })
@@ -243,6 +244,8 @@ struct Task {
     append_timeout: Duration,
     /// The term in which all that may be written is in the state; none after an outcome that is not known.
     sure_in: Option<u64>,
+    /// The term in which it was told that somebody else writes.
+    warned_in: Option<u64>,
 }
 
 impl Task {
@@ -314,6 +317,13 @@ impl Task {
         self.counters.records.fetch_add(records.len() as u64, Ordering::Relaxed);
         if written.first < read_to {
             return Err(write.store_failed("the topic was made anew, or has lost records"));
+        }
+        if written.first > read_to && self.warned_in != Some(term) {
+            warn!(
+                offset = read_to,
+                "somebody else writes to the schemas topic; all instances of the registry need one schema.registry.group.id"
+            );
+            self.warned_in = Some(term);
         }
         if i64::try_from(records.len()).is_ok_and(|count| written.first + count == written.last + 1) {
             self.state.apply_written(written.first, written.timestamp, records);

@@ -127,10 +127,10 @@ impl Store {
         let versions = self.subjects.get(subject);
         let all: Vec<&Arc<Version>> = versions.into_iter().flat_map(|versions| versions.values()).collect();
         let alive: Vec<&Arc<Version>> = all.iter().copied().filter(|version| !version.deleted).collect();
-        let next = all.last().map_or(1, |version| version.version + 1);
+        let next = all.last().map_or(Some(1), |version| version.version.checked_add(1));
         let is_import = self.mode_in_scope(Some(subject)).is_import_or_forward();
         if !is_import {
-            populate(config, &mut request, alive.last().map(|version| &***version), Some(next))?;
+            populate(config, &mut request, alive.last().map(|version| &***version), next)?;
         }
         let validates = request.id_or_none().is_none()
             && config.validate_new_schemas.unwrap_or(self.settings.validate_new_schemas);
@@ -161,8 +161,13 @@ impl Store {
             }
         }
         let number = match request.version_or_zero() {
-            ..=0 => next,
-            number if number != next && !is_import => {
+            ..=0 => next.ok_or_else(|| {
+                Refusal::NotPermitted(format!(
+                    "Subject {subject} has version {}, the last that there can be",
+                    i32::MAX
+                ))
+            })?,
+            number if Some(number) != next && !is_import => {
                 return Err(Refusal::InvalidSchema(
                     "Version is not one more than previous version".to_owned(),
                 ));
@@ -185,7 +190,7 @@ impl Store {
         let mut version = Version {
             subject: subject.clone(),
             version: number,
-            id: id.unwrap_or_else(|| self.next_id(subject.context())),
+            id: id.map_or_else(|| self.next_id(subject), Ok)?,
             schema_type: candidate.parsed.schema_type(),
             references: candidate.references,
             metadata: candidate.metadata,
@@ -214,8 +219,12 @@ impl Store {
         Ok(Decision { records, reply: Arc::new(version) })
     }
 
-    fn next_id(&self, context: &str) -> i32 {
-        self.contexts.get(context).map_or(0, |index| index.max_id) + 1
+    fn next_id(&self, subject: &Subject) -> Result<i32, Refusal> {
+        let max_id = self.contexts.get(subject.context()).map_or(0, |index| index.max_id);
+        max_id.checked_add(1).ok_or_else(|| {
+            let context = subject.qualified_context();
+            Refusal::NotPermitted(format!("Context {context} has id {max_id}, the last that there can be"))
+        })
     }
 
     /// An id that exists is only for the schema that has it.
