@@ -1,6 +1,5 @@
 //! Sockets: plain, or with TLS; and how long their clients may take.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -19,7 +18,8 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
-use super::app::{App, handle};
+use super::answering::Answering;
+use super::app::App;
 use super::connections::{Connections, Place};
 use super::patient::Patient;
 use crate::settings::{Listener, Scheme};
@@ -43,6 +43,7 @@ pub(crate) struct Bound {
 #[derive(Debug, Clone)]
 pub(crate) struct Serving {
     pub(crate) app: Arc<App>,
+    pub(crate) answering: Answering,
     /// `idle.timeout.ms`
     pub(crate) idle_timeout: Duration,
     /// `max.request.header.size`
@@ -119,13 +120,13 @@ async fn requests<S>(serving: Serving, stream: S, place: Arc<Place>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Serving { app, idle_timeout, head_bytes_max, mut stop, .. } = serving;
+    let Serving { answering, idle_timeout, head_bytes_max, mut stop, .. } = serving;
     let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
-        let (app, busy) = (Arc::clone(&app), place.busy());
+        let (answering, busy) = (answering.clone(), place.busy());
         async move {
-            let response = handle(app, request.map(Body::new)).await;
+            let response = answering.answer(request.map(Body::new)).await;
             drop(busy);
-            Ok::<_, Infallible>(response)
+            response
         }
     });
     let stream = Patient::new(stream, idle_timeout);

@@ -1,13 +1,17 @@
 //! HTTP around the API: bodies, headers, status codes; who may ask; and where writes go.
 
+mod answering;
 mod app;
 mod connections;
+pub(crate) mod cors;
+mod gzip;
 mod listener;
 mod operational;
 mod patient;
 mod respond;
 mod tls;
 
+pub(crate) use answering::Answering;
 pub(crate) use app::{App, Changes, FORWARDED, Fixed};
 pub(crate) use connections::Connections;
 pub(crate) use listener::{Bound, Serving};
