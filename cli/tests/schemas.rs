@@ -88,15 +88,16 @@ fn what_cannot_be_checked_is_named() {
         r#"{"type":"record","name":"Trip","fields":[{"name":"id","type":"lon"}]}"#,
     );
     let unknown = write(folder.path(), "schema.txt", "{}");
-    let cases: [(&[&str], i32, &[&str]); 5] = [
+    let cases: [(&[&str], i32, &[&str]); 6] = [
         (
             &["schema", "check", &broken, "--against", &broken],
             1,
             &["broken.avsc is not a valid AVRO schema", "lon"],
         ),
         (&["schema", "check", &unknown, "--against", &unknown], 2, &["schema.txt", "--type"]),
-        (&["schema", "check", &broken], 2, &["--subject"]),
+        (&["schema", "check", &broken], 2, &["subject", "--against"]),
         (&["schema", "check", "absent.avsc", "--against", &broken], 1, &["absent.avsc"]),
+        (&["schema", "check", "trips-value", &broken, "--against", &broken], 2, &["--against"]),
         (&["schema", "list", "--registry", "http://127.0.0.1:1"], 3, &["127.0.0.1:1"]),
     ];
     for (arguments, code, parts) in cases {
@@ -130,10 +131,14 @@ fn a_subject_lives_from_its_first_schema_to_its_end() {
     assert_eq!((&registered["version"], &registered["id"]), (&json!(1), &json!(1)));
     let (code, _, err) = schema(&["register", "trips-value", &broken]);
     assert_eq!(code, Some(1));
-    assert!(err.contains("trips-value does not take") && err.contains("medallion schema check"), "{err}");
-    let (code, out, _) = schema(&["check", &broken, "--subject", "trips-value"]);
+    assert!(
+        err.contains("trips-value does not take") && err.contains("medallion schema check trips-value "),
+        "{err}"
+    );
+    let (code, out, _) = schema(&["check", "trips-value", &broken]);
     assert_eq!(code, Some(1));
     assert!(out.contains("version 1 of trips-value") && out.contains("Trip.fare"), "{out}");
+    assert_eq!(schema(&["check", "trips-value", &mended]).0, Some(0));
     assert_eq!(schema(&["check", &mended, "--subject", "trips-value"]).0, Some(0));
     assert_eq!(json_of(&["register", "trips-value", &mended])["version"], 2);
     let got = json_of(&["get", "trips-value"]);

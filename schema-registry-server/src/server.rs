@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use crate::access::{Access, AccessError};
 use crate::election::{Election, Forwarder};
 use crate::http::{
-    App, Bound, Changes, Connections, Fixed, LargeBodies, Serving, client_config, server_config,
+    Answering, App, Bound, Changes, Connections, Fixed, LargeBodies, Serving, client_config, server_config,
 };
 use crate::metrics::Metrics;
 use crate::settings::{ConfigError, RegistrySettings, Scheme};
@@ -83,7 +83,10 @@ impl Registry {
         for listener in &settings.listeners {
             bound.push(Bound::bind(listener).await?);
         }
-        let client = Client::new(settings.client_settings()?)?;
+        let client = Client::new(settings.client_settings()?).map_err(|error| match error {
+            medallion_client::Error::Config(error) => RegistrySettings::of_client(error).into(),
+            error => StartError::Client(error),
+        })?;
         let cluster_id = prepare(&client, &settings).await?;
         let (stop, stopped) = watch::channel(false);
         let parsed = ParsedCache::new(settings.cache_size, settings.cache_expiry.0);
@@ -119,11 +122,13 @@ impl Registry {
             },
         });
         let addresses = bound.iter().map(|bound| (bound.scheme, bound.address)).collect();
+        let answering = Answering::new(&app, &settings)?;
         let (closing, closed) = watch::channel(false);
         let mut servers = JoinSet::new();
         for bound in bound {
             let serving = Serving {
                 app: Arc::clone(&app),
+                answering: answering.clone(),
                 idle_timeout: settings.idle_timeout,
                 head_bytes_max: settings.head_bytes_max,
                 stop: closed.clone(),

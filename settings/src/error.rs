@@ -61,13 +61,13 @@ pub enum ConfigError {
         /// What.
         error: Box<ConfigError>,
     },
-    /// A setting that is handed on to a part, without the prefix that names the part.
-    #[error("among the settings that begin with {prefix}: {error}")]
+    /// What is wrong with a setting that was handed on to a part without its prefix, under the name that was given.
+    #[error("{text}")]
     Prefixed {
-        /// The prefix, with its dot.
-        prefix: &'static str,
-        /// What is wrong with the setting behind it.
-        error: Box<ConfigError>,
+        /// The name given, with the prefix.
+        name: Arc<str>,
+        /// What is wrong with it.
+        text: Arc<str>,
     },
 }
 
@@ -83,13 +83,15 @@ impl ConfigError {
         Self::Unknown { name: name.into(), nearest: nearest(name, names) }
     }
 
-    /// The setting that it is about; nothing for a line, and for a setting behind a prefix.
+    /// The setting that it is about; nothing for a line.
     pub fn name(&self) -> Option<&str> {
         match self {
-            Self::Unknown { name, .. } | Self::Unsupported { name, .. } => Some(name),
+            Self::Unknown { name, .. } | Self::Unsupported { name, .. } | Self::Prefixed { name, .. } => {
+                Some(name)
+            }
             Self::Invalid { name, .. } | Self::Conflict { name, .. } => Some(name),
             Self::At { error, .. } => error.name(),
-            Self::Syntax { .. } | Self::Prefixed { .. } => None,
+            Self::Syntax { .. } => None,
         }
     }
 
@@ -102,15 +104,77 @@ impl ConfigError {
         }
     }
 
-    /// The same, of a setting behind a prefix.
+    /// The same, with the names of settings as they were given: behind `prefix`. Which words are names, `known` says.
     #[must_use]
-    pub fn behind(self, prefix: &'static str) -> Self {
-        Self::Prefixed { prefix, error: Box::new(self) }
+    pub fn behind(self, prefix: &str, known: &[Declaration]) -> Self {
+        let renamed = |name: &str, text: String| Self::Prefixed {
+            name: format!("{prefix}{name}").into(),
+            text: text.into(),
+        };
+        let within = |reason: &str| with_prefix(prefix, known, reason);
+        match self {
+            Self::Unknown { name, nearest } => {
+                let nearest = nearest.map(|nearest| format!("; did you mean {prefix}{nearest}?"));
+                renamed(&name, format!("there is no setting {prefix}{name}{}", nearest.unwrap_or_default()))
+            }
+            Self::Unsupported { name, reason } => {
+                renamed(&name, format!("{prefix}{name} is not supported: {}", within(reason)))
+            }
+            Self::Invalid { name, value, expected } => {
+                renamed(name, format!("{prefix}{name}={value}: {expected}"))
+            }
+            Self::Conflict { name, reason } => renamed(name, format!("{prefix}{name}: {}", within(&reason))),
+            Self::At { origin, error } => Self::At { origin, error: Box::new(error.behind(prefix, known)) },
+            Self::Syntax { .. } | Self::Prefixed { .. } => self,
+        }
     }
 }
 
 impl From<SyntaxError> for ConfigError {
     fn from(SyntaxError { line, reason }: SyntaxError) -> Self {
         Self::Syntax { file: None, line, reason }
+    }
+}
+
+/// A text in which each word that is the name of a setting has a prefix.
+fn with_prefix(prefix: &str, known: &[Declaration], text: &str) -> String {
+    let mut prefixed = String::with_capacity(text.len());
+    for word in text.split_inclusive(' ') {
+        let begin = word.find(|first: char| first.is_ascii_alphanumeric()).unwrap_or(word.len());
+        let (before, rest) = word.split_at(begin);
+        let name = rest.split(['=', ' ', ',', ';', ':', ')', '`']).next().unwrap_or_default();
+        let is_name = known.iter().any(|one| one.name == name.trim_end_matches('.'));
+        prefixed.extend([before, if is_name { prefix } else { "" }, rest]);
+    }
+    prefixed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_behind_a_prefix_are_told_with_it() {
+        const KNOWN: &[Declaration] = &[
+            Declaration::new::<String>("a.key", "", String::new),
+            Declaration::new::<String>("a.chain", "", String::new),
+        ];
+        let text = |error: ConfigError| {
+            let error = error.behind("x.", KNOWN);
+            (error.name().map(str::to_owned), error.to_string())
+        };
+        let expected = |name: &str, text: &str| (Some(name.to_owned()), text.to_owned());
+        let conflict =
+            ConfigError::conflict("a.key", "a.chain=1 (a.chain, not b.chain) needs a key, not a.key.");
+        assert_eq!(
+            text(conflict),
+            expected("x.a.key", "x.a.key: x.a.chain=1 (x.a.chain, not b.chain) needs a key, not x.a.key.")
+        );
+        let unknown = ConfigError::unknown("a.kex", &[KNOWN]).at(&Origin::CommandLine("--set"));
+        let told = "there is no setting x.a.kex; did you mean x.a.key? (--set)";
+        assert_eq!(text(unknown), expected("x.a.kex", told));
+        let invalid =
+            ConfigError::Invalid { name: "a.key", value: "7".into(), expected: "expected text".into() };
+        assert_eq!(text(invalid), expected("x.a.key", "x.a.key=7: expected text"));
     }
 }

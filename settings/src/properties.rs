@@ -173,8 +173,9 @@ mod tests {
         assert_eq!(placed("b"), "b: no (a.properties:2)");
         assert_eq!(placed("c"), "c: no");
         assert_eq!(placed("d"), "d: no");
-        let behind = ConfigError::conflict("b", "no").behind("x.");
-        assert_eq!(properties.placed(behind).to_string(), "among the settings that begin with x.: b: no");
+        properties.add_file("b.properties", "x.b=1\n").unwrap();
+        let behind = ConfigError::conflict("b", "no").behind("x.", &[]);
+        assert_eq!(properties.placed(behind).to_string(), "x.b: no (b.properties:1)");
     }
 
     #[test]

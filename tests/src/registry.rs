@@ -215,6 +215,16 @@ impl RegistryServer {
         ask(&self.address(), method, path, headers, body)
     }
 
+    /// The head of the answer to a request, and the bytes of its body as they came.
+    ///
+    /// # Panics
+    /// When nobody answers, or not by HTTP.
+    pub fn ask_bytes(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> (String, Vec<u8>) {
+        let answer = ask_for_bytes(&self.address(), method, path, headers, "").expect("the registry answers");
+        let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a head has an end");
+        (String::from_utf8_lossy(&answer[..end]).into_owned(), answer[end + 4..].to_vec())
+    }
+
     /// The status and the JSON of the answer to a request.
     ///
     /// # Panics
@@ -294,6 +304,21 @@ pub fn ask(
     headers: &[(&str, &str)],
     body: &str,
 ) -> io::Result<Answer> {
+    let answer = ask_for_bytes(address, method, path, headers, body)?;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let malformed = || io::Error::other(format!("no whole answer: {answer:?}"));
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(malformed)?;
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(malformed)?;
+    Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })
+}
+
+fn ask_for_bytes(
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
@@ -305,14 +330,9 @@ pub fn ask(
     drop(stream.write_all(format!("{head}{body}").as_bytes()));
     let mut answer = Vec::new();
     match stream.read_to_end(&mut answer) {
-        Err(error) if answer.is_empty() => return Err(error),
-        _ => {}
+        Err(error) if answer.is_empty() => Err(error),
+        _ => Ok(answer),
     }
-    let answer = String::from_utf8_lossy(&answer).into_owned();
-    let malformed = || io::Error::other(format!("no whole answer: {answer:?}"));
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(malformed)?;
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(malformed)?;
-    Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })
 }
 
 /// Somebody's client of schema registries (see `tests/clients/README.md`).

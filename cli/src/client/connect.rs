@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use medallion_client::ClientSettings;
+use medallion_client::config::{ConfigError, Declaration};
+use medallion_client::{ClientSettings, ConsumerSettings, ProducerSettings};
 use medallion_settings::Properties;
 
 use super::ClientError;
@@ -46,6 +47,7 @@ impl Connect {
         for (name, value) in settings {
             properties.add_option("--client-set", name, value);
         }
+        refuse_useless(&properties)?;
         let has = |name: &str| properties.get(name).is_some();
         let is_named = bootstrap.is_some() || !has(BOOTSTRAP_SERVERS);
         let mut read = ClientSettings::default().client_id("medallion-cli".to_owned());
@@ -74,6 +76,25 @@ impl Connect {
     pub(super) fn settings(&self) -> &ClientSettings {
         &self.settings
     }
+}
+
+/// Refuses settings that only producers or consumers have: what commands do with records, their own options say.
+fn refuse_useless(properties: &Properties) -> Result<(), ClientError> {
+    let is_of =
+        |known: &[Declaration], name: &str| known.iter().find(|one| one.name == name).map(|one| one.name);
+    for property in properties {
+        if is_of(ClientSettings::DECLARATIONS, &property.name).is_some() {
+            continue;
+        }
+        let of_producers = is_of(ProducerSettings::DECLARATIONS, &property.name);
+        let of_consumers = is_of(ConsumerSettings::DECLARATIONS, &property.name);
+        let found = of_producers.map(|name| (name, "producers"));
+        if let Some((name, whose)) = found.or(of_consumers.map(|name| (name, "consumers"))) {
+            let reason = format!("a setting of {whose}, for which this command has no use");
+            return Err(ConfigError::conflict(name, reason).at(&property.origin).into());
+        }
+    }
+    Ok(())
 }
 
 /// `host:port` parts of a comma-separated list; the port is 9092 where none is named.
@@ -131,6 +152,13 @@ mod tests {
         let wrong = [("security.protokol".to_owned(), "SSL".to_owned())];
         let error = Connect::with(None, None, &wrong).unwrap_err().to_string();
         assert!(error.contains("security.protokol"), "{error}");
+        for (name, whose) in [("linger.ms", "producers"), ("group.id", "consumers")] {
+            let set = [(name.to_owned(), "5".to_owned())];
+            let error = Connect::with(None, None, &set).unwrap_err();
+            let expected =
+                format!("{name}: a setting of {whose}, for which this command has no use (--client-set)");
+            assert_eq!((error.to_string(), error.is_usage()), (expected, true));
+        }
         fs::write(&file, "# mine\nsecurity.protokol=SSL\n").unwrap();
         let error = Connect::with(None, Some(&file), &[]).unwrap_err().to_string();
         assert!(error.contains("client.properties:2"), "{error}");

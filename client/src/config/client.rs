@@ -8,6 +8,7 @@ use medallion_settings::{ConfigError, Properties, Property, Secret, Settings as 
 
 use super::java_only::FOREIGN;
 use super::value::{RecoveryStrategy, SaslMechanism, SecurityProtocol};
+use crate::connection::Address;
 
 settings! {
     /// What a [`Client`](crate::Client) is set up with: brokers, time limits, security.
@@ -142,6 +143,9 @@ impl ClientSettings {
         self.check_ranges()?;
         if self.bootstrap_servers.is_empty() {
             return conflict("bootstrap.servers", "at least one host:port is needed");
+        }
+        for server in &self.bootstrap_servers {
+            Address::parse(server)?;
         }
         if self.ssl_truststore_location.is_some() && self.ssl_truststore_certificates.is_some() {
             return conflict("ssl.truststore.certificates", "does not go with ssl.truststore.location");

@@ -12,12 +12,14 @@ pub struct Problem {
     pub code: i32,
     /// The text.
     pub message: String,
+    /// The methods that the address has, where it does not have the one that was used (405).
+    pub allowed: &'static [Method],
 }
 
 impl Problem {
     /// A problem with a code of three digits (HTTP's own) or five.
     pub fn new(code: i32, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), allowed: &[] }
     }
 
     /// No such path.
@@ -26,8 +28,8 @@ impl Problem {
     }
 
     /// The path is there, the method is not.
-    pub fn method_not_allowed(method: &Method) -> Self {
-        Self::new(405, format!("HTTP 405 Method Not Allowed: {method}"))
+    pub fn method_not_allowed(method: &Method, allowed: &'static [Method]) -> Self {
+        Self { allowed, ..Self::new(405, format!("HTTP 405 Method Not Allowed: {method}")) }
     }
 
     /// The store could not be written.

@@ -151,7 +151,7 @@ impl Route {
     pub(super) fn new(endpoint: Endpoint, method: &Method) -> Result<Self, Problem> {
         let method = if method == Method::HEAD { &Method::GET } else { method };
         if !endpoint.methods().contains(method) {
-            return Err(Problem::method_not_allowed(method));
+            return Err(Problem::method_not_allowed(method, endpoint.methods()));
         }
         Ok(Self { endpoint, method: method.clone() })
     }

@@ -47,6 +47,8 @@ pub(crate) struct Forwarder {
 impl Forwarder {
     pub(crate) fn new(settings: &RegistrySettings, tls: Option<Arc<ClientConfig>>) -> Self {
         let more = settings.forwarded_headers.iter().filter_map(|name| name.parse().ok());
+        // The leader's answer is not unpacked here.
+        let more = more.filter(|name| *name != header::ACCEPT_ENCODING);
         Self {
             headers: HEADERS.into_iter().chain(more).collect(),
             tls,

@@ -1,6 +1,5 @@
 //! Sockets: plain, or with TLS; and how long their clients may take.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -19,7 +18,8 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
-use super::app::{App, handle};
+use super::answering::Answering;
+use super::app::App;
 use super::connections::{Connections, Place};
 use super::patient::Patient;
 use crate::settings::{Listener, Scheme};
@@ -43,6 +43,7 @@ pub(crate) struct Bound {
 #[derive(Debug, Clone)]
 pub(crate) struct Serving {
     pub(crate) app: Arc<App>,
+    pub(crate) answering: Answering,
     /// `idle.timeout.ms`
     pub(crate) idle_timeout: Duration,
     /// `max.request.header.size`
@@ -119,13 +120,13 @@ async fn requests<S>(serving: Serving, stream: S, place: Arc<Place>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Serving { app, idle_timeout, head_bytes_max, mut stop, .. } = serving;
+    let Serving { answering, idle_timeout, head_bytes_max, mut stop, .. } = serving;
     let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
-        let (app, busy) = (Arc::clone(&app), place.busy());
+        let (answering, busy) = (answering.clone(), place.busy());
         async move {
-            let response = handle(app, request.map(Body::new)).await;
+            let response = answering.answer(request.map(Body::new)).await;
             drop(busy);
-            Ok::<_, Infallible>(response)
+            response
         }
     });
     let stream = Patient::new(stream, idle_timeout);
@@ -133,6 +134,8 @@ where
     let mut builder = http1::Builder::new();
     // From the end of the last answer to the end of a head: it bounds both silence and slow heads.
     builder.timer(TokioTimer::new()).header_read_timeout(idle_timeout).max_header_size(head_bytes_max);
+    // Who sends no more may still wait for the answer.
+    builder.half_close(true);
     let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         ended = served.as_mut() => return note(ended),

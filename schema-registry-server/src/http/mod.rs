@@ -1,7 +1,10 @@
 //! HTTP around the API: bodies, headers, status codes; who may ask; and where writes go.
 
+mod answering;
 mod app;
 mod connections;
+pub(crate) mod cors;
+mod gzip;
 mod large_bodies;
 mod listener;
 mod operational;
@@ -9,6 +12,7 @@ mod patient;
 mod respond;
 mod tls;
 
+pub(crate) use answering::Answering;
 pub(crate) use app::{App, Changes, FORWARDED, Fixed};
 pub(crate) use connections::Connections;
 pub(crate) use large_bodies::LargeBodies;

@@ -1,7 +1,7 @@
 //! Answers as HTTP responses.
 
 use axum::body::Body;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::api::{MediaType, Problem, Reply};
@@ -64,7 +64,13 @@ pub(super) fn respond(answer: Answer) -> Response {
         Answer::Reply(Reply::Nothing, _) => return status.into_response(),
         Answer::Reply(Reply::Json(json), media) => (json.to_string(), media),
         Answer::Reply(Reply::Raw(text), media) => (text, media),
-        Answer::Problem(problem) => (problem.body().to_string(), MediaType::V1),
+        Answer::Problem(problem) => {
+            let mut response = respond_with(status, problem.body().to_string(), MediaType::V1);
+            if let Some(allowed) = allow(problem.allowed) {
+                response.headers_mut().insert(header::ALLOW, allowed);
+            }
+            return response;
+        }
         Answer::Denied(denied) => {
             let body = denied.problem.body().to_string();
             let mut response = respond_with(status, body, MediaType::V1);
@@ -75,6 +81,13 @@ pub(super) fn respond(answer: Answer) -> Response {
         }
     };
     respond_with(status, body, media)
+}
+
+/// The header `Allow` (RFC 9110, 10.2.1); GET stands for HEAD, too.
+fn allow(methods: &[Method]) -> Option<HeaderValue> {
+    let heads = methods.contains(&Method::GET).then_some(Method::HEAD);
+    let names: Vec<&str> = methods.iter().chain(&heads).map(Method::as_str).collect();
+    HeaderValue::from_str(&names.join(", ")).ok().filter(|allowed| !allowed.is_empty())
 }
 
 fn respond_with(status: StatusCode, body: String, media: MediaType) -> Response {

@@ -12,6 +12,7 @@ use super::{
     Authentication, ClientCertificates, IncompatibleCode, Level, Listener, Scheme, Seconds, kafkastore,
 };
 use crate::api::{Limit, Limits};
+use crate::http::cors;
 
 /// As many as a response can count, in Java.
 const LIMIT_MAX: usize = 2_147_483_647;
@@ -26,13 +27,13 @@ settings! {
         /// The topic of schemas, settings and modes: one partition, compacted.
         topic: String ["kafkastore.topic", high] = "_schemas".to_owned();
         /// How many replicas the topic has when it is made, as far as there are brokers.
-        replication_factor: i16 ["kafkastore.topic.replication.factor", high] = 3;
+        replication_factor: i16 ["kafkastore.topic.replication.factor", high] = 3, range 1..=i16::MAX;
         /// Whether the topic is used as it is: neither made nor looked at.
         skips_validation: bool ["kafkastore.topic.skip.validation"] = false;
         /// How long a write may take until it is acknowledged (at most half of `kafkagroup.session.timeout.ms`), and again until this instance has read it.
-        timeout: Duration ["kafkastore.timeout.ms"] = Duration::from_millis(500);
+        timeout: Duration ["kafkastore.timeout.ms"] = Duration::from_millis(500), range 1..=i32::MAX;
         /// How long the topic may take to be read at the start.
-        init_timeout: Duration ["kafkastore.init.timeout.ms"] = Duration::from_mins(1);
+        init_timeout: Duration ["kafkastore.init.timeout.ms"] = Duration::from_mins(1), range 1..=i32::MAX;
         /// The name under which other instances reach this one.
         host_name: Option<String> ["host.name", high] = None;
         /// The port under which other instances reach this one; that of a listener unless set.
@@ -48,23 +49,23 @@ settings! {
         /// Whether a leader stays one when an instance with a smaller address comes.
         leader_sticky: bool ["leader.election.sticky", low] = false;
         /// How long the leader may take to accept a connection of another instance.
-        leader_connect_timeout: Duration ["leader.connect.timeout.ms", low] = Duration::from_mins(1);
+        leader_connect_timeout: Duration ["leader.connect.timeout.ms", low] = Duration::from_mins(1), range 1..=i32::MAX;
         /// How long the leader may take to answer another instance.
-        leader_read_timeout: Duration ["leader.read.timeout.ms", low] = Duration::from_mins(1);
+        leader_read_timeout: Duration ["leader.read.timeout.ms", low] = Duration::from_mins(1), range 1..=i32::MAX;
         /// After which time without a sign of life an instance is out of the group.
-        session_timeout: Duration ["kafkagroup.session.timeout.ms"] = Duration::from_secs(10);
+        session_timeout: Duration ["kafkagroup.session.timeout.ms"] = Duration::from_secs(10), range 1..=i32::MAX;
         /// How often an instance gives a sign of life.
-        heartbeat_interval: Duration ["kafkagroup.heartbeat.interval.ms"] = Duration::from_secs(3);
+        heartbeat_interval: Duration ["kafkagroup.heartbeat.interval.ms"] = Duration::from_secs(3), range 1..=i32::MAX;
         /// How long the group waits for its members at an election.
-        rebalance_timeout: Duration ["kafkagroup.rebalance.timeout.ms"] = Duration::from_mins(5);
+        rebalance_timeout: Duration ["kafkagroup.rebalance.timeout.ms"] = Duration::from_mins(5), range 1..=i32::MAX;
         /// The compatibility level where none is set.
         compatibility_level: Level ["schema.compatibility.level", high] = Level(CompatibilityLevel::Backward);
         /// The older name of `schema.compatibility.level`.
         avro_compatibility_level: Option<Level> ["avro.compatibility.level", high] = None;
         /// How many parsed schemas are kept, so that the next check or registration needs not parse them again: those that were asked for last. 0 for none. Their texts take no more than 1 MiB together.
-        cache_size: usize ["schema.cache.size", low] = 1000;
+        cache_size: usize ["schema.cache.size", low] = 1000, range 0..=i32::MAX;
         /// After which time without a question a parsed schema is dropped.
-        cache_expiry: Seconds ["schema.cache.expiry.secs", low] = Seconds(Duration::from_mins(5));
+        cache_expiry: Seconds ["schema.cache.expiry.secs", low] = Seconds(Duration::from_mins(5)), range 0..=i32::MAX;
         /// Whether modes can be changed.
         mode_mutability: bool ["mode.mutability", low] = true;
         /// Whether new schemas are looked at more closely than old ones.
@@ -76,39 +77,47 @@ settings! {
         /// Whether two versions of one reference are an error.
         reference_versions_strict: bool ["reference.versions.strict", low] = false;
         /// How many schemas `GET /schemas` lists where nothing, or too much, is asked for.
-        schema_default_limit: usize ["schema.search.default.limit", low] = 1000;
+        schema_default_limit: usize ["schema.search.default.limit", low] = 1000, range 0..=LIMIT_MAX;
         /// How many schemas can be asked for at once.
-        schema_max_limit: usize ["schema.search.max.limit", low] = 1000;
+        schema_max_limit: usize ["schema.search.max.limit", low] = 1000, range 0..=LIMIT_MAX;
         /// As `schema.search.default.limit`, for subjects.
-        subject_default_limit: usize ["subject.search.default.limit", low] = LIMIT_MAX;
+        subject_default_limit: usize ["subject.search.default.limit", low] = LIMIT_MAX, range 0..=LIMIT_MAX;
         /// As `schema.search.max.limit`, for subjects.
-        subject_max_limit: usize ["subject.search.max.limit", low] = LIMIT_MAX;
+        subject_max_limit: usize ["subject.search.max.limit", low] = LIMIT_MAX, range 0..=LIMIT_MAX;
         /// As `schema.search.default.limit`, for versions.
-        version_default_limit: usize ["subject.version.search.default.limit", low] = LIMIT_MAX;
+        version_default_limit: usize ["subject.version.search.default.limit", low] = LIMIT_MAX, range 0..=LIMIT_MAX;
         /// As `schema.search.max.limit`, for versions.
-        version_max_limit: usize ["subject.version.search.max.limit", low] = LIMIT_MAX;
+        version_max_limit: usize ["subject.version.search.max.limit", low] = LIMIT_MAX, range 0..=LIMIT_MAX;
         /// As `schema.search.default.limit`, for contexts.
-        context_default_limit: usize ["context.search.default.limit", low] = LIMIT_MAX;
+        context_default_limit: usize ["context.search.default.limit", low] = LIMIT_MAX, range 0..=LIMIT_MAX;
         /// As `schema.search.max.limit`, for contexts.
-        context_max_limit: usize ["context.search.max.limit", low] = LIMIT_MAX;
+        context_max_limit: usize ["context.search.max.limit", low] = LIMIT_MAX, range 0..=LIMIT_MAX;
         /// How long a connection may be idle: between two requests, while the next part of a body is waited for, and while a client takes no answer. A request's head must be there whole within this time.
-        idle_timeout: Duration ["idle.timeout.ms", low] = Duration::from_secs(30);
+        idle_timeout: Duration ["idle.timeout.ms", low] = Duration::from_secs(30), range 1..=i32::MAX;
         /// How long the whole body of a request may take.
-        body_timeout: Duration ["medallion.request.body.timeout.ms", low] = Duration::from_mins(1);
+        body_timeout: Duration ["medallion.request.body.timeout.ms", low] = Duration::from_mins(1), range 1..=i32::MAX;
         /// How long a request may take until it is answered 504; a change may be made all the same.
-        request_timeout: Duration ["request.timeout.ms", low] = Duration::from_mins(10);
+        request_timeout: Duration ["request.timeout.ms", low] = Duration::from_mins(10), range 1..=i32::MAX;
         /// The largest head of a request in bytes; a larger one is answered 431.
-        head_bytes_max: usize ["max.request.header.size", low] = 8192;
+        head_bytes_max: usize ["max.request.header.size", low] = 8192, range 256..=1 << 20;
+        /// Whether answers of 1 KiB and more are sent by gzip to clients that take it (`Accept-Encoding`).
+        compression: bool ["compression.enable"] = true;
+        /// The origins whose pages browsers may let ask (CORS), as `https://app.example.com`; `*` in one stands for any letters. Without it none may.
+        cors_origins: Vec<String> ["access.control.allow.origin"] = Vec::new();
+        /// The methods that they may use, or `*`; GET, POST and HEAD unless set.
+        cors_methods: Vec<String> ["access.control.allow.methods"] = Vec::new();
+        /// The headers that they may send, or `*`; X-Requested-With, Content-Type, Accept and Origin unless set.
+        cors_headers: Vec<String> ["access.control.allow.headers", low] = Vec::new();
         /// How many connections there may be: for one more, the one that has been idle the longest is closed, or it waits where all are busy. 0 for so many that they take half of the files that the process may open.
-        connection_limit: usize ["server.connection.limit", low] = 0;
+        connection_limit: usize ["server.connection.limit", low] = 0, range 0..=i32::MAX;
         /// How long a stop waits for the requests that are under way.
-        graceful_stop: Duration ["shutdown.graceful.ms", low] = Duration::from_secs(10);
+        graceful_stop: Duration ["shutdown.graceful.ms", low] = Duration::from_secs(10), range 0..=i32::MAX;
         /// Whether `size.limit.filter.max.request.body.size` holds.
         size_limit_enabled: bool ["size.limit.filter.enabled"] = false;
         /// The largest body of a request in bytes, where that is limited more narrowly than by `medallion.request.max.bytes`.
-        size_limit: usize ["size.limit.filter.max.request.body.size"] = 1 << 20;
+        size_limit: usize ["size.limit.filter.max.request.body.size"] = 1 << 20, range 1..=i32::MAX;
         /// The largest body of a request in bytes, always.
-        request_bytes_max: usize ["medallion.request.max.bytes", low] = 16 << 20;
+        request_bytes_max: usize ["medallion.request.max.bytes", low] = 16 << 20, range 1..=i32::MAX;
         /// The `error_code` of an incompatible schema: 409 up to Confluent 8.1 and in Karapace, 40901 from 8.2 on.
         incompatible_code: IncompatibleCode ["medallion.incompatible.error.code", low] = IncompatibleCode::Conflict;
         /// The levels of log lines, as `info,medallion_schema_registry_server=debug`.
@@ -128,7 +137,7 @@ settings! {
         /// Where the public keys of an identity provider are that signs tokens (JWT) of BEARER: `https://`, `http://` or `file:///`. They are looked up again when a token names a key that is not known, at most every 5 s.
         jwks_url: Option<String> ["oauthbearer.jwks.endpoint.url"] = None;
         /// After which time the keys are looked up again in any case.
-        jwks_refresh: Duration ["oauthbearer.jwks.endpoint.refresh.ms", low] = Duration::from_hours(1);
+        jwks_refresh: Duration ["oauthbearer.jwks.endpoint.refresh.ms", low] = Duration::from_hours(1), range 1..=i64::MAX;
         /// Who may sign the certificate of `oauthbearer.jwks.endpoint.url`, as a PEM file; those that the system trusts unless set.
         jwks_truststore: Option<PathBuf> ["medallion.oauthbearer.truststore.file"] = None;
         /// Who must have issued a token (its claim `iss`).
@@ -140,7 +149,7 @@ settings! {
         /// The claim of a token with the user's roles.
         groups_claim: Option<String> ["oauthbearer.groups.claim.name", low] = None;
         /// How far the clocks of whoever issues tokens and of this machine may differ.
-        clock_skew: Seconds ["oauthbearer.clock.skew.seconds", low] = Seconds(Duration::from_secs(30));
+        clock_skew: Seconds ["oauthbearer.clock.skew.seconds", low] = Seconds(Duration::from_secs(30)), range 0..=i32::MAX;
         /// Who may do what to which subjects, a line each: `who right subjects`. Who is a user's name, `@role` or `*`; the right is `read`, `write` or `admin`, each with those before it; subjects are a name, or its beginning and `*`. Without this file all may do everything.
         rights_file: Option<PathBuf> ["medallion.authorization.file", high] = None;
         /// Paths that need no authentication; with `*` at the end, all that begin so. `/metrics` and `/health` never need one.
@@ -248,22 +257,13 @@ impl RegistrySettings {
                 "without authentication.method nobody has a name",
             );
         }
-        for (name, timeout) in
-            [("idle.timeout.ms", self.idle_timeout), ("medallion.request.body.timeout.ms", self.body_timeout)]
-        {
-            if timeout.is_zero() {
-                return conflict(name, "nobody can send anything in no time");
-            }
-        }
-        if self.replication_factor < 1 {
-            return conflict("kafkastore.topic.replication.factor", "at least one replica is needed");
-        }
         if self.heartbeat_interval >= self.session_timeout {
             return conflict(
                 "kafkagroup.heartbeat.interval.ms",
                 "it must be below kafkagroup.session.timeout.ms",
             );
         }
+        cors::layer(self)?;
         self.client_settings().map(drop)
     }
 
@@ -291,8 +291,12 @@ impl RegistrySettings {
             ("allow.auto.create.topics", "false"),
         ];
         let properties = own.into_iter().map(Property::from).chain(self.client.iter().cloned());
-        medallion_client::ClientSettings::from_properties(properties)
-            .map_err(|error| error.behind(kafkastore::PREFIX))
+        medallion_client::ClientSettings::from_properties(properties).map_err(Self::of_client)
+    }
+
+    /// The error of a setting of that client, under the name that it has here.
+    pub(crate) fn of_client(error: ConfigError) -> ConfigError {
+        error.behind(kafkastore::PREFIX, medallion_client::ClientSettings::DECLARATIONS)
     }
 
     /// What decisions depend on.
@@ -346,8 +350,7 @@ mod tests {
         assert_eq!(settings.bootstrap_servers, ["a:1", "b:2"]);
         assert!(format!("{client:?}").contains("SaslPlaintext"), "{client:?}");
         let error = read(&[("kafkastore.no.such", "1")]).unwrap_err().to_string();
-        let expected = "among the settings that begin with kafkastore.: there is no setting no.such";
-        assert_eq!(error, expected);
+        assert_eq!(error, "there is no setting kafkastore.no.such");
     }
 
     #[test]
@@ -365,7 +368,23 @@ mod tests {
             ("http2.enabled=true", "http2.enabled is not supported: HTTP/1.1 is spoken"),
             (
                 "kafkastore.request.timeout.ms=soon",
-                "among the settings that begin with kafkastore.: request.timeout.ms=soon: expected milliseconds",
+                "kafkastore.request.timeout.ms=soon: expected milliseconds",
+            ),
+            (
+                "kafkastore.bootstrap.servers=127.0.0.1",
+                "kafkastore.bootstrap.servers=127.0.0.1: expected host:port",
+            ),
+            (
+                "kafkastore.sasl.mechanism=ROT13",
+                "kafkastore.sasl.mechanism=ROT13: expected PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER",
+            ),
+            (
+                "kafkastore.ssl.keystore.key=x",
+                "kafkastore.ssl.keystore.key: needs kafkastore.ssl.keystore.certificate.chain, and the other way round",
+            ),
+            (
+                "kafkastore.secruity.protocol=SSL",
+                "there is no setting kafkastore.secruity.protocol; did you mean kafkastore.security.protocol?",
             ),
         ] {
             assert_eq!(place(text), format!("{expected} (registry.properties:2)"));
@@ -383,7 +402,19 @@ mod tests {
             ("authentication.method", "BASIC", "medallion.authentication.users.file"),
             ("authentication.method", "BEARER", "oauthbearer.jwks.endpoint.url"),
             ("oauthbearer.jwks.endpoint.url", "file:///keys", "authentication.method=BEARER"),
-            ("idle.timeout.ms", "0", "idle.timeout.ms"),
+            ("kafkastore.timeout.ms", "0", "kafkastore.timeout.ms=0: expected 1 to 2147483647"),
+            ("kafkastore.timeout.ms", "-1", "kafkastore.timeout.ms=-1: expected milliseconds"),
+            ("kafkastore.init.timeout.ms", "0", "kafkastore.init.timeout.ms=0: expected 1 to"),
+            ("kafkastore.topic.replication.factor", "0", "expected 1 to 32767"),
+            ("kafkagroup.rebalance.timeout.ms", "2147483648", "expected 1 to 2147483647"),
+            ("leader.read.timeout.ms", "0", "leader.read.timeout.ms=0: expected 1 to"),
+            ("request.timeout.ms", "0", "request.timeout.ms=0: expected 1 to"),
+            ("max.request.header.size", "10", "max.request.header.size=10: expected 256 to"),
+            ("medallion.request.max.bytes", "0", "medallion.request.max.bytes=0: expected 1 to"),
+            ("schema.cache.expiry.secs", "99999999999", "expected 0 to 2147483647"),
+            ("access.control.allow.origin", "example.com", "access.control.allow.origin: example.com is"),
+            ("access.control.allow.methods", "GET", "needs access.control.allow.origin"),
+            ("idle.timeout.ms", "0", "idle.timeout.ms=0: expected 1 to"),
             ("medallion.incompatible.error.code", "410", "409 or 40901"),
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();

@@ -37,6 +37,10 @@ impl Value for Seconds {
     fn text(&self) -> String {
         self.0.as_secs().to_string()
     }
+
+    fn number(&self) -> Option<i128> {
+        Some(self.0.as_secs().into())
+    }
 }
 
 choices! {

@@ -7,6 +7,8 @@ mod number;
 mod parse;
 mod write;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use indexmap::IndexMap;
 
 pub use number::{Number, double_text, float_text};
@@ -121,6 +123,30 @@ impl Json {
                 Self::Object(keys.into_iter().map(|key| (key.clone(), entries[key].sorted())).collect())
             }
             _ => self.clone(),
+        }
+    }
+}
+
+impl Eq for Json {}
+
+/// Equal values have equal hashes: the order of keys does not count.
+impl Hash for Json {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::mem::discriminant(self).hash(state);
+        match self {
+            Self::Null => {}
+            Self::Bool(value) => value.hash(state),
+            Self::Number(number) => number.hash(state),
+            Self::String(text) => text.hash(state),
+            Self::Array(elements) => elements.hash(state),
+            Self::Object(entries) => {
+                let of_entry = |entry: (&String, &Self)| {
+                    let mut hasher = DefaultHasher::new();
+                    entry.hash(&mut hasher);
+                    hasher.finish()
+                };
+                entries.iter().map(of_entry).fold(0_u64, u64::wrapping_add).hash(state);
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Numbers as they were written, and as Java prints them.
 
 use std::fmt::{self, LowerExp};
+use std::hash::{Hash, Hasher};
 
 /// A JSON number. Two are equal where Java prints them alike: `1e0` equals `1.0`, but not `1`.
 #[derive(Debug, Clone)]
@@ -66,6 +67,14 @@ impl From<i64> for Number {
 impl PartialEq for Number {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text || self.to_string() == other.to_string()
+    }
+}
+
+impl Eq for Number {}
+
+impl Hash for Number {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.to_string().hash(state);
     }
 }
 

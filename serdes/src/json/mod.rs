@@ -24,6 +24,7 @@ mod validation;
 
 /// Without the feature nothing is held against a schema, and the setting is refused.
 #[cfg(not(feature = "json-validation"))]
+#[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "these are the functions of the real one")]
 mod validation {
     use crate::Error;
     use crate::registry::ResolvedReference;

@@ -16,20 +16,24 @@ use crate::output::Output;
 
 /// Arguments of `schema check`.
 #[derive(Debug, Args)]
+#[command(allow_missing_positional = true)]
 #[command(after_help = "\
 It ends with code 1 where the schema is not compatible, so it can stand in a build.
 
 Examples:
-  medallion schema check trip.avsc --subject trips-value
-  medallion schema check trip.avsc --subject trips-value --level full
+  medallion schema check trips-value trip.avsc
+  medallion schema check trips-value trip.avsc --level full
   medallion schema check new.proto --against old.proto")]
 pub(crate) struct CheckArguments {
+    /// The subject whose versions the new schema is held against; none with --against
+    #[arg(conflicts_with = "against")]
+    subject: Option<String>,
     /// The file of the new schema
     #[arg(value_hint = ValueHint::FilePath)]
     file: PathBuf,
-    /// Hold it against the versions of this subject
-    #[arg(long, short, required_unless_present = "against", conflicts_with = "against")]
-    subject: Option<String>,
+    /// The subject, as it was given before it had a place of its own
+    #[arg(long = "subject", short = 's', value_name = "SUBJECT", hide = true, conflicts_with_all = ["subject", "against"])]
+    subject_option: Option<String>,
     /// Hold it against these files instead, from old to new; no registry is asked
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     against: Vec<PathBuf>,
@@ -51,6 +55,12 @@ pub(crate) struct CheckArguments {
 
 /// Runs `schema check`.
 pub(super) async fn run(arguments: &CheckArguments, output: &Output) -> anyhow::Result<()> {
+    let subject = arguments.subject.as_ref().or(arguments.subject_option.as_ref());
+    if subject.is_none() && arguments.against.is_empty() {
+        return Err(
+            UsageError("name the subject before the file, or older files by --against".to_owned()).into()
+        );
+    }
     let mut references = read_references(&arguments.reference_files)?;
     let registry = Registry::new(&arguments.registry)?;
     if !arguments.references.is_empty() {
@@ -59,7 +69,7 @@ pub(super) async fn run(arguments: &CheckArguments, output: &Output) -> anyhow::
     let new = SchemaText::read(&arguments.file, arguments.schema_type, references)?;
     let name = new.label.clone();
     let parsed = new.parse(Validation::Strict)?;
-    let (old, level, policy) = match &arguments.subject {
+    let (old, level, policy) = match subject {
         Some(subject) => registered(&registry, subject).await?,
         None => (against(arguments, &new)?, CompatibilityLevel::Backward, CompatibilityPolicy::Strict),
     };
@@ -92,9 +102,6 @@ async fn registered(
 }
 
 fn against(arguments: &CheckArguments, new: &SchemaText) -> anyhow::Result<Vec<Old>> {
-    if arguments.against.is_empty() {
-        return Err(UsageError("pass --subject or --against".to_owned()).into());
-    }
     let read = |path: &PathBuf| {
         let text = SchemaText::read(path, Some(new.schema_type), new.references.clone())?;
         Ok(Old { label: text.label.clone(), version: None, schema: text.parse(Validation::Lenient)? })

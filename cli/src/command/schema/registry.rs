@@ -246,7 +246,7 @@ fn add_new(
 fn not_taken(subject: &str, file: &str, error: &RegistryError) -> Failure {
     Failure::new(
         format!("{subject} does not take {file}: {error}"),
-        format!("`medallion schema check {file} --subject {subject}` says what would help"),
+        format!("`medallion schema check {subject} {file}` says what would help"),
     )
 }
 

@@ -9,6 +9,24 @@ use serde_json::Value;
 /// How many keys of a set are taken: a token without the id of its key is tried with all.
 const KEYS_MAX: usize = 32;
 
+/// What a key of each kind may be used with.
+const RSA: &[Algorithm] = &[
+    Algorithm::RS256,
+    Algorithm::RS384,
+    Algorithm::RS512,
+    Algorithm::PS256,
+    Algorithm::PS384,
+    Algorithm::PS512,
+];
+const P256: &[Algorithm] = &[Algorithm::ES256];
+const P384: &[Algorithm] = &[Algorithm::ES384];
+const ED25519: &[Algorithm] = &[Algorithm::EdDSA];
+
+/// Whether there can be a key for an algorithm.
+pub(super) fn is_taken(algorithm: Algorithm) -> bool {
+    [RSA, P256, P384, ED25519].iter().any(|of_kind| of_kind.contains(&algorithm))
+}
+
 /// A public key that verifies signatures.
 #[derive(Debug, Clone)]
 pub(super) struct Key {
@@ -59,30 +77,17 @@ impl Key {
             return None;
         }
         let of_kind = match &jwk.algorithm {
-            AlgorithmParameters::RSA(_) => vec![
-                Algorithm::RS256,
-                Algorithm::RS384,
-                Algorithm::RS512,
-                Algorithm::PS256,
-                Algorithm::PS384,
-                Algorithm::PS512,
-            ],
-            AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => {
-                vec![Algorithm::ES256]
-            }
-            AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P384 => {
-                vec![Algorithm::ES384]
-            }
-            AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
-                vec![Algorithm::EdDSA]
-            }
+            AlgorithmParameters::RSA(_) => RSA,
+            AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => P256,
+            AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P384 => P384,
+            AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => ED25519,
             // A shared secret has no place among public keys.
             _ => return None,
         };
         let named = common.key_algorithm.map(Algorithm::try_from);
         let algorithms = match named {
-            None => of_kind,
-            Some(Ok(named)) => of_kind.into_iter().filter(|one| *one == named).collect(),
+            None => of_kind.to_vec(),
+            Some(Ok(named)) => of_kind.iter().copied().filter(|one| *one == named).collect(),
             Some(Err(_)) => Vec::new(),
         };
         let decoding = DecodingKey::from_jwk(jwk).ok().filter(|_| !algorithms.is_empty())?;

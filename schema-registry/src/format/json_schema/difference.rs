@@ -121,6 +121,9 @@ impl JsonDifference {
                     "The {reader} and the {writer} schema lie too deep in each other at path '{path}' to be compared"
                 )
             }
+            "COMPARISON_TOO_LARGE" => {
+                format!("The {reader} and the {writer} schema at path '{path}' are too large to be compared")
+            }
             "MULTIPLE_OF_EXPANDED" => more(path, reader, writer),
             "PATTERN_CHANGED" | "MULTIPLE_OF_CHANGED" | "DEPENDENCY_ARRAY_CHANGED" => {
                 format!("The value at path '{path}' is different between the {reader} and {writer} schema")

@@ -1,8 +1,6 @@
 //! From JSON to nodes.
 
-use std::collections::HashMap;
-
-use regex::Regex;
+use std::collections::{HashMap, HashSet};
 
 use super::dialect::Dialect;
 use super::keywords::{ARRAY, At, NUMBER, OBJECT, STRING, keyword_error, type_name};
@@ -187,9 +185,10 @@ impl<'a> Loader<'a> {
 
     fn combination(&mut self, criterion: Criterion, list: &'a [Json]) -> Loaded<Kind> {
         let (mut subschemas, mut distinct) = (Vec::new(), Vec::new());
+        let mut seen = HashSet::with_capacity(list.len());
         for (index, json) in list.iter().enumerate() {
             let id = self.load_in(criterion.as_str(), &index.to_string(), json)?;
-            let is_new = !list[..index].contains(json);
+            let is_new = seen.insert(json);
             // The registry takes keywords of several kinds in one branch for as many branches in the modern drafts.
             let branches = match &self.nodes[id.0].kind {
                 Kind::Combined(combined) if combined.is_generated && self.dialect.is_modern() => {
@@ -272,8 +271,7 @@ impl<'a> Loader<'a> {
         }
         for (pattern, json) in at.entries("patternProperties")? {
             let node = self.load_in("patternProperties", pattern, json)?;
-            // A pattern of a kind that is not known here covers no property.
-            object.patterns.push((Regex::new(pattern).ok(), node));
+            object.patterns.push((pattern.clone(), node));
         }
         object.additional = self.additional(at, "additionalProperties")?;
         if let Some(json) = at.json.get("propertyNames").filter(|_| self.dialect > Dialect::Draft4) {

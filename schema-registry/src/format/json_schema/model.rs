@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regex::Regex;
 use thiserror::Error;
 
 use crate::json::{Json, JsonError, Number};
@@ -128,7 +127,7 @@ pub(super) struct ObjectKeywords {
     pub(super) required: BTreeSet<String>,
     pub(super) additional: Additional,
     pub(super) unevaluated: Option<NodeId>,
-    pub(super) patterns: Vec<(Option<Regex>, NodeId)>,
+    pub(super) patterns: Vec<(String, NodeId)>,
     pub(super) property_dependencies: BTreeMap<String, BTreeSet<String>>,
     pub(super) schema_dependencies: BTreeMap<String, NodeId>,
     pub(super) max_properties: Option<i64>,

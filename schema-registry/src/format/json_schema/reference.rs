@@ -1,6 +1,7 @@
 //! Where a `$ref` leads.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::dialect::Dialect;
 use crate::json::Json;
@@ -12,7 +13,7 @@ pub(super) const DEFAULT_BASE: &str = "mem://input";
 pub(super) struct Places<'a> {
     by_uri: HashMap<String, &'a Json>,
     /// The address that references in an object are relative to, by the object's place in memory.
-    bases: HashMap<*const Json, String>,
+    bases: HashMap<*const Json, Rc<str>>,
     root_base: String,
 }
 
@@ -23,10 +24,10 @@ impl<'a> Places<'a> {
         let root_base = id.map_or_else(|| DEFAULT_BASE.to_owned(), |id| resolve(DEFAULT_BASE, id));
         let mut places = Self { by_uri: HashMap::new(), bases: HashMap::new(), root_base: root_base.clone() };
         places.by_uri.insert(root_base.clone(), root);
-        places.walk(root, &root_base, dialect);
+        places.walk(root, &Rc::from(root_base.as_str()), dialect);
         for (name, json) in references {
-            let base = resolve(&root_base, name);
-            for uri in [(*name).to_owned(), resolve(DEFAULT_BASE, name), base.clone()] {
+            let base: Rc<str> = resolve(&root_base, name).into();
+            for uri in [(*name).to_owned(), resolve(DEFAULT_BASE, name), base.to_string()] {
                 places.by_uri.insert(uri, json);
             }
             places.walk(json, &base, dialect);
@@ -34,15 +35,15 @@ impl<'a> Places<'a> {
         places
     }
 
-    fn walk(&mut self, json: &'a Json, base: &str, dialect: Dialect) {
+    fn walk(&mut self, json: &'a Json, base: &Rc<str>, dialect: Dialect) {
         match json {
             Json::Array(elements) => elements.iter().for_each(|element| self.walk(element, base, dialect)),
             Json::Object(entries) => {
-                let mut base = base.to_owned();
+                let mut base = Rc::clone(base);
                 if let Some(id) = json.get_str(dialect.id_keyword()) {
                     let uri = resolve(&base, id);
                     self.by_uri.entry(uri.clone()).or_insert(json);
-                    without_fragment(&uri).clone_into(&mut base);
+                    base = without_fragment(&uri).into();
                 }
                 for anchor in ["$anchor", "$dynamicAnchor"].iter().filter_map(|key| json.get_str(key)) {
                     self.by_uri.entry(format!("{base}#{anchor}")).or_insert(json);
@@ -58,7 +59,7 @@ impl<'a> Places<'a> {
 
     /// The schema that a reference in an object means.
     pub(super) fn find(&self, from: &Json, reference: &str) -> Option<&'a Json> {
-        let base = self.bases.get(&std::ptr::from_ref(from)).map_or(DEFAULT_BASE, String::as_str);
+        let base = self.bases.get(&std::ptr::from_ref(from)).map_or(DEFAULT_BASE, |base| base);
         let full = resolve(base, reference);
         if let Some(found) = self.by_uri.get(&full) {
             return Some(found);

@@ -13,6 +13,7 @@ impl Diff<'_> {
         (original, a): Side<'_>,
         (update, b): Side<'_>,
     ) {
+        self.budget.spend(a.items.len() + b.items.len());
         found.enter("items", |found| {
             let (from, to) =
                 (a.all_items.map(|node| original.child(node)), b.all_items.map(|node| update.child(node)));

@@ -1,5 +1,6 @@
 //! `allOf`, `anyOf` and `oneOf`.
 
+use super::budget::Budget;
 use super::{At, Diff, Found};
 use crate::format::json_schema::model::{Combined, Criterion};
 
@@ -36,13 +37,16 @@ impl Diff<'_> {
             for (other, candidate) in to.iter().enumerate() {
                 let mut inner = found.fork();
                 self.compare(&mut inner, Some(original.child(*branch)), Some(update.child(*candidate)));
+                if self.budget.is_spent() {
+                    return;
+                }
                 if inner.is_compatible() {
                     edges[index].push((other, inner.changes));
                 }
             }
             found.path.pop();
         }
-        let matched = maximum_matching(&edges, to.len());
+        let matched = maximum_matching(&edges, to.len(), &mut self.budget);
         for (candidate, branch) in
             matched.iter().enumerate().filter_map(|(candidate, branch)| Some((candidate, (*branch)?)))
         {
@@ -67,28 +71,45 @@ fn criterion_change(a: &Combined, b: &Combined) -> Option<&'static str> {
     Some(if is_wider { "COMBINED_TYPE_EXTENDED" } else { "COMBINED_TYPE_CHANGED" })
 }
 
+/// How many pairs that are looked at for a matching cost a step.
+const LOOKS_PER_STEP: usize = 8;
+
 /// For each on the right the one on the left that it is paired with, in as many pairs as can be (augmenting paths).
-fn maximum_matching<T>(edges: &[Vec<(usize, T)>], right_count: usize) -> Vec<Option<usize>> {
-    fn augment<T>(
-        edges: &[Vec<(usize, T)>],
-        left: usize,
-        seen: &mut [bool],
-        matched: &mut [Option<usize>],
-    ) -> bool {
-        for (right, _) in &edges[left] {
+fn maximum_matching<T>(
+    edges: &[Vec<(usize, T)>],
+    right_count: usize,
+    budget: &mut Budget,
+) -> Vec<Option<usize>> {
+    let mut matching = Matching { edges, matched: vec![None; right_count], looks: 0 };
+    for left in 0..edges.len() {
+        matching.augment(left, &mut vec![false; right_count]);
+        budget.spend(matching.looks / LOOKS_PER_STEP);
+        matching.looks %= LOOKS_PER_STEP;
+        if budget.is_spent() {
+            break;
+        }
+    }
+    matching.matched
+}
+
+struct Matching<'a, T> {
+    edges: &'a [Vec<(usize, T)>],
+    matched: Vec<Option<usize>>,
+    looks: usize,
+}
+
+impl<T> Matching<'_, T> {
+    fn augment(&mut self, left: usize, seen: &mut [bool]) -> bool {
+        for (right, _) in &self.edges[left] {
+            self.looks += 1;
             if std::mem::replace(&mut seen[*right], true) {
                 continue;
             }
-            if matched[*right].is_none_or(|other| augment(edges, other, seen, matched)) {
-                matched[*right] = Some(left);
+            if self.matched[*right].is_none_or(|other| self.augment(other, seen)) {
+                self.matched[*right] = Some(left);
                 return true;
             }
         }
         false
     }
-    let mut matched = vec![None; right_count];
-    for left in 0..edges.len() {
-        augment(edges, left, &mut vec![false; right_count], &mut matched);
-    }
-    matched
 }

@@ -1,6 +1,7 @@
 //! What changed between an older and a newer schema (the rules of Confluent's `SchemaDiff`).
 
 mod array;
+mod budget;
 mod combined;
 mod object;
 mod scalar;
@@ -11,6 +12,7 @@ use crate::compatibility::CompatibilityPolicy;
 
 use super::difference::{JsonDifference, JsonDifferenceKind};
 use super::model::{Criterion, JsonSchema, Kind, Node, NodeId};
+use budget::{Budget, Patterns};
 
 impl JsonSchema {
     /// All that changed from `original` to this schema, what is compatible under the policy as well as what is not.
@@ -18,7 +20,8 @@ impl JsonSchema {
         let (original_root, update_root) =
             (Some(At { is_update: false, id: original.root }), Some(At { is_update: true, id: self.root }));
         // A pair that is met again while it is being compared is taken for compatible. Where that was wrong, what was found is
-        // put in its place and all is compared again, until nothing new is found.
+        // put in its place and all is compared again, until nothing new is found, or the budget is spent.
+        let (mut budget, mut patterns) = (Budget::new(), Patterns::default());
         let mut seeds: HashMap<Pair, Vec<JsonDifference>> = HashMap::new();
         loop {
             let mut diff = Diff {
@@ -31,11 +34,17 @@ impl JsonSchema {
                 depth: 0,
                 is_too_deep: false,
                 left: FOUND_MAX,
+                budget,
+                patterns,
             };
             let mut found = Found { policy, ..Found::default() };
             diff.compare(&mut found, original_root, update_root);
             if diff.is_too_deep {
                 found.add("COMPARISON_TOO_DEEP");
+                return found.changes;
+            }
+            if diff.budget.is_spent() {
+                found.add("COMPARISON_TOO_LARGE");
                 return found.changes;
             }
             let is_incompatible = |(_, changes): &(&Pair, &Vec<JsonDifference>)| {
@@ -52,7 +61,7 @@ impl JsonSchema {
             if !diff.assumed || is_settled {
                 return found.changes;
             }
-            seeds = incompatible;
+            (seeds, budget, patterns) = (incompatible, diff.budget, diff.patterns);
         }
     }
 
@@ -70,6 +79,12 @@ const DEPTH_MAX: usize = 1_000;
 /// How many changes are kept: schemas that refer to others twice, and those others again, find one change at the bottom in
 /// 2^depth places. Behind this many only one of each pair is kept, one that is incompatible where there is one.
 const FOUND_MAX: usize = 10_000;
+
+/// What a pair costs that is met for the first time.
+const PAIR_STEPS: usize = 4;
+
+/// How many bytes of paths cost a step.
+const PATH_BYTES_PER_STEP: usize = 32;
 
 /// A node of one of the two schemas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -122,8 +137,14 @@ impl Found {
         self.changes.iter().all(|change| change.kind.is_compatible(self.policy))
     }
 
-    /// Adds changes whose paths begin here.
-    fn add_below(&mut self, changes: &[JsonDifference]) {
+    /// Adds changes whose paths begin here, which costs by the length of their paths.
+    fn add_below(&mut self, changes: &[JsonDifference], budget: &mut Budget) {
+        let prefix_bytes: usize = self.path.iter().map(|token| token.len() + 1).sum();
+        let path_bytes: usize = changes.iter().map(|change| prefix_bytes + change.path.len()).sum();
+        budget.spend(path_bytes / PATH_BYTES_PER_STEP);
+        if budget.is_spent() {
+            return;
+        }
         if self.path.is_empty() {
             return self.changes.extend_from_slice(changes);
         }
@@ -165,6 +186,8 @@ struct Diff<'a> {
     is_too_deep: bool,
     /// How many more changes may be kept, of [`FOUND_MAX`].
     left: usize,
+    budget: Budget,
+    patterns: Patterns<'a>,
 }
 
 impl<'a> Diff<'a> {
@@ -196,16 +219,21 @@ impl<'a> Diff<'a> {
             (Some(original), Some(update)) => (self.referred(original), self.referred(update)),
         };
         let pair = (original, update);
+        self.budget.spend(1);
+        if self.budget.is_spent() {
+            return;
+        }
         if let Some(known) = self.memo.get(&pair) {
-            return found.add_below(few(&mut self.left, known, found.policy));
+            return found.add_below(few(&mut self.left, known, found.policy), &mut self.budget);
         }
         if !self.in_progress.insert(pair) {
             match self.seeds.get(&pair) {
-                Some(seed) => found.add_below(few(&mut self.left, seed, found.policy)),
+                Some(seed) => found.add_below(few(&mut self.left, seed, found.policy), &mut self.budget),
                 None => self.assumed = true,
             }
             return;
         }
+        self.budget.spend(PAIR_STEPS);
         // Two circles of schemas of different lengths go round as often as the product of both.
         if self.depth == DEPTH_MAX {
             self.in_progress.remove(&pair);
@@ -218,7 +246,7 @@ impl<'a> Diff<'a> {
         self.depth -= 1;
         self.in_progress.remove(&pair);
         let kept = few(&mut self.left, &inner.changes, found.policy);
-        found.add_below(kept);
+        found.add_below(kept, &mut self.budget);
         let kept = kept.to_vec();
         self.memo.insert(pair, kept);
     }
@@ -249,7 +277,10 @@ impl<'a> Diff<'a> {
         match (&a.kind, &b.kind) {
             (Kind::String(a), Kind::String(b)) => scalar::compare_strings(found, a, b),
             (Kind::Number(a), Kind::Number(b)) => scalar::compare_numbers(found, a, b),
-            (Kind::Enum(a), Kind::Enum(b)) => scalar::compare_enums(found, a, b),
+            (Kind::Enum(a), Kind::Enum(b)) => {
+                self.budget.spend(a.len() + b.len());
+                scalar::compare_enums(found, a, b);
+            }
             (Kind::Const(a), Kind::Const(b)) if a != b => found.add_at("const", "ENUM_ARRAY_CHANGED"),
             (Kind::Combined(a), Kind::Combined(b)) => {
                 self.compare_combined(found, (original, a), (update, b));
@@ -290,6 +321,9 @@ impl<'a> Diff<'a> {
             let (from, to) =
                 if is_update { (original, update.child(*branch)) } else { (original.child(*branch), update) };
             self.compare(&mut inner, Some(from), Some(to));
+            if self.budget.is_spent() {
+                return true;
+            }
             if inner.is_compatible() {
                 found.changes.append(&mut inner.changes);
                 if let Some(kind) = extended {

@@ -8,8 +8,9 @@ use crate::format::json_schema::model::{Additional, Kind, NodeId, ObjectKeywords
 
 type Side<'a> = (At, &'a ObjectKeywords);
 
-impl Diff<'_> {
-    pub(super) fn compare_objects(&mut self, found: &mut Found, original: Side<'_>, update: Side<'_>) {
+impl<'a> Diff<'a> {
+    pub(super) fn compare_objects(&mut self, found: &mut Found, original: Side<'a>, update: Side<'a>) {
+        self.budget.spend(original.1.properties.len() + update.1.properties.len());
         found.enter("required", |found| self.compare_required(found, original, update));
         found.enter("properties", |found| self.compare_properties(found, original, update));
         found.enter("dependencies", |found| self.compare_dependencies(found, original, update));
@@ -63,7 +64,7 @@ impl Diff<'_> {
         }
     }
 
-    fn compare_properties(&mut self, found: &mut Found, (original, a): Side<'_>, (update, b): Side<'_>) {
+    fn compare_properties(&mut self, found: &mut Found, (original, a): Side<'a>, (update, b): Side<'a>) {
         for (name, node) in &a.properties {
             found.path.push(name.clone());
             let from = original.child(*node);
@@ -81,7 +82,7 @@ impl Diff<'_> {
         }
     }
 
-    fn property_removed(&mut self, found: &mut Found, from: At, name: &str, (update, b): Side<'_>) {
+    fn property_removed(&mut self, found: &mut Found, from: At, name: &str, (update, b): Side<'a>) {
         if self.is_open(update, b) {
             return found.add("PROPERTY_REMOVED_FROM_OPEN_CONTENT_MODEL");
         }
@@ -106,7 +107,7 @@ impl Diff<'_> {
     fn property_added(
         &mut self,
         found: &mut Found,
-        (original, a): Side<'_>,
+        (original, a): Side<'a>,
         name: &str,
         (to, is_required): (At, bool),
     ) {
@@ -147,11 +148,11 @@ impl Diff<'_> {
     }
 
     /// The schema that a property without its own has to fulfil.
-    fn cover(&self, side: At, object: &ObjectKeywords, name: &str) -> Option<NodeId> {
+    fn cover(&mut self, side: At, object: &'a ObjectKeywords, name: &str) -> Option<NodeId> {
         let matching = object
             .patterns
             .iter()
-            .find(|(pattern, _)| pattern.as_ref().is_some_and(|regex| regex.is_match(name)));
+            .find(|(pattern, _)| self.patterns.is_match(pattern, name, &mut self.budget));
         if let Some((_, node)) = matching {
             return Some(*node);
         }

@@ -1,5 +1,7 @@
 //! Strings, numbers and enums.
 
+use std::collections::HashSet;
+
 use super::Found;
 use crate::format::json_schema::model::{NumberKeywords, StringKeywords};
 use crate::json::{Json, Number};
@@ -96,8 +98,8 @@ fn is_multiple(number: f64, of: f64) -> bool {
 }
 
 pub(super) fn compare_enums(found: &mut Found, a: &[Json], b: &[Json]) {
-    let covers = |all: &[Json], some: &[Json]| some.iter().all(|value| all.contains(value));
-    let kind = match (covers(b, a), covers(a, b)) {
+    let (a, b): (HashSet<&Json>, HashSet<&Json>) = (a.iter().collect(), b.iter().collect());
+    let kind = match (b.is_superset(&a), a.is_superset(&b)) {
         (true, true) => return,
         (true, false) => "ENUM_ARRAY_EXTENDED",
         (false, true) => "ENUM_ARRAY_NARROWED",
