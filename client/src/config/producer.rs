@@ -18,7 +18,7 @@ settings! {
         enable_idempotence: bool ["enable.idempotence", low] = true;
         /// How long a batch that is not full waits for more records.
         linger: Duration ["linger.ms"] = Duration::from_millis(5), range 0..=i32::MAX;
-        /// How many bytes a batch grows to before compression. Memory is taken as it grows. Java has 16 KiB; records without a key go to another partition after as much, or less.
+        /// How many bytes a batch grows to before compression. Memory is taken as it grows, and half of `buffer.memory` is the most. Java has 16 KiB; records without a key go to another partition after as much, or less.
         batch_size: usize ["batch.size"] = 128 << 10, range 0..=i32::MAX;
         /// The memory, in bytes, of all records that are not acknowledged yet; `send` waits for room.
         buffer_memory: usize ["buffer.memory", high] = 32 << 20, range 0..=i64::MAX;

@@ -91,6 +91,8 @@ impl Accumulator {
         is_transactional: bool,
         memory: Arc<Memory>,
     ) -> Self {
+        // While one batch is under way the next is to be filled.
+        let batch_size = batch_size.min(memory.total() / 2);
         Self {
             batch_size,
             compression,

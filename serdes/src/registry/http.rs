@@ -197,6 +197,7 @@ impl Http {
     }
 }
 
+#[cfg_attr(not(feature = "tls"), expect(clippy::unnecessary_wraps, reason = "with TLS it can fail"))]
 fn connector(settings: &RegistrySettings) -> Result<Connector, ConfigError> {
     let mut http = HttpConnector::new();
     http.set_connect_timeout(Some(settings.connect_timeout));

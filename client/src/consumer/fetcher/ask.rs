@@ -151,7 +151,9 @@ impl Fetcher {
             broker.asked_at = Some(now);
             broker.partitions = sources.get(&id).copied().unwrap_or(1);
             let partition_max = broker.partition_bytes_max(&self.policy);
-            partitions.values_mut().for_each(|asked| asked.bytes_max = partition_max);
+            for asked in partitions.values_mut() {
+                asked.bytes_max = partition_max;
+            }
             let answer_max = broker.answer_size.bytes_max().max(partition_max).min(share);
             let bytes_max = i32::try_from(answer_max).unwrap_or(i32::MAX).min(self.policy.fetch_bytes_max);
             let request = broker.session.request(partitions);

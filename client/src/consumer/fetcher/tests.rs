@@ -233,7 +233,7 @@ async fn a_poll_ends_once_it_has_decompressed_much() {
         let compression = codec.into();
         let options = BatchOptions { base_offset: Offset(base), compression, ..BatchOptions::default() };
         let mut builder = BatchBuilder::new(options);
-        builder.append(0, None, Some(&[b'x'; 700_000]), &[]).unwrap();
+        builder.append(0, None, Some(&vec![b'x'; 700_000]), &[]).unwrap();
         builder.build().unwrap()
     };
     let batches: Vec<_> = (0..4).map(|base| large(base, Compression::Lz4)).collect();
