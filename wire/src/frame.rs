@@ -59,8 +59,11 @@ pub struct FrameDecoder {
     frame_bytes_before: usize,
     /// How much of that is believed.
     room_beforehand_max: usize,
-    /// The buffers of large frames, the last one at the end. They hold no memory that their frames do not hold as long as those live.
-    watched: VecDeque<BytesMut>,
+    /// What `buf` was made with.
+    buf_bytes: usize,
+    /// The buffers of large frames, the last one at the end, and what they were made with. They hold no memory that their frames do not
+    /// hold as long as those live.
+    watched: VecDeque<(BytesMut, usize)>,
     watched_max: usize,
 }
 
@@ -73,6 +76,7 @@ impl FrameDecoder {
             frame_bytes: None,
             frame_bytes_before: 0,
             room_beforehand_max: ROOM_BEFOREHAND_MAX,
+            buf_bytes: 0,
             watched: VecDeque::new(),
             watched_max: 0,
         }
@@ -105,9 +109,10 @@ impl FrameDecoder {
         // A full buffer is exchanged rather than grown in place, which would double it beyond the frame's end.
         if is_rest || room < missing.min(READ_BYTES_MIN) {
             let mut larger = self.unused(capacity).unwrap_or_else(|| BytesMut::with_capacity(capacity));
+            let larger_bytes = larger.capacity();
             larger.extend_from_slice(&self.buf);
-            let full = std::mem::replace(&mut self.buf, larger);
-            self.watch(full);
+            self.watch();
+            (self.buf, self.buf_bytes) = (larger, larger_bytes);
         }
         &mut self.buf
     }
@@ -115,29 +120,30 @@ impl FrameDecoder {
     /// A buffer of at least so many bytes whose frames are gone. One more is kept, the others are given back.
     fn unused(&mut self, capacity: usize) -> Option<BytesMut> {
         let (mut found, mut spare) = (None, 0);
-        let fits =
-            |one: &BytesMut| (capacity..=capacity.saturating_mul(USED_SHARE_MIN)).contains(&one.capacity());
-        for mut one in std::mem::take(&mut self.watched) {
-            if !one.try_reclaim(READ_BYTES) {
-                self.watched.push_back(one);
-            } else if found.is_none() && fits(&one) {
+        let fits = capacity..=capacity.saturating_mul(USED_SHARE_MIN);
+        for (mut one, bytes) in std::mem::take(&mut self.watched) {
+            // All of it is to be had only when nobody else has a part.
+            if !one.try_reclaim(bytes) {
+                self.watched.push_back((one, bytes));
+            } else if found.is_none() && fits.contains(&bytes) {
                 found = Some(one);
             } else if spare < SPARE_MAX {
                 spare += 1;
-                self.watched.push_back(one);
+                self.watched.push_back((one, bytes));
             }
         }
         found
     }
 
-    /// Keeps a hand on a buffer, whose large frame others hold.
-    fn watch(&mut self, mut buffer: BytesMut) {
+    /// Takes the buffer away, keeping a hand on it where others hold its large frame.
+    fn watch(&mut self) {
+        let mut buffer = std::mem::take(&mut self.buf);
         if self.watched_max > 0 && self.frame_bytes_before >= FRAME_START_BYTES {
             if self.watched.len() == self.watched_max {
                 self.watched.pop_front();
             }
             buffer.clear();
-            self.watched.push_back(buffer);
+            self.watched.push_back((buffer, self.buf_bytes));
         }
     }
 
@@ -153,8 +159,8 @@ impl FrameDecoder {
         }
         self.frame_bytes = None;
         self.frame_bytes_before = LENGTH_BYTES + frame;
-        if frame < READ_BYTES {
-            self.watched.clear();
+        if frame < FRAME_START_BYTES {
+            self.forget();
         }
         Ok(Some(self.buf.split_to(frame).freeze()))
     }
@@ -192,12 +198,16 @@ impl FrameDecoder {
     }
 
     /// Gives the buffer back if it is empty, so that an idle connection holds no memory; of a trusted peer's large frames, only once a
-    /// small one has come.
+    /// small one has come, or by [`FrameDecoder::forget`].
     pub fn release(&mut self) {
         if self.buf.is_empty() {
-            let empty = std::mem::take(&mut self.buf);
-            self.watch(empty);
+            self.watch();
         }
+    }
+
+    /// Gives back the buffers that are kept to be used again.
+    pub fn forget(&mut self) {
+        self.watched.clear();
     }
 }
 
@@ -389,8 +399,14 @@ mod tests {
         drop(first);
         let third = next((1 << 20) - 50_000);
         assert_eq!(third.as_ptr(), first_at);
-        drop((second, third));
-        drop(next(1 << 10));
+        // The third has left a rest of its buffer, which is not used apart from it, and does not keep it from being used again.
+        drop(second);
+        let others = [next((1 << 20) - 50_000), next((1 << 20) - 50_000)];
+        let is_of_third = |at: *const u8| at.addr().wrapping_sub(first_at.addr()) < 1 << 20;
+        assert!(others.iter().all(|frame| !is_of_third(frame.as_ptr())));
+        drop(third);
+        assert_eq!(next((1 << 20) - 50_000).as_ptr(), first_at);
+        drop(next(50 << 10));
         assert_eq!((decoder.watched.len(), decoder.buf.len()), (0, 0), "small frames give all back");
     }
 

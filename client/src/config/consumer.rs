@@ -41,7 +41,7 @@ settings! {
         fetch_min_bytes: i32 ["fetch.min.bytes", high] = 1, range 0..=i32::MAX;
         /// The largest answer of a broker, apart from a first batch that is larger. A broker that is near is asked for less at once, as long as that makes nothing slower.
         fetch_max_bytes: i32 ["fetch.max.bytes"] = 50 << 20, range 0..=i32::MAX;
-        /// The most bytes of one partition in an answer, apart from a first batch that is larger. A broker that is near is asked for less of each where it has many, down to 256 KiB. With a quarter of what is asked for waiting to be polled, no more of the partition is fetched.
+        /// The most bytes of one partition in an answer, apart from a first batch that is larger. Where records of several of its partitions wait to be polled, a broker that is near is asked for less of each, down to 256 KiB or a batch. No more of a partition is fetched while a quarter of what is asked for waits to be polled; with fewer than four such partitions the batch that is being polled does not count.
         max_partition_fetch_bytes: i32 ["max.partition.fetch.bytes", high] = 1 << 20, range 0..=i32::MAX;
         /// How long a broker waits for `fetch.min.bytes` at most. It waits less while records of its other partitions wait to be polled, so that these are fetched again in time.
         fetch_max_wait: Duration ["fetch.max.wait.ms", low] = Duration::from_millis(500), range 0..=i32::MAX;

@@ -178,6 +178,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Task<R, W> {
                 (Arc::clone(&self.stream.address), late.api, late.deadline - late.since);
             return Err(Error::RequestTimeout { address, api, after });
         }
+        if inside.in_flight.is_empty() {
+            self.stream.decoder.forget();
+        }
         let idle_for = now - inside.idle_since;
         if inside.in_flight.is_empty() && self.max_idle.is_some_and(|max| idle_for >= max) {
             return Err(Error::disconnected(&self.stream.address, "idle for connections.max.idle.ms"));

@@ -250,7 +250,9 @@ impl Producer {
                 if choice == Choice::Any {
                     let adaptive = settings.partitioner_adaptive_partitioning_enable;
                     let turn = settings.batch_size.min(TURN_BYTES_MAX);
-                    topic.sticky.count(index, size, is_first, turn, || topic.pick(adaptive));
+                    // Larger batches are filled in several turns.
+                    let cuts_none = is_first || turn < settings.batch_size;
+                    topic.sticky.count(index, size, cuts_none, turn, || topic.pick(adaptive));
                 }
                 Ok(delivery)
             }

@@ -112,13 +112,13 @@ impl Sticky {
         self.current.load(Ordering::Relaxed)
     }
 
-    /// Notes that `bytes` went to `partition`. Behind `turn_bytes` the next batch goes elsewhere; where the record has begun
-    /// a batch (`is_first`) or twice as much has come, that is now, so that batches are not cut.
+    /// Notes that `bytes` went to `partition`. Behind `turn_bytes` the next records go elsewhere, where that `cuts_none` of the
+    /// batches or twice as much has come.
     pub(super) fn count(
         &self,
         partition: usize,
         bytes: usize,
-        is_first: bool,
+        cuts_none: bool,
         turn_bytes: usize,
         next: impl FnOnce() -> usize,
     ) {
@@ -126,7 +126,7 @@ impl Sticky {
             return;
         }
         let total = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if total < turn_bytes || !(is_first || total >= turn_bytes.saturating_mul(2)) {
+        if total < turn_bytes || !(cuts_none || total >= turn_bytes.saturating_mul(2)) {
             return;
         }
         let next = next();

@@ -1,12 +1,30 @@
 //! What comes back from brokers.
 
+use std::time::Duration;
+
 use medallion_wire::{BrokerId, LeaderEpoch, ResponseError, TopicPartition};
 use tokio::time::Instant;
 
 use super::event::{Content, FetchAnswer, PartitionAnswer, Question};
 use super::partition::Phase;
-use super::{Fetcher, Place, Position};
+use super::{Broker, Fetcher, Place, Policy, Position};
 use crate::error::Error;
+
+impl Broker {
+    /// Learns from what has come how much to ask for.
+    fn note_size(&mut self, answer: &FetchAnswer, after: Duration, policy: &Policy) {
+        let partition_bytes_max = self.partition_bytes_max(policy);
+        let (mut bytes, mut was_more) = (0, false);
+        for (_, partition) in &answer.partitions {
+            let of_partition: usize = partition.items.iter().map(|item| item.bytes).sum();
+            let largest = partition.items.iter().map(|item| item.bytes).max().unwrap_or(0);
+            self.batch_bytes_max = self.batch_bytes_max.max(largest);
+            bytes += of_partition;
+            was_more |= of_partition >= partition_bytes_max.max(2) / 2;
+        }
+        self.answer_size.note(bytes, was_more, after);
+    }
+}
 
 impl Fetcher {
     pub(super) fn take_fetched(
@@ -22,9 +40,7 @@ impl Fetcher {
             Ok(answer) if answer.error.is_none() => {
                 broker.session.answered(answer.session_id);
                 (broker.failures, broker.not_before) = (0, None);
-                let items = answer.partitions.iter().flat_map(|(_, partition)| &partition.items);
-                let bytes = items.map(|item| item.bytes).sum();
-                broker.answer_size.note(bytes, now.duration_since(asked_at));
+                broker.note_size(&answer, now.duration_since(asked_at), &self.policy);
                 for (partition, answer) in answer.partitions {
                     self.take_partition(id, &partition, answer, now, random);
                 }

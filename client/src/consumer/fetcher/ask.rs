@@ -16,9 +16,6 @@ const ROOM_BYTES_MIN: usize = 64 << 10;
 /// A partition is fetched again when less than this part of what may be asked of it waits to be polled.
 const REFETCH_SHARE: usize = 4;
 
-/// With so many partitions of a broker, one is fetched again when its last batch is polled: the others' last till then.
-const MANY: usize = 4;
-
 /// How long a broker may hold an answer back at least while some of its partitions are left out of the question.
 const SHORT_WAIT: Duration = Duration::from_millis(2);
 
@@ -27,9 +24,10 @@ const SHORT_WAIT: Duration = Duration::from_millis(2);
 const SHARE_OF_FULL_TIME: u32 = 8;
 
 impl Broker {
-    /// What it may be asked for of a partition.
-    fn partition_bytes_max(&self, policy: &Policy) -> usize {
-        self.answer_size.partition_bytes_max(self.partitions).min(policy.partition_bytes_max)
+    /// What it may be asked for of a partition. Not less than a batch: of all but the first partition it would answer nothing then.
+    pub(super) fn partition_bytes_max(&self, policy: &Policy) -> usize {
+        let share = self.answer_size.partition_bytes_max(self.sharing);
+        share.max(self.batch_bytes_max).min(policy.partition_bytes_max)
     }
 }
 
@@ -114,15 +112,14 @@ impl Fetcher {
             return;
         }
         let mut wanted: BTreeMap<BrokerId, BTreeMap<TopicPartition, Asked>> = BTreeMap::new();
-        let (mut sources, mut max_waits) = (BTreeMap::<_, usize>::new(), BTreeMap::new());
+        let (mut sources, mut max_waits) = (BTreeSet::new(), BTreeMap::new());
+        let mut waiting: BTreeMap<BrokerId, usize> = BTreeMap::new();
         for (partition, state) in &mut self.partitions {
             let Some(source) = source(state, &self.live, now) else { continue };
-            *sources.entry(source).or_default() += 1;
+            *waiting.entry(source).or_default() += usize::from(state.bytes > 0);
             let has_room = self.brokers.get(&source).is_none_or(|broker| {
-                state.has_room(
-                    broker.partition_bytes_max(&self.policy) / REFETCH_SHARE,
-                    broker.partitions >= MANY,
-                )
+                let bytes_max = broker.partition_bytes_max(&self.policy) / REFETCH_SHARE;
+                state.has_room(bytes_max, broker.sharing.is_among_many())
             });
             if !has_room {
                 let full_for = now.duration_since(*state.full_since.get_or_insert(now));
@@ -132,6 +129,7 @@ impl Fetcher {
                 continue;
             }
             state.full_since = None;
+            sources.insert(source);
             let Some(leader) = state.leader else { continue };
             if free.contains(&source) {
                 let asked = Asked {
@@ -149,7 +147,7 @@ impl Fetcher {
         for (id, mut partitions) in wanted {
             let broker = self.brokers.entry(id).or_default();
             broker.asked_at = Some(now);
-            broker.partitions = sources.get(&id).copied().unwrap_or(1);
+            broker.sharing.note(waiting.get(&id).copied().unwrap_or(0));
             let partition_max = broker.partition_bytes_max(&self.policy);
             for asked in partitions.values_mut() {
                 asked.bytes_max = partition_max;

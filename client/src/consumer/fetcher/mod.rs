@@ -33,7 +33,7 @@ use crate::backoff::Backoff;
 use crate::config::OffsetReset;
 use crate::error::Error;
 use crate::metadata::Cluster;
-use answer_size::AnswerSize;
+use answer_size::{AnswerSize, Sharing};
 use partition::{Leader, Partition, Phase};
 use session::Session;
 
@@ -47,8 +47,8 @@ pub(crate) struct Policy {
     pub(crate) reset: OffsetReset,
     /// Whether partitions begin where their group has committed.
     pub(crate) has_group: bool,
-    /// `max.partition.fetch.bytes`. Where a broker has many partitions they are asked for less each; with a quarter of that waiting, no
-    /// more of a partition is fetched.
+    /// `max.partition.fetch.bytes`. Where many of a broker's partitions have records waiting they are asked for less each; with a quarter of
+    /// that waiting, no more of a partition is fetched.
     pub(crate) partition_bytes_max: usize,
     /// `fetch.max.bytes`.
     pub(crate) fetch_bytes_max: i32,
@@ -90,8 +90,10 @@ struct Broker {
     /// Since when a request is under way.
     asked_at: Option<Instant>,
     answer_size: AnswerSize,
-    /// How many partitions there were to fetch from it last.
-    partitions: usize,
+    /// Among how many of its partitions what may wait is shared.
+    sharing: Sharing,
+    /// The largest batch that has come from it.
+    batch_bytes_max: usize,
     failures: u32,
     not_before: Option<Instant>,
 }
@@ -332,7 +334,7 @@ impl Fetcher {
         let mut bytes = 0;
         for (partition, state) in &self.partitions {
             assert_eq!(!state.is_ready(), self.unsettled.contains(partition), "{partition}: {state:?}");
-            let held: usize = state.items.iter().map(|item| item.bytes).sum();
+            let held = state.items.iter().map(|item| item.bytes).sum::<usize>() + state.leased_bytes;
             assert_eq!(state.bytes, held, "{partition}: bytes are counted with their items");
             bytes += held;
             assert!(state.position.offset <= state.fetched.offset, "{partition}: {state:?}");

@@ -55,7 +55,10 @@ pub(super) struct Partition {
     pub(super) preferred: Option<(BrokerId, Instant)>,
     /// What waits to be polled, from `position` to `fetched`.
     pub(super) items: VecDeque<Item>,
+    /// Of these, and of those that are out to be decoded.
     pub(super) bytes: usize,
+    /// Of those that are out alone.
+    pub(super) leased_bytes: usize,
     /// Since when nothing is fetched because so much waits to be polled.
     pub(super) full_since: Option<Instant>,
     /// Whether its first items are out to be decoded.
@@ -89,6 +92,7 @@ impl Partition {
             preferred: None,
             items: VecDeque::new(),
             bytes: 0,
+            leased_bytes: 0,
             full_since: None,
             is_leased: false,
             is_queued: false,
@@ -133,6 +137,7 @@ impl Partition {
         (self.is_leased, self.is_asked, self.is_broken, self.is_reported) = (false, false, false, false);
         (self.failures, self.not_before, self.full_since) = (0, None, None);
         self.items.clear();
+        self.leased_bytes = 0;
         std::mem::take(&mut self.bytes)
     }
 

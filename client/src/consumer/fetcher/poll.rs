@@ -36,8 +36,7 @@ impl Fetcher {
                 && let Some(item) = state.items.pop_front()
             {
                 records += item.content.record_count();
-                state.bytes -= item.bytes;
-                self.bytes -= item.bytes;
+                state.leased_bytes += item.bytes;
                 items.push(item);
             }
             if items.is_empty() {
@@ -63,6 +62,9 @@ impl Fetcher {
             return false;
         }
         state.is_leased = false;
+        let leased_bytes = std::mem::take(&mut state.leased_bytes);
+        state.bytes -= leased_bytes;
+        self.bytes -= leased_bytes;
         state.position = settlement.position;
         if self.policy.has_group {
             self.polled.push(partition.clone());
