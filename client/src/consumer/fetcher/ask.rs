@@ -13,6 +13,9 @@ use super::{Broker, Command, Fetcher, Policy, Question};
 /// Below so much room nothing is fetched: small answers cost as much as large ones.
 const ROOM_BYTES_MIN: usize = 64 << 10;
 
+/// What an answer may have for each partition that is asked for, at least: a question about a thousand costs much more than one about ten.
+const WORTH_BYTES_MIN: usize = 8 << 10;
+
 /// A partition is fetched again when less than this part of what may be asked of it waits to be polled.
 const REFETCH_SHARE: usize = 4;
 
@@ -152,7 +155,8 @@ impl Fetcher {
             for asked in partitions.values_mut() {
                 asked.bytes_max = partition_max;
             }
-            let answer_max = broker.answer_size.bytes_max().max(partition_max).min(share);
+            let worth_asking = partitions.len().saturating_mul(WORTH_BYTES_MIN);
+            let answer_max = broker.answer_size.bytes_max().max(partition_max).max(worth_asking).min(share);
             let bytes_max = i32::try_from(answer_max).unwrap_or(i32::MAX).min(self.policy.fetch_bytes_max);
             let request = broker.session.request(partitions);
             let max_wait = max_waits.get(&id).copied().unwrap_or(self.policy.fetch_max_wait);
