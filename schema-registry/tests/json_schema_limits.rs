@@ -121,3 +121,17 @@ fn paths_do_not_take_all_memory() {
     };
     assert_eq!(kinds(&of("integer"), &of("string")), ["COMPARISON_TOO_LARGE"]);
 }
+
+/// Lists of one or two around a long enum, which was hashed again for each of them: minutes.
+#[test]
+fn branches_within_branches_are_read_soon() {
+    let numbers = vec!["1"; 2_000_000].join(",");
+    for (begin, end) in [
+        (r#"{"anyOf":["#, "]}"),
+        (r#"{"oneOf":[{"type":"null"},"#, "]}"),
+        (r#"{"anyOf":[{},"#, r#",true],"title":"t"}"#),
+    ] {
+        let text = format!(r#"{}{{"enum":[{numbers}]}}{}"#, begin.repeat(200), end.repeat(200));
+        soon("reading", || schema(&text));
+    }
+}
