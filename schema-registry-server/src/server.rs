@@ -112,7 +112,7 @@ impl Registry {
             metrics: Metrics::new()?,
             connections: Connections::new(settings.connection_limit),
             changes: Changes::default(),
-            large: LargeBodies::default(),
+            large: LargeBodies::new(settings.body_bytes_max()),
             fixed: Fixed {
                 cluster_id,
                 group_id: settings.group_id.clone(),

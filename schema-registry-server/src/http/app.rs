@@ -10,13 +10,13 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use bytes::BytesMut;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
 use super::connections::Connections;
-use super::large_bodies::{LargeBodies, Turn};
+use super::large_bodies::{LargeBodies, Work};
 use super::operational;
 use super::respond::{Answer, Denied, respond};
 use crate::access::Access;
@@ -130,16 +130,27 @@ impl App {
             Ok(body) => body,
             Err(problem) => return (endpoint, Answer::Problem(problem)),
         };
-        let turn = self.large.turn(&body).await;
-        let parsed = match parse(turn.clone(), parts, &body).await {
+        let route = match api::find_route(&request) {
+            Ok(route) => route,
+            Err(problem) => return (endpoint, Answer::Problem(problem)),
+        };
+        if !self.access.allows(user.as_ref(), &route) {
+            return (endpoint, Answer::Denied(Denied::forbidden()));
+        }
+        let place = match self.large.place(&body) {
+            Ok(place) => place,
+            Err(problem) => return (endpoint, Answer::Problem(problem)),
+        };
+        let work = match &place {
+            Some(place) => self.large.work(place).await,
+            None => None,
+        };
+        let parsed = match self.parse(work.clone(), parts, &body).await {
             Ok(parsed) => parsed,
             Err(problem) => return (endpoint, Answer::Problem(problem)),
         };
-        if !self.access.allows(user.as_ref(), &parsed.route) {
-            return (endpoint, Answer::Denied(Denied::forbidden()));
-        }
         let media = parsed.media;
-        let answer = match self.carry_out(parsed, parts, body, turn).await {
+        let answer = match self.carry_out(parsed, parts, body, work).await {
             Ok(Outcome::Own(reply)) => Answer::Reply(reply, media),
             Ok(Outcome::Leaders(response)) => Answer::Forwarded(response),
             Err(problem) if problem.code == 409 => {
@@ -185,25 +196,25 @@ impl App {
         parsed: Parsed,
         parts: &Parts,
         body: Bytes,
-        turn: Option<Turn>,
+        work: Option<Work>,
     ) -> Result<Outcome, Problem> {
         let write = match parsed.command {
-            Command::Read(read) => return self.look(read, turn).await.map(Outcome::Own),
+            Command::Read(read) => return self.look(read, work).await.map(Outcome::Own),
             Command::Write(write) => write,
         };
-        if let Some(reply) = self.is_registered(&write, turn).await {
+        if let Some(reply) = self.is_registered(&write, work).await {
             return Ok(Outcome::Own(reply));
         }
         self.change(write, parts, body).await
     }
 
-    async fn look(self: &Arc<Self>, read: Read, turn: Option<Turn>) -> Result<Reply, Problem> {
+    async fn look(self: &Arc<Self>, read: Read, work: Option<Work>) -> Result<Reply, Problem> {
         if !read.is_heavy() {
             return self.look_now(&read);
         }
         let app = Arc::clone(self);
         let looked = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
+            let _work = work;
             app.look_now(&read)
         });
         looked.await.unwrap_or_else(|error| Err(Problem::new(500, format!("Internal error: {error}"))))
@@ -280,32 +291,33 @@ impl App {
         }
     }
 
-    /// A schema that is registered already needs nobody who writes, and no turn.
-    async fn is_registered(self: &Arc<Self>, write: &Write, turn: Option<Turn>) -> Option<Reply> {
+    /// A large body may take a second: it is read in its turn, where nobody waits behind it.
+    async fn parse(&self, work: Option<Work>, parts: &Parts, body: &Bytes) -> Result<Parsed, Problem> {
+        if work.is_none() {
+            return api::parse(&request(parts, body));
+        }
+        let turn = self.large.turn().await;
+        let (parts, body) = (parts.clone(), body.clone());
+        let parsed = tokio::task::spawn_blocking(move || {
+            let _held = (turn, work);
+            api::parse(&request(&parts, &body))
+        });
+        let parsed = parsed.await;
+        parsed.unwrap_or_else(|error| Err(Problem::new(500, format!("Internal error: {error}"))))
+    }
+
+    /// A schema that is registered already needs nobody who writes.
+    async fn is_registered(self: &Arc<Self>, write: &Write, work: Option<Work>) -> Option<Reply> {
         if !matches!(write, Write::Register { .. }) {
             return None;
         }
         let (app, write) = (Arc::clone(self), write.clone());
         let decided = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
+            let _work = work;
             api::registered(&app.state.store(), &write)
         });
         decided.await.ok().flatten()
     }
-}
-
-/// A large body may take a second, and is parsed where nobody waits behind it.
-async fn parse(turn: Option<Turn>, parts: &Parts, body: &Bytes) -> Result<Parsed, Problem> {
-    if turn.is_none() {
-        return api::parse(&request(parts, body));
-    }
-    let (parts, body) = (parts.clone(), body.clone());
-    let parsed = tokio::task::spawn_blocking(move || {
-        let _turn = turn;
-        api::parse(&request(&parts, &body))
-    });
-    let parsed = parsed.await;
-    parsed.unwrap_or_else(|error| Err(Problem::new(500, format!("Internal error: {error}"))))
 }
 
 fn slow(setting: &str, patience: Duration) -> Problem {

@@ -342,7 +342,7 @@ impl<'a> Diff<'a> {
         }
         match (&a.kind, &b.kind) {
             (Kind::String(a), Kind::String(b)) => {
-                budget.spend_on_texts(a.pattern.as_ref(), b.pattern.as_ref())
+                budget.spend_on_texts(a.pattern.as_ref(), b.pattern.as_ref());
             }
             (Kind::Const(a), Kind::Const(_)) => budget.spend_on_values(std::slice::from_ref(a)),
             (Kind::Enum(a), Kind::Enum(b)) => {
