@@ -31,8 +31,10 @@ const CHANGE_PAUSE: Duration = Duration::from_millis(200);
 const UNKNOWN_LEADER: i32 = 50_004;
 /// How long a write waits for the end of an election.
 const ELECTION_PATIENCE: Duration = Duration::from_secs(10);
-/// How long an instance that is not the leader any more may take for its last answers.
-const MOVED_PATIENCE: Duration = Duration::from_secs(1);
+/// How long an instance that is not the leader any more may take for its last answers, as long as it is alive.
+const MOVED_PATIENCE: Duration = Duration::from_secs(8);
+/// How often it is asked whether it is alive, and how long it may take to say so.
+const MOVED_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The header of a write that another instance has forwarded; such a one is not forwarded again.
 pub(crate) const FORWARDED: &str = "x-forward";
 
@@ -275,10 +277,20 @@ impl App {
             answer = answer.as_mut() => return answer,
             _ = has_moved => {}
         }
-        timeout(MOVED_PATIENCE, answer).await.unwrap_or_else(|_| {
-            let message = format!("The leader {leader} has not answered, and is not the leader any more");
-            Err(ForwardError::Failed(Problem::forwarding(message)))
-        })
+        // It may be about to answer, as one does that gave the leadership away while it wrote.
+        let deadline = Instant::now() + MOVED_PATIENCE;
+        loop {
+            if let Ok(answer) = timeout(MOVED_LOOK_EVERY, answer.as_mut()).await {
+                return answer;
+            }
+            let is_alive =
+                Instant::now() < deadline && self.forwarder.is_alive(leader, MOVED_LOOK_EVERY).await;
+            if !is_alive {
+                let message = format!("The leader {leader} has not answered, and is not the leader any more");
+                let given_up = Err(ForwardError::Failed(Problem::forwarding(message)));
+                return answer.now_or_never().unwrap_or(given_up);
+            }
+        }
     }
 
     /// Who leads; an election is waited for.
