@@ -20,6 +20,9 @@ use crate::metrics::Metrics;
 use crate::settings::{ConfigError, RegistrySettings, Scheme};
 use crate::topic::{ParsedCache, PrepareError, Reader, State, Writer, end_offset, prepare};
 
+/// How long the topic may be read at the start before its end is asked for again.
+const READ_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
 /// Why a registry does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -92,7 +95,7 @@ impl Registry {
         let parsed = ParsedCache::new(settings.cache_size, settings.cache_expiry.0);
         let state = Arc::new(State::new(settings.store_settings(), ParsedCache::for_store(parsed.as_ref())));
         let reader = Reader::start(&client, &settings.topic, Arc::clone(&state), stopped.clone())?;
-        read_to_end(&client, &settings, &state, started).await?;
+        read_to_end(&client, &settings, (&state, &reader), started).await?;
         let writing = Arc::new(Mutex::new(()));
         let instance = instance(&settings, &bound);
         let (election, leadership) =
@@ -109,7 +112,7 @@ impl Registry {
             metrics: Metrics::new()?,
             connections: Connections::new(settings.connection_limit),
             changes: Changes::default(),
-            large: LargeBodies::default(),
+            large: LargeBodies::new(settings.body_bytes_max()),
             fixed: Fixed {
                 cluster_id,
                 group_id: settings.group_id.clone(),
@@ -189,24 +192,31 @@ fn instance(settings: &RegistrySettings, bound: &[Bound]) -> (String, u16) {
     (host, port)
 }
 
+/// Again where that has taken long: the state is to be as fresh as it says from the first answer on.
 async fn read_to_end(
     client: &Client,
     settings: &RegistrySettings,
-    state: &State,
+    (state, reader): (&State, &Reader),
     started: Instant,
 ) -> Result<(), StartError> {
     let after = settings.init_timeout;
-    let topic = settings.topic.clone();
-    let end = timeout(after.saturating_sub(started.elapsed()), end_offset(client, &topic));
-    let end = end.await.map_err(|_| PrepareError::NotThere { topic, after })??;
-    if !state.wait_for(end, after.saturating_sub(started.elapsed())).await {
-        return Err(StartError::TooLong {
-            topic: settings.topic.clone(),
-            read_to: state.read_to(),
-            end,
-            after,
-        });
-    }
+    let end = loop {
+        let (asked, topic) = (Instant::now(), settings.topic.clone());
+        let end = timeout(after.saturating_sub(started.elapsed()), end_offset(client, &topic));
+        let end = end.await.map_err(|_| PrepareError::NotThere { topic, after })??;
+        if !state.wait_for(end, after.saturating_sub(started.elapsed())).await {
+            return Err(StartError::TooLong {
+                topic: settings.topic.clone(),
+                read_to: state.read_to(),
+                end,
+                after,
+            });
+        }
+        reader.note_complete(asked);
+        if asked.elapsed() < READ_AGAIN_AFTER {
+            break end;
+        }
+    };
     let (records, skipped) = state.counts();
     let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     info!(topic = settings.topic, end, records, skipped, took_ms, "read the schemas topic");

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::format::{Difference, ParsedSchema};
+use crate::format::{Allowance, Difference, ParsedSchema};
 
 /// How much of an old schema is shown, in characters.
 const SCHEMA_SHOWN_MAX: usize = 10 * 1024;
@@ -154,7 +154,9 @@ pub fn conflict<'a>(
         return None;
     }
     let count = if level.is_transitive() { previous.len() } else { 1 };
-    previous.iter().rev().take(count).find_map(|old| conflict_with(level, policy, new, *old))
+    let mut allowance = Allowance::default();
+    let mut newest_first = previous.iter().rev().take(count);
+    newest_first.find_map(|old| conflict_with(level, policy, new, *old, &mut allowance))
 }
 
 fn conflict_with<'a>(
@@ -162,12 +164,13 @@ fn conflict_with<'a>(
     policy: CompatibilityPolicy,
     new: &ParsedSchema,
     with: Previous<'a>,
+    allowance: &mut Allowance,
 ) -> Option<Conflict<'a>> {
     if new.schema_type() != with.schema.schema_type() {
         return Some(Conflict { with, old_reader: Vec::new(), new_reader: vec![Difference::SchemaType] });
     }
-    let between = |asked: bool, reader: &ParsedSchema, writer: &ParsedSchema| {
-        if asked { reader.differences(writer, policy) } else { Vec::new() }
+    let mut between = |asked: bool, reader: &ParsedSchema, writer: &ParsedSchema| {
+        if asked { reader.differences_within(writer, policy, allowance) } else { Vec::new() }
     };
     let old_reader = between(level.is_read_by_old(), with.schema, new);
     let new_reader = between(level.reads_old(), new, with.schema);

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use medallion_schema_registry::CompatibilityPolicy;
-use medallion_schema_registry::format::JsonSchema;
+use medallion_schema_registry::compatibility::{Previous, check};
+use medallion_schema_registry::format::{JsonSchema, ParsedSchema};
+use medallion_schema_registry::{CompatibilityLevel, CompatibilityPolicy};
 
 const STRICT: CompatibilityPolicy = CompatibilityPolicy::Strict;
 /// Much more than all that is allowed takes, and less than these schemas took before there was a bound.
@@ -120,4 +121,56 @@ fn paths_do_not_take_all_memory() {
         format!(r#"{{"properties":{{"{name}":{{"properties":{{{properties}}}}}}}}}"#)
     };
     assert_eq!(kinds(&of("integer"), &of("string")), ["COMPARISON_TOO_LARGE"]);
+}
+
+/// Lists of one or two around a long enum, which was hashed again for each of them: minutes.
+#[test]
+fn branches_within_branches_are_read_soon() {
+    let numbers = vec!["1"; 2_000_000].join(",");
+    for (begin, end) in [
+        (r#"{"anyOf":["#, "]}"),
+        (r#"{"oneOf":[{"type":"null"},"#, "]}"),
+        (r#"{"anyOf":[{},"#, r#",true],"title":"t"}"#),
+    ] {
+        let text = format!(r#"{}{{"enum":[{numbers}]}}{}"#, begin.repeat(200), end.repeat(200));
+        soon("reading", || schema(&text));
+    }
+}
+
+/// Few branches, each with a long value.
+#[test]
+fn long_values_cost_by_their_length() {
+    let of = |keyword: &str| {
+        let branch = |index| format!(r#"{{"{keyword}":[[{}{index}]]}}"#, "1,".repeat(5_000));
+        list("anyOf", (0..400).map(branch))
+    };
+    assert_eq!(kinds(&of("enum"), &of("enum")), ["COMPARISON_TOO_LARGE"]);
+    assert_eq!(kinds(&of("const"), &of("const")), ["COMPARISON_TOO_LARGE"]);
+    assert_eq!(kinds(&of("default"), &of("default")), ["COMPARISON_TOO_LARGE"]);
+}
+
+/// Patterns that Java knows and Rust does not fit no name, and are not compiled again with more room.
+#[test]
+fn patterns_of_unknown_syntax_cost_little() {
+    let of = |property: &str| {
+        let pattern = |index| format!(r#""^(?!x{index})":{{}}"#);
+        let patterns: Vec<String> = (0..100).map(pattern).collect();
+        format!(r#"{{"patternProperties":{{{}}},"properties":{{{property}}}}}"#, patterns.join(","))
+    };
+    assert_eq!(kinds(&of(""), &of(r#""a":{"type":"string"}"#)), [""; 0]);
+}
+
+#[test]
+fn a_check_against_very_many_versions_is_given_up() {
+    let branches =
+        |kind: &str| list("anyOf", (0..300).map(|value| format!(r#"{{"title":"{kind}","const":{value}}}"#)));
+    let [old, new] = ["a", "b"].map(|kind| ParsedSchema::Json(schema(&branches(kind))));
+    let checked = |count: i32| {
+        let previous: Vec<Previous<'_>> =
+            (1..=count).map(|version| Previous { version: Some(version), schema: &old }).collect();
+        soon("checking", || check(CompatibilityLevel::BackwardTransitive, STRICT, &new, &previous))
+    };
+    assert_eq!(checked(10), [""; 0]);
+    let messages = checked(1_000);
+    assert!(messages[0].contains("COMPARISON_TOO_LARGE"), "{}", messages[0]);
 }

@@ -403,6 +403,12 @@ fn pages_of_other_origins_ask_where_they_may() {
         assert_eq!((answer.status, header(&answer.head, allowed)), (404, Some(origin)));
     }
     assert_eq!(header(&preflight(&registry, "https://evil.example").head, allowed), None);
+    // Who is no browser is told the methods.
+    for headers in [&[][..], &[("Origin", "https://a.example")], &asks[..1]] {
+        let answer = registry.try_ask("OPTIONS", "/config", headers, "").expect("the registry answers");
+        let methods = Some("GET, PUT, DELETE, HEAD");
+        assert_eq!((answer.status, header(&answer.head, "allow")), (405, methods), "{headers:?}");
+    }
     registry.stop();
     let settings = [("access.control.allow.origin", "*")];
     let mut registry = RegistryServer::start(&kafka.bootstrap(), &settings);

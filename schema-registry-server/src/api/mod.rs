@@ -29,7 +29,7 @@ pub use route::{Endpoint, Right, Route};
 pub use write::decide;
 
 pub(crate) use negotiation::MediaType;
-pub(crate) use parse::endpoint_name;
+pub(crate) use parse::{endpoint_name, find_route};
 pub(crate) use write::registered;
 
 use axum::http::Method;

@@ -55,7 +55,7 @@ impl MediaType {
 fn range(text: &str) -> (&str, u32) {
     let mut parts = text.split(';').map(str::trim);
     let media = parts.next().unwrap_or_default();
-    let quality = parts.find_map(|part| part.strip_prefix("q="));
+    let quality = parts.find_map(|part| part.strip_prefix(['q', 'Q'])?.strip_prefix('='));
     (media, quality.map_or(1000, thousandths))
 }
 
@@ -99,7 +99,7 @@ mod tests {
             Ok(MediaType::Json)
         );
         assert_eq!(accepted(Some("text/html, */*;q=0.1")), Ok(MediaType::V1));
-        assert_eq!(accepted(Some("application/*;q=0.2, application/json;q=0")), Ok(MediaType::V1));
+        assert_eq!(accepted(Some("application/*;q=0.2, application/json;Q=0")), Ok(MediaType::V1));
         assert_eq!(accepted(Some("text/html")), Err(406));
     }
 

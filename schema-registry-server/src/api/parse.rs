@@ -25,11 +25,7 @@ pub struct Parsed {
     pub(crate) media: MediaType,
 }
 
-/// Finds the endpoint of a request, without a look at its body.
-///
-/// # Errors
-/// 404 and 405.
-pub(crate) fn route<'a>(request: &Request<'a>) -> Result<(Route, Query<'a>), Problem> {
+fn route<'a>(request: &Request<'a>) -> Result<(Route, Query<'a>), Problem> {
     let mut query = Query::parse(request.query);
     let segments = context::rewrite(segments(request.path)?, &mut query)?;
     let route = Route::new(Endpoint::find(&segments)?, request.method)?;
@@ -269,7 +265,15 @@ fn scope(subject: Option<&str>) -> Option<Subject> {
     (!subject.is_in_default_context() || !subject.name().is_empty()).then_some(subject)
 }
 
+/// The endpoint of a request, without a look at its body.
+///
+/// # Errors
+/// 404 and 405.
+pub(crate) fn find_route(request: &Request<'_>) -> Result<Route, Problem> {
+    route(request).map(|(route, _)| route)
+}
+
 /// The endpoint's name in metrics; `other` where there is none.
 pub(crate) fn endpoint_name(request: &Request<'_>) -> &'static str {
-    route(request).map_or("other", |(route, _)| route.endpoint.name())
+    find_route(request).map_or("other", |route| route.endpoint.name())
 }

@@ -32,6 +32,11 @@ impl Problem {
         Self { allowed, ..Self::new(405, format!("HTTP 405 Method Not Allowed: {method}")) }
     }
 
+    /// Too much is under way; whoever asks may try again.
+    pub fn busy(message: impl Into<String>) -> Self {
+        Self::new(503, message)
+    }
+
     /// The store could not be written.
     pub fn store(message: impl Into<String>) -> Self {
         Self::new(50_001, message)

@@ -90,6 +90,16 @@ impl Forwarder {
         answered.await.map_err(|_| failed(&"it does not answer in time"))?.map_err(|error| failed(&error))
     }
 
+    /// Whether the instance at this address says within `patience` that it is alive.
+    pub(crate) async fn is_alive(&self, instance: &str, patience: Duration) -> bool {
+        let (parts, ()) = match Request::get("/health/live").body(()) {
+            Ok(request) => request.into_parts(),
+            Err(_) => return false,
+        };
+        let answered = timeout(patience, self.forward(instance, &parts, Bytes::new())).await;
+        matches!(answered, Ok(Ok(response)) if response.status().is_success())
+    }
+
     fn request(
         &self,
         authority: &str,

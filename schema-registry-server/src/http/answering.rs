@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::extract::Request;
+use axum::http::Method;
 use axum::response::Response;
 use medallion_settings::ConfigError;
 use tower::ServiceBuilder;
@@ -31,7 +32,13 @@ impl Answering {
                 Ok::<_, Infallible>(if packs { gzip::packed(response, is_taken).await } else { response })
             }
         });
-        let answer = ServiceBuilder::new().option_layer(cors::layer(settings)?).service(answer);
+        let of_pages = ServiceBuilder::new().option_layer(cors::layer(settings)?).service(answer.clone());
+        let answer = service_fn(move |request: Request| {
+            // The layer would answer whoever asks by this method.
+            let passes = request.method() == Method::OPTIONS && !cors::is_preflight(request.headers());
+            let (answer, of_pages) = (answer.clone(), of_pages.clone());
+            async move { if passes { answer.oneshot(request).await } else { of_pages.oneshot(request).await } }
+        });
         Ok(Self(BoxCloneSyncService::new(answer)))
     }
 

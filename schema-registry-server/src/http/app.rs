@@ -10,13 +10,13 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use bytes::BytesMut;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
 use super::connections::Connections;
-use super::large_bodies::{LargeBodies, Turn};
+use super::large_bodies::{LargeBodies, Work};
 use super::operational;
 use super::respond::{Answer, Denied, respond};
 use crate::access::Access;
@@ -31,8 +31,10 @@ const CHANGE_PAUSE: Duration = Duration::from_millis(200);
 const UNKNOWN_LEADER: i32 = 50_004;
 /// How long a write waits for the end of an election.
 const ELECTION_PATIENCE: Duration = Duration::from_secs(10);
-/// How long an instance that is not the leader any more may take for its last answers.
-const MOVED_PATIENCE: Duration = Duration::from_secs(1);
+/// How long an instance that is not the leader any more may take for its last answers, as long as it is alive.
+const MOVED_PATIENCE: Duration = Duration::from_secs(8);
+/// How often it is asked whether it is alive, and how long it may take to say so.
+const MOVED_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The header of a write that another instance has forwarded; such a one is not forwarded again.
 pub(crate) const FORWARDED: &str = "x-forward";
 
@@ -130,16 +132,27 @@ impl App {
             Ok(body) => body,
             Err(problem) => return (endpoint, Answer::Problem(problem)),
         };
-        let turn = self.large.turn(&body).await;
-        let parsed = match parse(turn.clone(), parts, &body).await {
+        let route = match api::find_route(&request) {
+            Ok(route) => route,
+            Err(problem) => return (endpoint, Answer::Problem(problem)),
+        };
+        if !self.access.allows(user.as_ref(), &route) {
+            return (endpoint, Answer::Denied(Denied::forbidden()));
+        }
+        let place = match self.large.place(&body) {
+            Ok(place) => place,
+            Err(problem) => return (endpoint, Answer::Problem(problem)),
+        };
+        let work = match &place {
+            Some(place) => self.large.work(place).await,
+            None => None,
+        };
+        let parsed = match self.parse(work.clone(), parts, &body).await {
             Ok(parsed) => parsed,
             Err(problem) => return (endpoint, Answer::Problem(problem)),
         };
-        if !self.access.allows(user.as_ref(), &parsed.route) {
-            return (endpoint, Answer::Denied(Denied::forbidden()));
-        }
         let media = parsed.media;
-        let answer = match self.carry_out(parsed, parts, body, turn).await {
+        let answer = match self.carry_out(parsed, parts, body, work).await {
             Ok(Outcome::Own(reply)) => Answer::Reply(reply, media),
             Ok(Outcome::Leaders(response)) => Answer::Forwarded(response),
             Err(problem) if problem.code == 409 => {
@@ -185,25 +198,25 @@ impl App {
         parsed: Parsed,
         parts: &Parts,
         body: Bytes,
-        turn: Option<Turn>,
+        work: Option<Work>,
     ) -> Result<Outcome, Problem> {
         let write = match parsed.command {
-            Command::Read(read) => return self.look(read, turn).await.map(Outcome::Own),
+            Command::Read(read) => return self.look(read, work).await.map(Outcome::Own),
             Command::Write(write) => write,
         };
-        if let Some(reply) = self.is_registered(&write, turn).await {
+        if let Some(reply) = self.is_registered(&write, work).await {
             return Ok(Outcome::Own(reply));
         }
         self.change(write, parts, body).await
     }
 
-    async fn look(self: &Arc<Self>, read: Read, turn: Option<Turn>) -> Result<Reply, Problem> {
+    async fn look(self: &Arc<Self>, read: Read, work: Option<Work>) -> Result<Reply, Problem> {
         if !read.is_heavy() {
             return self.look_now(&read);
         }
         let app = Arc::clone(self);
         let looked = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
+            let _work = work;
             app.look_now(&read)
         });
         looked.await.unwrap_or_else(|error| Err(Problem::new(500, format!("Internal error: {error}"))))
@@ -264,10 +277,20 @@ impl App {
             answer = answer.as_mut() => return answer,
             _ = has_moved => {}
         }
-        timeout(MOVED_PATIENCE, answer).await.unwrap_or_else(|_| {
-            let message = format!("The leader {leader} has not answered, and is not the leader any more");
-            Err(ForwardError::Failed(Problem::forwarding(message)))
-        })
+        // It may be about to answer, as one does that gave the leadership away while it wrote.
+        let deadline = Instant::now() + MOVED_PATIENCE;
+        loop {
+            if let Ok(answer) = timeout(MOVED_LOOK_EVERY, answer.as_mut()).await {
+                return answer;
+            }
+            let is_alive =
+                Instant::now() < deadline && self.forwarder.is_alive(leader, MOVED_LOOK_EVERY).await;
+            if !is_alive {
+                let message = format!("The leader {leader} has not answered, and is not the leader any more");
+                let given_up = Err(ForwardError::Failed(Problem::forwarding(message)));
+                return answer.now_or_never().unwrap_or(given_up);
+            }
+        }
     }
 
     /// Who leads; an election is waited for.
@@ -280,32 +303,33 @@ impl App {
         }
     }
 
-    /// A schema that is registered already needs nobody who writes, and no turn.
-    async fn is_registered(self: &Arc<Self>, write: &Write, turn: Option<Turn>) -> Option<Reply> {
+    /// A large body may take a second: it is read in its turn, where nobody waits behind it.
+    async fn parse(&self, work: Option<Work>, parts: &Parts, body: &Bytes) -> Result<Parsed, Problem> {
+        if work.is_none() {
+            return api::parse(&request(parts, body));
+        }
+        let turn = self.large.turn().await;
+        let (parts, body) = (parts.clone(), body.clone());
+        let parsed = tokio::task::spawn_blocking(move || {
+            let _held = (turn, work);
+            api::parse(&request(&parts, &body))
+        });
+        let parsed = parsed.await;
+        parsed.unwrap_or_else(|error| Err(Problem::new(500, format!("Internal error: {error}"))))
+    }
+
+    /// A schema that is registered already needs nobody who writes.
+    async fn is_registered(self: &Arc<Self>, write: &Write, work: Option<Work>) -> Option<Reply> {
         if !matches!(write, Write::Register { .. }) {
             return None;
         }
         let (app, write) = (Arc::clone(self), write.clone());
         let decided = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
+            let _work = work;
             api::registered(&app.state.store(), &write)
         });
         decided.await.ok().flatten()
     }
-}
-
-/// A large body may take a second, and is parsed where nobody waits behind it.
-async fn parse(turn: Option<Turn>, parts: &Parts, body: &Bytes) -> Result<Parsed, Problem> {
-    if turn.is_none() {
-        return api::parse(&request(parts, body));
-    }
-    let (parts, body) = (parts.clone(), body.clone());
-    let parsed = tokio::task::spawn_blocking(move || {
-        let _turn = turn;
-        api::parse(&request(&parts, &body))
-    });
-    let parsed = parsed.await;
-    parsed.unwrap_or_else(|error| Err(Problem::new(500, format!("Internal error: {error}"))))
 }
 
 fn slow(setting: &str, patience: Duration) -> Problem {

@@ -1,6 +1,6 @@
 //! Pages of other origins (CORS), under the names of Confluent's settings; the defaults are those of Jetty's filter.
 
-use axum::http::{HeaderName, HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use medallion_settings::ConfigError;
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 
@@ -45,6 +45,11 @@ pub(crate) fn layer(settings: &RegistrySettings) -> Result<Option<CorsLayer>, Co
         named => AllowHeaders::list(parsed::<HeaderName>(HEADERS, named, "header")?),
     });
     Ok(Some(layer))
+}
+
+/// Whether a browser asks by `OPTIONS` what a page of another origin may do.
+pub(super) fn is_preflight(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::ORIGIN) && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 fn parsed<T: std::str::FromStr>(

@@ -23,8 +23,9 @@ pub(super) fn is_taken(headers: &HeaderMap) -> bool {
     for coding in values.flat_map(|value| value.split(',')) {
         let mut parts = coding.split(';').map(str::trim);
         let name = parts.next().unwrap_or_default();
-        let quality =
-            parts.find_map(|part| part.strip_prefix("q=")).map_or(1.0, |text| text.parse().unwrap_or(0.0));
+        let quality = parts
+            .find_map(|part| part.strip_prefix(['q', 'Q'])?.strip_prefix('='))
+            .map_or(1.0, |text| text.parse().unwrap_or(0.0));
         let is_taken = Some(quality > 0.0_f32);
         if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") {
             by_name = is_taken;
@@ -97,6 +98,8 @@ mod tests {
             ("*", true),
             ("gzip;q=0, *", false),
             ("gzip; q=0.0", false),
+            ("gzip;Q=0", false),
+            ("gzip;Q=0.1, *;q=0", true),
             ("identity, br", false),
             ("", false),
         ] {

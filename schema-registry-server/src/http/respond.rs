@@ -69,6 +69,9 @@ pub(super) fn respond(answer: Answer) -> Response {
             if let Some(allowed) = allow(problem.allowed) {
                 response.headers_mut().insert(header::ALLOW, allowed);
             }
+            if status == StatusCode::SERVICE_UNAVAILABLE {
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
             return response;
         }
         Answer::Denied(denied) => {

@@ -56,12 +56,13 @@ impl Freshness {
         self.last.lock().error = Some(error.to_string());
     }
 
-    fn note_complete(&self, at: Instant) {
+    /// Notes that the state has all that had been written until then.
+    pub(super) fn note_complete(&self, at: Instant) {
         let mut last = self.last.lock();
         if last.error.take().is_some() {
             info!("the schemas topic can be read again");
         }
-        last.complete_at = at;
+        last.complete_at = last.complete_at.max(at);
     }
 
     /// Looks until the topic is another one than at the beginning; the reason then.
@@ -71,7 +72,7 @@ impl Freshness {
             let began = Instant::now();
             let looked = timeout(PATIENCE, look(client, topic, state)).await;
             match looked.unwrap_or_else(|_| Err(format!("no answer within {} s", PATIENCE.as_secs()))) {
-                Ok(id) if id != *first.get_or_insert(id) => {
+                Ok(id) if is_another(&mut first, id) => {
                     return format!("the topic {topic} is another one than before: it was made anew");
                 }
                 Ok(_) => self.note_complete(began),
@@ -85,6 +86,11 @@ impl Freshness {
             sleep(LOOK_EVERY).await;
         }
     }
+}
+
+/// Whether an id is another one than the first. Brokers before 2.8 give none, and some of a cluster that is being upgraded.
+fn is_another(first: &mut Option<TopicId>, id: TopicId) -> bool {
+    !id.is_none() && id != *first.get_or_insert(id)
 }
 
 /// Waits until the state has all that the topic has now; the topic's id.
@@ -102,6 +108,17 @@ async fn look(client: &Client, topic: &str, state: &State) -> Result<TopicId, St
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_topic_without_an_id_is_not_another_one() {
+        let id = |letter: &str| TopicId::parse(&letter.repeat(22)).expect("an id");
+        let (mut first, one, other) = (None, id("Q"), id("g"));
+        for (id, expected) in
+            [(TopicId::NONE, false), (one, false), (TopicId::NONE, false), (one, false), (other, true)]
+        {
+            assert_eq!(is_another(&mut first, id), expected, "{id:?} after {first:?}");
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn what_was_not_looked_at_for_long_is_stale() {

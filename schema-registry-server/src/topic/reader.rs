@@ -7,7 +7,7 @@ use medallion_client::config::OffsetReset;
 use medallion_client::{Admin, Client, Consumer, ConsumerSettings, Error, admin::OffsetAt};
 use medallion_wire::TopicPartition;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, warn};
 
 use super::freshness::Freshness;
@@ -48,15 +48,19 @@ impl Reader {
         let watching = Arc::clone(&freshness);
         tokio::spawn(async move {
             // A task of its own: what panics there must not go unnoticed.
-            let reading = tokio::spawn(task.run());
+            let mut reading = tokio::spawn(task.run());
             let reason = tokio::select! {
                 biased;
-                ended = reading => match ended {
+                ended = &mut reading => match ended {
                     Ok(Ok(())) => return,
                     Ok(Err(reason)) => reason,
                     Err(panic) => panic.to_string(),
                 },
-                reason = watching.watch(&client, &topic, &read) => reason,
+                reason = watching.watch(&client, &topic, &read) => {
+                    // It would go on with what the new topic has.
+                    reading.abort();
+                    reason
+                }
                 _ = stopping.wait_for(|stop| *stop) => return,
             };
             error!(reason, "the schemas topic cannot be read any more");
@@ -77,6 +81,11 @@ impl Reader {
                 std::future::pending::<()>().await;
             }
         }
+    }
+
+    /// Notes that the state has all that had been written until then.
+    pub(crate) fn note_complete(&self, at: Instant) {
+        self.freshness.note_complete(at);
     }
 
     /// Why the state may be stale, if it may.

@@ -13,6 +13,7 @@ use crate::compatibility::CompatibilityPolicy;
 
 pub use avro::{AvroError, AvroSchema, Validation};
 pub use difference::{Difference, Reader};
+pub(crate) use json_schema::Allowance;
 pub use json_schema::{JsonSchema, JsonSchemaError};
 pub use protobuf::{ProtobufError, ProtobufSchema};
 
@@ -174,13 +175,24 @@ impl ParsedSchema {
 
     /// Why this schema, as a reader, cannot read what `writer` wrote; empty where it can.
     pub fn differences(&self, writer: &Self, policy: CompatibilityPolicy) -> Vec<Difference> {
+        self.differences_within(writer, policy, &mut Allowance::default())
+    }
+
+    /// The same, as one of several comparisons that may cost only so much together.
+    pub(crate) fn differences_within(
+        &self,
+        writer: &Self,
+        policy: CompatibilityPolicy,
+        allowance: &mut Allowance,
+    ) -> Vec<Difference> {
         match (self, writer) {
             (Self::Avro(reader), Self::Avro(writer)) => match reader.incompatibilities(writer) {
                 Ok(found) => found.into_iter().map(Difference::Avro).collect(),
                 Err(error) => vec![Difference::Failed(error)],
             },
             (Self::Json(reader), Self::Json(writer)) => {
-                reader.incompatibilities(writer, policy).into_iter().map(Difference::Json).collect()
+                let found = reader.incompatibilities_within(writer, policy, allowance);
+                found.into_iter().map(Difference::Json).collect()
             }
             (Self::Protobuf(reader), Self::Protobuf(writer)) => {
                 reader.incompatibilities(writer).into_iter().map(Difference::Protobuf).collect()

@@ -3,14 +3,14 @@
 //!
 //! `serde_json` could keep order and numbers only by features that change the maps of every other crate of the same binary.
 
+mod hash;
 mod number;
 mod parse;
 mod write;
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use indexmap::IndexMap;
 
+pub(crate) use hash::{Hashed, Hashes};
 pub use number::{Number, double_text, float_text};
 pub use parse::{DEPTH_MAX, JsonError, ParseOptions};
 pub use write::quote;
@@ -128,28 +128,6 @@ impl Json {
 }
 
 impl Eq for Json {}
-
-/// Equal values have equal hashes: the order of keys does not count.
-impl Hash for Json {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        std::mem::discriminant(self).hash(state);
-        match self {
-            Self::Null => {}
-            Self::Bool(value) => value.hash(state),
-            Self::Number(number) => number.hash(state),
-            Self::String(text) => text.hash(state),
-            Self::Array(elements) => elements.hash(state),
-            Self::Object(entries) => {
-                let of_entry = |entry: (&String, &Self)| {
-                    let mut hasher = DefaultHasher::new();
-                    entry.hash(&mut hasher);
-                    hasher.finish()
-                };
-                entries.iter().map(of_entry).fold(0_u64, u64::wrapping_add).hash(state);
-            }
-        }
-    }
-}
 
 impl From<&str> for Json {
     fn from(text: &str) -> Self {

@@ -46,6 +46,17 @@ impl Number {
         self.text.parse().unwrap_or(f64::NAN)
     }
 
+    /// What is printed of one that is integral.
+    fn integral_text(&self) -> &str {
+        if self.text == "-0" { "0" } else { &self.text }
+    }
+
+    /// What tells one that is not integral from others: each number of its own is printed as a text of its own.
+    fn float_bits(&self) -> u64 {
+        let value = self.as_f64();
+        if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() }
+    }
+
     /// The text as it was written.
     pub fn as_written(&self) -> &str {
         &self.text
@@ -66,26 +77,31 @@ impl From<i64> for Number {
 
 impl PartialEq for Number {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text || self.to_string() == other.to_string()
+        self.text == other.text
+            || match (self.is_integral(), other.is_integral()) {
+                (true, true) => self.integral_text() == other.integral_text(),
+                (false, false) => self.float_bits() == other.float_bits(),
+                _ => false,
+            }
     }
 }
 
 impl Eq for Number {}
 
+/// Without a look at what Java prints, which takes memory: enums may have millions of numbers.
 impl Hash for Number {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.to_string().hash(state);
+        if self.is_integral() { self.integral_text().hash(state) } else { self.float_bits().hash(state) }
     }
 }
 
 /// As Jackson writes it: integers as they are, others as Java's `Double.toString`.
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.text.as_str() {
-            "-0" => f.write_str("0"),
-            text if self.is_integral() => f.write_str(text),
-            _ => f.write_str(&double_text(self.as_f64())),
+        if self.is_integral() {
+            return f.write_str(self.integral_text());
         }
+        f.write_str(&double_text(self.as_f64()))
     }
 }
 

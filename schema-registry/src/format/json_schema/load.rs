@@ -10,7 +10,7 @@ use super::model::{
 };
 use super::reference::Places;
 use crate::format::ResolvedReference;
-use crate::json::Json;
+use crate::json::{Hashes, Json};
 
 /// How many schemas may lie in each other, through references or not.
 const DEPTH_MAX: usize = 300;
@@ -31,7 +31,14 @@ impl JsonSchema {
         let documents: Vec<(&str, &Json)> = documents.iter().map(|(name, json)| (*name, json)).collect();
         let dialect = Dialect::of(&json);
         let places = Places::new(&json, &documents, dialect);
-        let mut loader = Loader { places, dialect, nodes: Vec::new(), known: HashMap::new(), depth: 0 };
+        let mut loader = Loader {
+            places,
+            dialect,
+            nodes: Vec::new(),
+            known: HashMap::new(),
+            hashes: Hashes::default(),
+            depth: 0,
+        };
         let root = loader.load(&json).map_err(|error| error.within("#"))?;
         let nodes = loader.nodes;
         Ok(Self { json, nodes, root })
@@ -44,6 +51,7 @@ struct Loader<'a> {
     nodes: Vec<Node>,
     /// Schemas that were loaded, or are being, by their place in memory.
     known: HashMap<*const Json, NodeId>,
+    hashes: Hashes<'a>,
     depth: usize,
 }
 
@@ -188,7 +196,8 @@ impl<'a> Loader<'a> {
         let mut seen = HashSet::with_capacity(list.len());
         for (index, json) in list.iter().enumerate() {
             let id = self.load_in(criterion.as_str(), &index.to_string(), json)?;
-            let is_new = seen.insert(json);
+            // What stands alone is not looked at: it may be large, and lie deep in others of its kind.
+            let is_new = list.len() == 1 || seen.insert(self.hashes.of(json));
             // The registry takes keywords of several kinds in one branch for as many branches in the modern drafts.
             let branches = match &self.nodes[id.0].kind {
                 Kind::Combined(combined) if combined.is_generated && self.dialect.is_modern() => {

@@ -16,5 +16,6 @@ mod model;
 mod reference;
 mod remedy;
 
+pub(crate) use diff::Allowance;
 pub use difference::{JsonDifference, JsonDifferenceKind};
 pub use model::{JsonSchema, JsonSchemaError};

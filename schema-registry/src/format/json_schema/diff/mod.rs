@@ -12,16 +12,38 @@ use crate::compatibility::CompatibilityPolicy;
 
 use super::difference::{JsonDifference, JsonDifferenceKind};
 use super::model::{Criterion, JsonSchema, Kind, Node, NodeId};
+pub(crate) use budget::Allowance;
 use budget::{Budget, Patterns};
 
 impl JsonSchema {
     /// All that changed from `original` to this schema, what is compatible under the policy as well as what is not.
     pub fn changes_from(&self, original: &Self, policy: CompatibilityPolicy) -> Vec<JsonDifference> {
+        self.changes_within(original, policy, &mut Allowance::default())
+    }
+
+    fn changes_within(
+        &self,
+        original: &Self,
+        policy: CompatibilityPolicy,
+        allowance: &mut Allowance,
+    ) -> Vec<JsonDifference> {
+        let (changes, budget) = self.compared(original, policy, allowance.take());
+        allowance.give_back(&budget);
+        changes
+    }
+
+    /// What has changed, and what is left of the budget.
+    fn compared(
+        &self,
+        original: &Self,
+        policy: CompatibilityPolicy,
+        mut budget: Budget,
+    ) -> (Vec<JsonDifference>, Budget) {
         let (original_root, update_root) =
             (Some(At { is_update: false, id: original.root }), Some(At { is_update: true, id: self.root }));
         // A pair that is met again while it is being compared is taken for compatible. Where that was wrong, what was found is
         // put in its place and all is compared again, until nothing new is found, or the budget is spent.
-        let (mut budget, mut patterns) = (Budget::new(), Patterns::default());
+        let mut patterns = Patterns::default();
         let mut seeds: HashMap<Pair, Vec<JsonDifference>> = HashMap::new();
         loop {
             let mut diff = Diff {
@@ -41,11 +63,11 @@ impl JsonSchema {
             diff.compare(&mut found, original_root, update_root);
             if diff.is_too_deep {
                 found.add("COMPARISON_TOO_DEEP");
-                return found.changes;
+                return (found.changes, diff.budget);
             }
             if diff.budget.is_spent() {
                 found.add("COMPARISON_TOO_LARGE");
-                return found.changes;
+                return (found.changes, diff.budget);
             }
             let is_incompatible = |(_, changes): &(&Pair, &Vec<JsonDifference>)| {
                 changes.iter().any(|change| !change.kind.is_compatible(policy))
@@ -59,7 +81,7 @@ impl JsonSchema {
             let is_settled = incompatible.len() == diff.seeds.len()
                 && incompatible.keys().all(|pair| diff.seeds.contains_key(pair));
             if !diff.assumed || is_settled {
-                return found.changes;
+                return (found.changes, diff.budget);
             }
             (seeds, budget, patterns) = (incompatible, diff.budget, diff.patterns);
         }
@@ -67,7 +89,17 @@ impl JsonSchema {
 
     /// What keeps this schema from reading what was written with `writer`.
     pub fn incompatibilities(&self, writer: &Self, policy: CompatibilityPolicy) -> Vec<JsonDifference> {
-        let mut changes = self.changes_from(writer, policy);
+        self.incompatibilities_within(writer, policy, &mut Allowance::default())
+    }
+
+    /// The same, as one of several comparisons.
+    pub(crate) fn incompatibilities_within(
+        &self,
+        writer: &Self,
+        policy: CompatibilityPolicy,
+        allowance: &mut Allowance,
+    ) -> Vec<JsonDifference> {
+        let mut changes = self.changes_within(writer, policy, allowance);
         changes.retain(|change| !change.kind.is_compatible(policy));
         changes
     }
@@ -264,6 +296,10 @@ impl<'a> Diff<'a> {
             }
             return;
         }
+        self.spend_on_contents(a, b);
+        if self.budget.is_spent() {
+            return;
+        }
         for (is_changed, kind) in [
             (a.id != b.id, "ID_CHANGED"),
             (a.title != b.title, "TITLE_CHANGED"),
@@ -277,10 +313,7 @@ impl<'a> Diff<'a> {
         match (&a.kind, &b.kind) {
             (Kind::String(a), Kind::String(b)) => scalar::compare_strings(found, a, b),
             (Kind::Number(a), Kind::Number(b)) => scalar::compare_numbers(found, a, b),
-            (Kind::Enum(a), Kind::Enum(b)) => {
-                self.budget.spend(a.len() + b.len());
-                scalar::compare_enums(found, a, b);
-            }
+            (Kind::Enum(a), Kind::Enum(b)) => scalar::compare_enums(found, a, b),
             (Kind::Const(a), Kind::Const(b)) if a != b => found.add_at("const", "ENUM_ARRAY_CHANGED"),
             (Kind::Combined(a), Kind::Combined(b)) => {
                 self.compare_combined(found, (original, a), (update, b));
@@ -294,6 +327,28 @@ impl<'a> Diff<'a> {
             }
             (Kind::Object(a), Kind::Object(b)) => self.compare_objects(found, (original, a), (update, b)),
             (Kind::Array(a), Kind::Array(b)) => self.compare_arrays(found, (original, a), (update, b)),
+            _ => {}
+        }
+    }
+
+    /// Texts and values of two schemas may be large, and each is compared with those of all branches of another one.
+    fn spend_on_contents(&mut self, a: &Node, b: &Node) {
+        let budget = &mut self.budget;
+        for (a, b) in [(&a.id, &b.id), (&a.title, &b.title), (&a.description, &b.description)] {
+            budget.spend_on_texts(a.as_ref(), b.as_ref());
+        }
+        if let (Some(a), Some(_)) = (&a.default, &b.default) {
+            budget.spend_on_values(std::slice::from_ref(a));
+        }
+        match (&a.kind, &b.kind) {
+            (Kind::String(a), Kind::String(b)) => {
+                budget.spend_on_texts(a.pattern.as_ref(), b.pattern.as_ref());
+            }
+            (Kind::Const(a), Kind::Const(_)) => budget.spend_on_values(std::slice::from_ref(a)),
+            (Kind::Enum(a), Kind::Enum(b)) => {
+                budget.spend_on_values(a);
+                budget.spend_on_values(b);
+            }
             _ => {}
         }
     }

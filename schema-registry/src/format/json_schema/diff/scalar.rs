@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::Found;
 use crate::format::json_schema::model::{NumberKeywords, StringKeywords};
-use crate::json::{Json, Number};
+use crate::json::{Hashed, Hashes, Json, Number};
 
 /// The names of a limit's changes: added, removed, increased, decreased.
 pub(super) type LimitNames = [&'static str; 4];
@@ -97,8 +97,11 @@ fn is_multiple(number: f64, of: f64) -> bool {
     (quotient - quotient.round()).abs() < 1e-9 && quotient.round() != 0.0
 }
 
-pub(super) fn compare_enums(found: &mut Found, a: &[Json], b: &[Json]) {
-    let (a, b): (HashSet<&Json>, HashSet<&Json>) = (a.iter().collect(), b.iter().collect());
+pub(super) fn compare_enums<'a>(found: &mut Found, a: &'a [Json], b: &'a [Json]) {
+    let mut hashes = Hashes::default();
+    let mut set =
+        |values: &'a [Json]| values.iter().map(|value| hashes.of(value)).collect::<HashSet<Hashed<'a>>>();
+    let (a, b) = (set(a), set(b));
     let kind = match (b.is_superset(&a), a.is_superset(&b)) {
         (true, true) => return,
         (true, false) => "ENUM_ARRAY_EXTENDED",
