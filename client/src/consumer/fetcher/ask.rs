@@ -7,7 +7,7 @@ use medallion_wire::{BrokerId, LeaderEpoch, TopicPartition};
 use tokio::time::Instant;
 
 use super::partition::{Partition, Phase};
-use super::session::Asked;
+use super::session::{Asked, SessionRequest};
 use super::{Broker, Command, Fetcher, Policy, Question};
 
 /// Below so much room nothing is fetched: small answers cost as much as large ones.
@@ -31,6 +31,22 @@ impl Broker {
     pub(super) fn partition_bytes_max(&self, policy: &Policy) -> usize {
         let share = self.answer_size.partition_bytes_max(self.sharing);
         share.max(self.batch_bytes_max).min(policy.partition_bytes_max)
+    }
+    /// The next request for these partitions, and the most bytes of its answer.
+    fn question(
+        &mut self,
+        mut partitions: BTreeMap<TopicPartition, Asked>,
+        share: usize,
+        policy: &Policy,
+    ) -> (SessionRequest, i32) {
+        let partition_max = self.partition_bytes_max(policy);
+        for asked in partitions.values_mut() {
+            asked.bytes_max = partition_max;
+        }
+        let worth_asking = partitions.len().saturating_mul(WORTH_BYTES_MIN);
+        let answer_max = self.answer_size.bytes_max().max(partition_max).max(worth_asking).min(share);
+        let bytes_max = i32::try_from(answer_max).unwrap_or(i32::MAX).min(policy.fetch_bytes_max);
+        (self.session.request(partitions), bytes_max)
     }
 }
 
@@ -147,18 +163,11 @@ impl Fetcher {
         }
         // Every broker gets its share, so that none of them starves while another waits for records.
         let share = room / sources.len().max(1);
-        for (id, mut partitions) in wanted {
+        for (id, partitions) in wanted {
             let broker = self.brokers.entry(id).or_default();
             broker.asked_at = Some(now);
             broker.sharing.note(waiting.get(&id).copied().unwrap_or(0));
-            let partition_max = broker.partition_bytes_max(&self.policy);
-            for asked in partitions.values_mut() {
-                asked.bytes_max = partition_max;
-            }
-            let worth_asking = partitions.len().saturating_mul(WORTH_BYTES_MIN);
-            let answer_max = broker.answer_size.bytes_max().max(partition_max).max(worth_asking).min(share);
-            let bytes_max = i32::try_from(answer_max).unwrap_or(i32::MAX).min(self.policy.fetch_bytes_max);
-            let request = broker.session.request(partitions);
+            let (request, bytes_max) = broker.question(partitions, share, &self.policy);
             let max_wait = max_waits.get(&id).copied().unwrap_or(self.policy.fetch_max_wait);
             commands.push(Command::Fetch { broker: id, request, bytes_max, max_wait });
         }

@@ -298,7 +298,7 @@ impl Fetcher {
         if has_something && !state.is_leased && !state.is_queued {
             state.is_queued = true;
             // A batch that was polled in part is decompressed: it is polled to its end before another is.
-            if matches!(state.items.front(), Some(Item { content: Content::Open(_), .. })) {
+            if state.begins_with_rest() {
                 self.ready.push_front(partition.clone());
             } else {
                 self.ready.push_back(partition.clone());

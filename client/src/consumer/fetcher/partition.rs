@@ -6,7 +6,7 @@ use medallion_wire::{BrokerId, LeaderEpoch, TopicId};
 use tokio::time::Instant;
 
 use super::super::position::{Place, Position};
-use super::event::{Item, Watermarks};
+use super::event::{Content, Item, Watermarks};
 use crate::error::Error;
 
 /// What a partition needs.
@@ -119,6 +119,11 @@ impl Partition {
     pub(super) fn has_room(&self, bytes_max: usize, counts_first: bool) -> bool {
         let first = self.items.front().filter(|_| !counts_first);
         self.bytes - first.map_or(0, |item| item.bytes) < bytes_max.max(1)
+    }
+
+    /// Whether the rest of a batch that was polled in part comes first.
+    pub(super) fn begins_with_rest(&self) -> bool {
+        matches!(self.items.front(), Some(Item { content: Content::Open(_), .. }))
     }
 
     /// Whether its leader is still in the epoch in which it was asked.

@@ -3,7 +3,7 @@
 use medallion_wire::TopicPartition;
 use tokio::time::Instant;
 
-use super::event::{Content, Item, Lease, Settlement};
+use super::event::{Lease, Settlement};
 use super::partition::Phase;
 use super::{Fetcher, Position};
 use crate::error::Error;
@@ -29,8 +29,7 @@ impl Fetcher {
             }
             let (mut items, mut records) = (Vec::new(), 0);
             // The rest of a batch goes out alone: it has come before its turn.
-            let is_rest = matches!(state.items.front(), Some(Item { content: Content::Open(_), .. }));
-            let items_max = if is_rest { 1 } else { items_max };
+            let items_max = if state.begins_with_rest() { 1 } else { items_max };
             while items.len() < items_max
                 && records < records_max
                 && let Some(item) = state.items.pop_front()
